@@ -1,0 +1,442 @@
+//! The store of a single node: one SQLite file, one writing connection, a few reading ones.
+//!
+//! Does not know what a batch means (`append`) or how a room is put together (`load`); it owns the connections and the
+//! transaction around them. The rule: a connection on which anything went wrong, or whose user was dropped half-way,
+//! is never used again, because nobody knows what state its transaction is in.
+
+mod append;
+mod fault;
+mod load;
+mod place;
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use self::place::FileIdentity;
+use crate::{Batch, Receipt, Store, StoreError, StoredRoom, batch};
+
+/// The log of committed pages is folded back into the file at this many pages (4 MiB).
+const WAL_CHECKPOINT_PAGES: &str = "1000";
+/// What a burst may leave behind as file size of that log; a larger one is truncated at the next checkpoint.
+const WAL_SIZE_LIMIT_BYTES: &str = "67108864";
+/// Rows that travel from SQLite's thread before it waits for the reader. The default of 50 costs a switch each time.
+const ROW_BUFFER: usize = 1024;
+/// How long a load waits for a reading connection, and `check` for the writing one.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A node that was not seen for this long will not retry a batch any more.
+const NODE_MEMORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Takes the lock of the only writer at once: a transaction that reads first and wants to write later can fail
+/// half-way instead of waiting.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// What a receipt promises.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// The batch survives a power cut: it is synced before the receipt is given.
+    #[default]
+    Full,
+    /// The batch survives the end of the process, but **not** a power cut or a crash of the machine, which may take
+    /// the last seconds. The file itself stays sound.
+    Relaxed,
+}
+
+/// Whether opening may change the tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Migrations {
+    /// Pending ones are run.
+    #[default]
+    Run,
+    /// Pending ones are an error.
+    Expect,
+}
+
+/// How a SQLite file is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// What a receipt promises.
+    pub durability: Durability,
+    /// How long a call waits while another process holds the file, before it is [`StoreError::Unavailable`].
+    pub busy_timeout: Duration,
+    /// How many rooms can be loaded at once.
+    pub readers: u32,
+    /// Whether opening may change the tables.
+    pub migrations: Migrations,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Full,
+            busy_timeout: Duration::from_millis(400),
+            readers: 4,
+            migrations: Migrations::Run,
+        }
+    }
+}
+
+/// Rooms in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    identity: FileIdentity,
+    write_options: SqliteConnectOptions,
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    migrations_run: Vec<String>,
+}
+
+enum Writer {
+    Ready(SqliteConnection),
+    /// Taken by a call that is under way, or that was dropped or failed: the next one opens another.
+    Gone,
+    Closed,
+}
+
+/// What a failed call leaves behind.
+#[derive(PartialEq, Eq)]
+enum Connection {
+    Sound,
+    Suspect,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it and its folder, and runs pending migrations unless told otherwise.
+    ///
+    /// The place is `sqlite:data/x.db`, `sqlite:///var/x.db` or a plain path. Not a database, the database of another
+    /// program or of a newer version of this one is [`StoreError::Invalid`].
+    pub async fn open(url_or_path: &str, options: SqliteOptions) -> Result<Self, StoreError> {
+        let path = place::path_of(url_or_path)?;
+        let write_options = write_options(&path, &options);
+        let mut conn = connect_first(&path, &write_options).await?;
+        let migrations_run = match options.migrations {
+            Migrations::Run => schema::migrate(&mut conn, &path).await?,
+            Migrations::Expect => {
+                schema::expect_current(&mut conn, &path).await?;
+                Vec::new()
+            }
+        };
+        forget_old_nodes(&mut conn).await?;
+        let identity = FileIdentity::of(&path)
+            .map_err(|e| StoreError::Unavailable(format!("cannot read {path:?}: {e}")))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(options.readers.max(1))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(read_options(&path, &options));
+        Ok(Self {
+            path,
+            identity,
+            write_options,
+            writer: Mutex::new(Writer::Ready(conn)),
+            readers,
+            migrations_run,
+        })
+    }
+
+    /// Runs pending migrations without opening a store. Returns their names, for example "0001 rooms".
+    pub async fn migrate(url_or_path: &str) -> Result<Vec<String>, StoreError> {
+        let path = place::path_of(url_or_path)?;
+        let options = write_options(&path, &SqliteOptions::default());
+        let mut conn = connect_first(&path, &options).await?;
+        let ran = schema::migrate(&mut conn, &path).await?;
+        close_cleanly(conn).await;
+        Ok(ran)
+    }
+
+    /// The file that a URL or path names, or why it names none. Touches nothing.
+    pub fn path_of(url_or_path: &str) -> Result<PathBuf, StoreError> {
+        place::path_of(url_or_path)
+    }
+
+    /// The migrations that opening ran.
+    pub fn migrations_run(&self) -> &[String] {
+        &self.migrations_run
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was written to a file that has since been deleted or replaced would be gone at the next start, so it must
+    /// not be acknowledged.
+    fn check_identity(&self) -> Result<(), StoreError> {
+        let now = FileIdentity::of(&self.path)
+            .map_err(|e| StoreError::Unavailable(format!("{:?} is gone: {e}", self.path)))?;
+        if now == self.identity {
+            Ok(())
+        } else {
+            Err(StoreError::Unavailable(format!(
+                "{:?} was replaced by another file while it was open: restart to use that one",
+                self.path
+            )))
+        }
+    }
+
+    /// The writing connection, out of its slot: whoever is dropped before putting it back leaves `Gone`.
+    async fn take_writer(
+        &self,
+        slot: &mut MutexGuard<'_, Writer>,
+    ) -> Result<SqliteConnection, StoreError> {
+        match std::mem::replace(&mut **slot, Writer::Gone) {
+            Writer::Ready(conn) => Ok(conn),
+            Writer::Gone => {
+                // Not created again when missing: an empty file under the old name is not this store.
+                let options = self.write_options.clone().create_if_missing(false);
+                let opened = options.connect().await;
+                opened.map_err(|e| fault::unavailable("open the database again", &e))
+            }
+            Writer::Closed => {
+                **slot = Writer::Closed;
+                Err(StoreError::Unavailable("the store is closed".to_owned()))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load(&self, room: &str) -> Result<Option<StoredRoom>, StoreError> {
+        load::load(&self.readers, room).await
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {
+        batch::validate(batch)?;
+        let mut slot = self.writer.lock().await;
+        self.check_identity()?;
+        let mut conn = self.take_writer(&mut slot).await?;
+        let (answer, connection) = commit(&mut conn, batch).await;
+        if connection == Connection::Sound {
+            *slot = Writer::Ready(conn);
+        }
+        answer
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let attempt = async {
+            let mut slot = self.writer.lock().await;
+            self.check_identity()?;
+            let mut conn = self.take_writer(&mut slot).await?;
+            let doing = |e| fault::unavailable("check the database", &e);
+            let tx = conn.begin_with(BEGIN).await.map_err(doing)?;
+            tx.rollback().await.map_err(doing)?;
+            *slot = Writer::Ready(conn);
+            Ok(())
+        };
+        tokio::time::timeout(ACQUIRE_TIMEOUT, attempt)
+            .await
+            .unwrap_or_else(|_| {
+                Err(StoreError::Unavailable(format!(
+                    "a write has been under way for {} seconds",
+                    ACQUIRE_TIMEOUT.as_secs()
+                )))
+            })
+    }
+
+    async fn close(&self) {
+        // Readers first: only the last connection to go can fold the log into the file.
+        self.readers.close().await;
+        let mut slot = self.writer.lock().await;
+        if let Writer::Ready(conn) = std::mem::replace(&mut *slot, Writer::Closed) {
+            close_cleanly(conn).await;
+        }
+    }
+}
+
+/// One batch in one transaction, and whether the connection may be used again.
+async fn commit(
+    conn: &mut SqliteConnection,
+    batch: &Batch,
+) -> (Result<Receipt, StoreError>, Connection) {
+    let mut tx = match conn.begin_with(BEGIN).await {
+        Ok(tx) => tx,
+        // Nothing was begun, most likely because another process holds the file.
+        Err(error) => {
+            let error = fault::unavailable("begin a batch", &error);
+            return (Err(error), Connection::Sound);
+        }
+    };
+    match append::append(&mut tx, batch, now_ms()).await {
+        Ok(receipt) => match tx.commit().await {
+            Ok(()) => (Ok(receipt), Connection::Sound),
+            Err(error) => {
+                let error = fault::unavailable("commit a batch", &error);
+                (Err(error), Connection::Suspect)
+            }
+        },
+        Err(error) => {
+            let undone = tx.rollback().await.is_ok() && !error.is_retryable();
+            let connection = if undone {
+                Connection::Sound
+            } else {
+                Connection::Suspect
+            };
+            (Err(error), connection)
+        }
+    }
+}
+
+fn write_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
+    let synchronous = match options.durability {
+        Durability::Full => SqliteSynchronous::Full,
+        Durability::Relaxed => SqliteSynchronous::Normal,
+    };
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .foreign_keys(true)
+        .busy_timeout(options.busy_timeout)
+        .pragma("wal_autocheckpoint", WAL_CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", WAL_SIZE_LIMIT_BYTES)
+}
+
+fn read_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(options.busy_timeout)
+        .row_buffer_size(ROW_BUFFER)
+}
+
+/// The first connection, with sentences for what people get wrong.
+async fn connect_first(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    place::create_parent(path)?;
+    let refused = |error: &sqlx::Error| {
+        if fault::is_not_a_database(error) {
+            return StoreError::Invalid(format!("{path:?} is not a SQLite database"));
+        }
+        let sentence = place::explain(path)
+            .unwrap_or_else(|| format!("cannot open {path:?}: {}", fault::sentence(error)));
+        StoreError::Unavailable(sentence)
+    };
+    let mut conn = options.connect().await.map_err(|e| refused(&e))?;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&mut conn)
+        .await
+        .map_err(|e| refused(&e))?;
+    if mode.eq_ignore_ascii_case("wal") {
+        Ok(conn)
+    } else {
+        Err(StoreError::Invalid(format!(
+            "{path:?} stands on a file system that can't share memory between processes (journal mode {mode}): use a \
+             local disk"
+        )))
+    }
+}
+
+async fn forget_old_nodes(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM journal_nodes WHERE updated_ms < ?1")
+        .bind(now_ms() - NODE_MEMORY_MS)
+        .execute(conn)
+        .await
+        .map_err(|e| fault::unavailable("forget old nodes", &e))?;
+    Ok(())
+}
+
+/// Folds the log into the file. Failing to is harmless: the next start does it.
+async fn close_cleanly(mut conn: SqliteConnection) {
+    let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut conn)
+        .await;
+    let _ = conn.close().await;
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn both_promises_of_durability_reach_every_connection_that_writes() {
+        for (durability, synchronous) in [(Durability::Full, 2), (Durability::Relaxed, 1)] {
+            let folder = tempfile::TempDir::new().unwrap();
+            let file = folder.path().join("rooms.db");
+            let options = SqliteOptions {
+                durability,
+                ..SqliteOptions::default()
+            };
+            let store = SqliteStore::open(file.to_str().unwrap(), options)
+                .await
+                .unwrap();
+            // The first connection, and the one that is opened after it was lost.
+            for _ in 0..2 {
+                let mut slot = store.writer.lock().await;
+                let mut conn = store.take_writer(&mut slot).await.unwrap();
+                for (pragma, expected) in [
+                    ("PRAGMA synchronous", synchronous),
+                    ("PRAGMA foreign_keys", 1),
+                    ("PRAGMA wal_autocheckpoint", 1000),
+                    ("PRAGMA journal_size_limit", 64 << 20),
+                ] {
+                    let value: i64 = sqlx::query_scalar(pragma)
+                        .fetch_one(&mut conn)
+                        .await
+                        .unwrap();
+                    assert_eq!(value, expected, "{pragma}");
+                }
+            }
+            store.check().await.unwrap();
+        }
+    }
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing_and_passes() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("rooms.db");
+        let store = SqliteStore::open(file.to_str().unwrap(), SqliteOptions::default());
+        let store = store.await.unwrap();
+        let node = crate::Incarnation::random();
+        let batch = |number, len| {
+            let update = crate::NewUpdate {
+                bytes: vec![7; len].into(),
+                author: None,
+                time_ms: 0,
+            };
+            let part = |room: &str, n| crate::RoomAppend {
+                room: room.into(),
+                id: None,
+                updates: vec![update.clone(); n],
+            };
+            Batch {
+                node,
+                number,
+                rooms: vec![part("a", 1), part("b", 30)],
+            }
+        };
+        store.append(&batch(1, 10)).await.unwrap();
+        // The limit belongs to the connection: the one that comes after it finds the disk freed.
+        let mut slot = store.writer.lock().await;
+        let mut conn = store.take_writer(&mut slot).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 20")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        *slot = Writer::Ready(conn);
+        drop(slot);
+        let large = batch(2, 10_000);
+        let error = store.append(&large).await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        assert!(error.to_string().contains("full"), "{error}");
+        assert_eq!(store.load("a").await.unwrap().unwrap().head, 1);
+        assert_eq!(store.load("b").await.unwrap().unwrap().head, 30);
+        let receipt = store.append(&large).await.unwrap();
+        let first_seqs: Vec<u64> = receipt.rooms.iter().map(|r| r.first_seq).collect();
+        assert_eq!(first_seqs, [2, 31]);
+        assert_eq!(store.load("b").await.unwrap().unwrap().head, 60);
+    }
+}

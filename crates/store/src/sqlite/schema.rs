@@ -1,0 +1,110 @@
+//! Brings the tables to the shape this program knows, and refuses files that it must not touch.
+//!
+//! The rule: all pending migrations run in one transaction that excludes other processes, so a file is always at one
+//! version that somebody has tested.
+
+use std::path::Path;
+
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::fault;
+use crate::StoreError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// Runs what is pending. Returns the names of the migrations that ran, for example "0001 rooms".
+pub async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, StoreError> {
+    let failed = |e: &sqlx::Error| fault::unavailable("migrate the database", e);
+    let mut tx = conn
+        .begin_with(super::BEGIN)
+        .await
+        .map_err(|e| failed(&e))?;
+    refuse_foreign_tables(&mut tx, path).await?;
+    let before = applied(&mut tx, path).await?;
+    MIGRATIONS
+        .run_direct(None, &mut *tx, false)
+        .await
+        .map_err(|e| explain(path, e))?;
+    tx.commit().await.map_err(|e| failed(&e))?;
+    let ran = MIGRATIONS.iter().filter(|m| !before.contains(&m.version));
+    Ok(ran.map(name).collect())
+}
+
+/// Refuses a file that is not exactly at the version of this program.
+pub async fn expect_current(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    refuse_foreign_tables(conn, path).await?;
+    let applied = applied(conn, path).await?;
+    let missing: Vec<String> = MIGRATIONS
+        .iter()
+        .filter(|m| !applied.contains(&m.version))
+        .map(name)
+        .collect();
+    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
+    if let Some(&newer) = applied.iter().find(|&&v| v > known) {
+        return Err(newer_schema(path, newer));
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(StoreError::Invalid(format!(
+            "{path:?} lacks the migrations {}: run `scrible migrate`",
+            missing.join(", ")
+        )))
+    }
+}
+
+/// A database that has tables but none of our migrations belongs to another program.
+async fn refuse_foreign_tables(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|e| fault::unavailable("read the schema", &e))?;
+    let ours = tables.iter().any(|t| *t == MIGRATIONS.table_name);
+    match tables.first() {
+        Some(table) if !ours => Err(StoreError::Invalid(format!(
+            "{path:?} is the database of another program: it has a table {table:?} and no migrations of ours"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn applied(conn: &mut SqliteConnection, path: &Path) -> Result<Vec<i64>, StoreError> {
+    let table = &MIGRATIONS.table_name;
+    conn.ensure_migrations_table(table)
+        .await
+        .map_err(|e| explain(path, e))?;
+    let rows = conn
+        .list_applied_migrations(table)
+        .await
+        .map_err(|e| explain(path, e))?;
+    Ok(rows.into_iter().map(|m| m.version).collect())
+}
+
+fn name(migration: &sqlx::migrate::Migration) -> String {
+    format!("{:04} {}", migration.version, migration.description)
+}
+
+fn newer_schema(path: &Path, version: i64) -> StoreError {
+    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
+    StoreError::Invalid(format!(
+        "{path:?} was written by a newer version of this program: it is at migration {version}, and only those up to \
+         {known} are known here"
+    ))
+}
+
+fn explain(path: &Path, error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => newer_schema(path, version),
+        MigrateError::VersionMismatch(version) => StoreError::Invalid(format!(
+            "{path:?} was migrated by another build of this program: its migration {version} is not the one known here"
+        )),
+        MigrateError::Execute(e) => fault::unavailable("migrate the database", &e),
+        MigrateError::ExecuteMigration(e, version) => {
+            fault::unavailable(&format!("run migration {version}"), &e)
+        }
+        other => StoreError::Unavailable(format!("migrate the database: {other}")),
+    }
+}

@@ -1,0 +1,142 @@
+//! The trait every store implements, and the plain types that cross it.
+//!
+//! Knows nothing of SQL, rooms in memory or the content of updates. The rule that an implementation must not break:
+//! the order of sequence numbers in a room is the order in which they were committed, without gaps, starting at 1.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::StoreError;
+
+/// What outlives the process. One contract suite (feature `testing`) says what an implementation owes.
+///
+/// Every method may be dropped half-way. A dropped or failed [`append`](Store::append) may or may not have been
+/// committed; sending the same batch again settles it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Everything that is stored of a room, as of one moment; `None` when it was never written.
+    ///
+    /// A room whose rows do not add up to its head is [`StoreError::Corrupt`], never a shorter or an empty room:
+    /// serving what is left would let clients build on a hole.
+    async fn load(&self, room: &str) -> Result<Option<StoredRoom>, StoreError>;
+
+    /// Commits the batch, all rooms or none, in one transaction. Rooms that are not there yet are created, also by
+    /// an empty list of updates.
+    ///
+    /// Batch numbers rise within an incarnation. The number that was committed last gives the receipt it had then,
+    /// so that a batch whose answer was lost can be sent again without a duplicate; it must be the same batch. A
+    /// lower number is [`StoreError::Conflict`]. A number of its own is used up by commits only, not by errors.
+    async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError>;
+
+    /// Could the store be written at this moment? Cheap, changes nothing, and answers within a few seconds. A full
+    /// disk need not be noticed before something is written.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Waits for a write that is under way, then lets go of every file and connection. From then on every call is
+    /// [`StoreError::Unavailable`]. Closing twice is harmless.
+    async fn close(&self);
+}
+
+/// A room's number in one store. Never used again for another room.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RoomId(pub i64);
+
+/// One start of one node's process; batches are numbered within it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(pub u128);
+
+impl Incarnation {
+    /// A new identity, different from every other one ever drawn.
+    ///
+    /// # Panics
+    /// When the operating system has no randomness to give; nothing should start then.
+    pub fn random() -> Self {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Incarnation({self})")
+    }
+}
+
+/// An update that wants to be stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewUpdate {
+    /// The update as it came off the wire; at most 2^29 bytes (512 MiB), which every database takes as one value.
+    pub bytes: Bytes,
+    /// Who sent it, when that is known.
+    pub author: Option<Arc<str>>,
+    /// When it arrived, in milliseconds since 1970.
+    pub time_ms: i64,
+}
+
+/// What a batch adds to one room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoomAppend {
+    /// The canonical name; never empty, without U+0000. Compared byte by byte.
+    pub room: Arc<str>,
+    /// The id, when an earlier load or receipt told it. One that is not this name's is a conflict.
+    pub id: Option<RoomId>,
+    /// In the order in which they shall be numbered.
+    pub updates: Vec<NewUpdate>,
+}
+
+/// One transaction's worth of updates. A room stands in it at most once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Batch {
+    /// Who numbers it.
+    pub node: Incarnation,
+    /// Higher than every number that this incarnation has had committed; at most `i64::MAX`.
+    pub number: u64,
+    /// In any order; the receipt keeps it.
+    pub rooms: Vec<RoomAppend>,
+}
+
+/// What became of a batch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    /// In the order of the batch.
+    pub rooms: Vec<RoomReceipt>,
+}
+
+/// What became of one room's part of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RoomReceipt {
+    /// The room's id, to be given with later batches.
+    pub id: RoomId,
+    /// The n updates have the sequence numbers `first_seq .. first_seq + n`.
+    pub first_seq: u64,
+}
+
+/// One update as it was stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredUpdate {
+    /// Its place in the room, from 1.
+    pub seq: u64,
+    /// The bytes that were given.
+    pub bytes: Bytes,
+}
+
+/// A room as it was at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredRoom {
+    /// The room's id, to be given with later batches.
+    pub id: RoomId,
+    /// The highest sequence number; 0 when nothing was ever added.
+    pub head: u64,
+    /// Ascending and contiguous, `1..=head`.
+    pub updates: Vec<StoredUpdate>,
+}
