@@ -1,0 +1,358 @@
+//! What a room has: a clock and the deleted ranges for each client, and from them what an update means to the room.
+//!
+//! Does not hold the updates, nor know who sent them. The rule: what is taken builds on nothing that is not there, begins
+//! exactly at the room's clocks and has no Skips, so whoever applies the entries in order never waits for anything, and
+//! merging a log is concatenation.
+
+pub(crate) mod ready;
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
+use crate::deletes::{self, Ranges};
+use crate::limits::Limits;
+use crate::malformed::Malformed;
+use crate::scan::{DeletedRanges, ListFacts, Visit, Walked, each_deleted, walk};
+use crate::state_vector::StateVector;
+use crate::structs::Struct;
+use crate::varint::write_number;
+
+/// The clocks and delete ranges of everything that a room has taken.
+#[derive(Debug, Clone, Default)]
+pub struct Clocks {
+    // Ids come from strangers, hence the standard hasher with its random keys.
+    clients: HashMap<u64, Held>,
+}
+
+/// What there is of one client. Its clock is never 0.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    clock: u32,
+    deleted: Ranges,
+}
+
+/// What an update meant, and what of it the room has now.
+///
+/// *New*: `entry` is not [`Taking::Nothing`]. *Known*: it is, and nothing is early. *Early*: `early` names what is
+/// lacking, possibly beside a part that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// What to append to the log.
+    pub entry: Taking,
+    /// The first thing that the rest builds on and the room lacks.
+    pub early: Option<Missing>,
+    /// New structs in the entry: client, first clock, clock behind the last. Empty where there are deletions only.
+    pub brought: Vec<(u64, u32, u32)>,
+    /// The entry may hold what yrs does not keep: a BigInt, which it would turn into a Number, or an XML hook, which it
+    /// can't read. Such a room must never get its base from yrs.
+    pub has_bigint: bool,
+    /// The entry deletes something that was not deleted before.
+    pub has_deletes: bool,
+}
+
+impl Taken {
+    /// Whether the room had all of it before.
+    pub fn is_known(&self) -> bool {
+        self.entry == Taking::Nothing && self.early.is_none()
+    }
+}
+
+/// How much of an update goes to the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taking {
+    /// It brings nothing that can be taken.
+    Nothing,
+    /// The bytes as they came.
+    Whole,
+    /// These bytes instead: what was new and ready.
+    Part(Vec<u8>),
+}
+
+/// Something that a room lacks: its clock of `client` would have to reach `clock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// Whose structs are missing.
+    pub client: u64,
+    /// The clock behind what is needed.
+    pub clock: u32,
+}
+
+/// New structs of one client, as they go into an entry.
+struct Part<'a> {
+    client: u64,
+    start: u32,
+    end: u32,
+    structs: usize,
+    /// The first struct, where its beginning had to be cut off.
+    cut: Vec<u8>,
+    /// The others.
+    rest: &'a [u8],
+}
+
+impl Clocks {
+    /// Has nothing.
+    pub fn new() -> Self {
+        Clocks::default()
+    }
+
+    /// The next clock of `client`, 0 when nothing of it is there.
+    #[inline]
+    pub fn clock(&self, client: u64) -> u32 {
+        self.clients.get(&client).map_or(0, |held| held.clock)
+    }
+
+    /// Whether what was missing is there by now.
+    pub fn has(&self, missing: Missing) -> bool {
+        self.clock(missing.client) >= missing.clock
+    }
+
+    /// All clocks as a state vector.
+    pub fn state_vector(&self) -> StateVector {
+        self.clients
+            .iter()
+            .map(|(client, held)| (*client, held.clock))
+            .collect()
+    }
+
+    /// How many clients there are structs of.
+    pub fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// How many delete ranges are held. Goes over all clients.
+    pub fn delete_ranges(&self) -> usize {
+        self.clients.values().map(|held| held.deleted.len()).sum()
+    }
+
+    /// The deleted ranges of each client that has any, in no particular order of clients.
+    pub fn deleted(&self) -> impl Iterator<Item = DeletedRanges> + '_ {
+        self.clients
+            .iter()
+            .filter(|(_, held)| !held.deleted.is_empty())
+            .map(|(client, held)| (*client, held.deleted.iter().collect()))
+    }
+
+    /// Judges an update against what is there, and adds what is taken of it. On an error nothing has changed.
+    pub fn take(&mut self, update: &[u8], limits: &Limits) -> Result<Taken, Malformed> {
+        let mut straight = Straight {
+            clocks: self,
+            lists: SmallVec::new(),
+            open: false,
+            fits: true,
+        };
+        let walked = walk(update, limits, &mut straight)?;
+        let Straight { lists, fits, .. } = straight;
+
+        let mut early = None;
+        let mut parts = Vec::new();
+        let whole_lists = if fits {
+            true
+        } else {
+            let ready = ready::ready(
+                |client| self.clock(client),
+                update,
+                &lists,
+                limits,
+                |_, _| {},
+            )?;
+            early = ready.early;
+            parts = ready.parts;
+            ready.whole
+        };
+
+        // Nothing can fail from here on.
+        let brought: Vec<(u64, u32, u32)> = if fits {
+            lists.iter().map(|l| (l.client, l.start, l.end)).collect()
+        } else {
+            parts.iter().map(|p| (p.client, p.start, p.end)).collect()
+        };
+        for (client, _, end) in &brought {
+            self.clients.entry(*client).or_default().clock = *end;
+        }
+        let deletes = self.take_deletes(update, &walked, limits);
+        early = early.or(deletes.early);
+
+        let entry = if brought.is_empty() && !deletes.any {
+            Taking::Nothing
+        } else if whole_lists && deletes.cut.is_none() {
+            Taking::Whole
+        } else {
+            if fits {
+                parts = whole_parts(update, &lists);
+            }
+            let deletes = deletes.cut.unwrap_or_else(|| {
+                let mut all = Vec::new();
+                each_deleted(update, &walked, limits, |client, ranges| {
+                    all.push((client, ranges.to_vec()));
+                });
+                all
+            });
+            Taking::Part(encode(update.len(), &parts, &deletes))
+        };
+        Ok(Taken {
+            has_bigint: (walked.facts.values.has_bigint || walked.facts.has_hook)
+                && entry != Taking::Nothing,
+            has_deletes: deletes.any,
+            entry,
+            early,
+            brought,
+        })
+    }
+
+    /// Adds the delete ranges that are new and lie within the clocks.
+    fn take_deletes(&mut self, update: &[u8], walked: &Walked, limits: &Limits) -> Deletes {
+        if walked.deletes == 0 {
+            return Deletes::default();
+        }
+        // An honest live update deletes only what is there and was not deleted, in order: look first, so that its bytes
+        // can stay.
+        let mut all_new = true;
+        each_deleted(update, walked, limits, |client, ranges| {
+            all_new = all_new
+                && self.clients.get(&client).is_some_and(|held| {
+                    deletes::ascend(ranges)
+                        && ranges.last().is_some_and(|(_, end)| *end <= held.clock)
+                        && ranges.iter().all(|(s, e)| held.deleted.lacks_all(*s, *e))
+                });
+        });
+        if all_new {
+            each_deleted(update, walked, limits, |client, ranges| {
+                if let Some(held) = self.clients.get_mut(&client) {
+                    for (start, end) in ranges {
+                        held.deleted.insert(*start, *end);
+                    }
+                }
+            });
+            return Deletes {
+                any: true,
+                ..Deletes::default()
+            };
+        }
+        let mut cut = Vec::new();
+        let mut early = None;
+        each_deleted(update, walked, limits, |client, ranges| {
+            let held = self.clients.get_mut(&client);
+            let clock = held.as_ref().map_or(0, |held| held.clock);
+            if let Some((_, end)) = ranges.iter().find(|(_, end)| *end > clock) {
+                early = early.or(Some(Missing {
+                    client,
+                    clock: *end,
+                }));
+            }
+            let Some(held) = held else { return };
+            // The common case of a reconnect, which brings the whole delete set again.
+            if held.deleted.covers(ranges) {
+                return;
+            }
+            let mut new = Vec::new();
+            for (start, end) in ranges {
+                let end = clock.min(*end);
+                if *start < end {
+                    let before = new.len();
+                    held.deleted
+                        .each_missing(*start, end, |start, end| new.push((start, end)));
+                    if new.len() > before {
+                        held.deleted.insert(*start, end);
+                    }
+                }
+            }
+            if !new.is_empty() {
+                deletes::normalize(&mut new);
+                cut.push((client, new));
+            }
+        });
+        Deletes {
+            any: !cut.is_empty(),
+            early,
+            cut: Some(cut),
+        }
+    }
+}
+
+/// What was taken of a delete set.
+#[derive(Default)]
+struct Deletes {
+    any: bool,
+    early: Option<Missing>,
+    /// What is left of it, where that isn't all.
+    cut: Option<Vec<DeletedRanges>>,
+}
+
+/// The straight case, judged while the update is walked for the first time: a few lists that begin at the clocks and
+/// build only on what stands before them. Anything else is left to [`ready`].
+struct Straight<'a> {
+    clocks: &'a Clocks,
+    lists: SmallVec<[ListFacts; 4]>,
+    /// Inside of a list.
+    open: bool,
+    fits: bool,
+}
+
+/// Looking up a client among the lists is linear, so it is only done for a few.
+const STRAIGHT_LISTS: usize = 8;
+
+impl Visit for Straight<'_> {
+    #[inline]
+    fn structure(&mut self, client: u64, structure: &Struct) {
+        if !self.fits {
+            return;
+        }
+        if !self.open {
+            self.open = true;
+            self.fits &= structure.clock == self.clocks.clock(client);
+        }
+        self.fits &= !structure.is_skip()
+            && structure
+                .lacks(client, |other| {
+                    let before = self.lists.iter().find(|list| list.client == other);
+                    before.map_or_else(|| self.clocks.clock(other), |list| list.end)
+                })
+                .is_none();
+    }
+
+    #[inline]
+    fn list(&mut self, list: &ListFacts) {
+        self.open = false;
+        self.lists.push(*list);
+        self.fits &= self.lists.len() <= STRAIGHT_LISTS;
+    }
+
+    #[inline]
+    fn deleted(&mut self, _client: u64, _start: u32, _end: u32) {}
+}
+
+/// All lists as they stand.
+fn whole_parts<'a>(update: &'a [u8], lists: &[ListFacts]) -> Vec<Part<'a>> {
+    let mut parts = Vec::with_capacity(lists.len());
+    for list in lists {
+        parts.push(Part {
+            client: list.client,
+            start: list.start,
+            end: list.end,
+            structs: list.structs,
+            cut: Vec::new(),
+            rest: &update[list.at..list.end_at],
+        });
+    }
+    parts
+}
+
+fn encode(about: usize, parts: &[Part<'_>], deletes: &[DeletedRanges]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(about);
+    write_number(&mut out, parts.len() as u64);
+    for part in parts {
+        write_number(&mut out, part.structs as u64);
+        write_number(&mut out, part.client);
+        write_number(&mut out, u64::from(part.start));
+        out.extend_from_slice(&part.cut);
+        out.extend_from_slice(part.rest);
+    }
+    deletes::write(
+        &mut out,
+        deletes
+            .iter()
+            .map(|(client, ranges)| (*client, &ranges[..])),
+    );
+    out
+}

@@ -1,0 +1,211 @@
+//! Delete ranges: sets of clock ranges per client, and how a delete set is written.
+//!
+//! Does not know whether what is deleted exists. The rule: ranges in a set never overlap or touch, so that equal sets
+//! are equal values and known parts are found by one look-up.
+
+use std::collections::BTreeMap;
+
+use crate::varint::write_number;
+
+/// The deleted clocks of one client. A tree, because documents with much typing hold many thousands of ranges and each
+/// small update must stay cheap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    /// First clock to the one behind the last.
+    ranges: BTreeMap<u32, u32>,
+}
+
+impl Ranges {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.ranges.iter().map(|(start, end)| (*start, *end))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether nothing of `start..end` is in the set.
+    pub(crate) fn lacks_all(&self, start: u32, end: u32) -> bool {
+        self.ranges
+            .range(..end)
+            .next_back()
+            .is_none_or(|(_, held_end)| *held_end <= start)
+    }
+
+    /// Whether all of these ascending ranges are in the set; `false` where they do not ascend. One step through the tree
+    /// for each range, as whole delete sets are compared this way.
+    pub(crate) fn covers(&self, ascending: &[(u32, u32)]) -> bool {
+        let Some((first, _)) = ascending.first() else {
+            return true;
+        };
+        let before = self.ranges.range(..=*first).next_back();
+        let after = self.ranges.range(first.saturating_add(1)..);
+        let mut held = before.into_iter().chain(after);
+        let mut current = held.next();
+        ascending.iter().all(|(start, end)| {
+            while let Some((_, held_end)) = current
+                && held_end <= start
+            {
+                current = held.next();
+            }
+            current.is_some_and(|(held_start, held_end)| held_start <= start && end <= held_end)
+        })
+    }
+
+    /// Calls `piece` with each part of `start..end` that is not in the set.
+    pub(crate) fn each_missing(&self, start: u32, end: u32, mut piece: impl FnMut(u32, u32)) {
+        let mut from = start;
+        let before = self.ranges.range(..=start).next_back();
+        let after = self.ranges.range(start.saturating_add(1)..end);
+        for (held_start, held_end) in before.into_iter().chain(after) {
+            if *held_start > from {
+                piece(from, *held_start);
+            }
+            from = from.max(*held_end);
+            if from >= end {
+                return;
+            }
+        }
+        if from < end {
+            piece(from, end);
+        }
+    }
+
+    /// Adds `start..end`, joined with whatever it overlaps or touches.
+    pub(crate) fn insert(&mut self, mut start: u32, mut end: u32) {
+        debug_assert!(start < end);
+        if let Some((held_start, held_end)) = self.ranges.range(..=start).next_back()
+            && *held_end >= start
+        {
+            if *held_end >= end {
+                return;
+            }
+            start = *held_start;
+        }
+        while let Some((held_start, held_end)) = self.ranges.range(start..=end).next_back() {
+            let held_start = *held_start;
+            end = end.max(*held_end);
+            self.ranges.remove(&held_start);
+        }
+        self.ranges.insert(start, end);
+    }
+}
+
+/// Whether ranges come in order and don't overlap. They may touch.
+pub(crate) fn ascend(ranges: &[(u32, u32)]) -> bool {
+    ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0)
+}
+
+/// Sorts ranges and joins those that overlap or touch.
+pub(crate) fn normalize(ranges: &mut Vec<(u32, u32)>) {
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, held| {
+        let joined = next.0 <= held.1;
+        if joined {
+            held.1 = held.1.max(next.1);
+        }
+        joined
+    });
+}
+
+/// Writes a delete set. Each client must come once.
+pub(crate) fn write<'a>(
+    out: &mut Vec<u8>,
+    clients: impl ExactSizeIterator<Item = (u64, &'a [(u32, u32)])>,
+) {
+    write_number(out, clients.len() as u64);
+    for (client, ranges) in clients {
+        write_number(out, client);
+        write_number(out, ranges.len() as u64);
+        for (start, end) in ranges {
+            write_number(out, u64::from(*start));
+            write_number(out, u64::from(end - start));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ranges: &[(u32, u32)]) -> Ranges {
+        let mut set = Ranges::default();
+        for (start, end) in ranges {
+            set.insert(*start, *end);
+        }
+        set
+    }
+
+    fn missing(set: &Ranges, start: u32, end: u32) -> Vec<(u32, u32)> {
+        let mut pieces = Vec::new();
+        set.each_missing(start, end, |start, end| pieces.push((start, end)));
+        pieces
+    }
+
+    #[test]
+    fn ranges_that_touch_or_overlap_are_joined() {
+        assert_eq!(set(&[(0, 2), (2, 4)]), set(&[(0, 4)]));
+        assert_eq!(set(&[(2, 4), (0, 2)]), set(&[(0, 4)]));
+        assert_eq!(set(&[(0, 2), (5, 7), (9, 12), (1, 10)]), set(&[(0, 12)]));
+        assert_eq!(set(&[(0, 9), (3, 4)]), set(&[(0, 9)]));
+        assert_eq!(set(&[(5, 6), (0, 2)]).len(), 2);
+    }
+
+    #[test]
+    fn only_missing_parts_are_named() {
+        let set = set(&[(2, 4), (6, 8)]);
+        assert_eq!(missing(&set, 0, 10), [(0, 2), (4, 6), (8, 10)]);
+        assert_eq!(missing(&set, 3, 7), [(4, 6)]);
+        assert_eq!(missing(&set, 2, 4), []);
+        assert_eq!(missing(&set, 4, 6), [(4, 6)]);
+        assert!(set.lacks_all(4, 6) && set.lacks_all(8, 9) && set.lacks_all(0, 2));
+        assert!(!set.lacks_all(3, 5) && !set.lacks_all(0, 10) && !set.lacks_all(5, 7));
+    }
+
+    #[test]
+    fn agrees_with_a_set_of_clocks() {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut next = move |n: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % n) as u32
+        };
+        for _ in 0..300 {
+            let (mut set, mut model) = (Ranges::default(), [false; 70]);
+            for _ in 0..20 {
+                let start = next(50);
+                let end = start + 1 + next(15);
+                let model_missing: Vec<u32> =
+                    (start..end).filter(|at| !model[*at as usize]).collect();
+                let listed: Vec<u32> = missing(&set, start, end)
+                    .into_iter()
+                    .flat_map(|(start, end)| start..end)
+                    .collect();
+                assert_eq!(listed, model_missing);
+                let all = model_missing.len() == (end - start) as usize;
+                assert_eq!(set.lacks_all(start, end), all);
+                assert_eq!(set.covers(&[(start, end)]), model_missing.is_empty());
+                set.insert(start, end);
+                model[start as usize..end as usize].fill(true);
+            }
+            let ranges: Vec<_> = set.iter().collect();
+            assert!(ranges.windows(2).all(|w| w[0].1 < w[1].0), "{ranges:?}");
+            let mut normal: Vec<_> = ranges.iter().rev().copied().collect();
+            normal.push(ranges[0]);
+            normalize(&mut normal);
+            assert_eq!(normal, ranges);
+            assert!(ascend(&ranges) && set.covers(&ranges));
+            let pieces: Vec<_> = ranges
+                .iter()
+                .map(|(start, _)| (*start, start + 1))
+                .collect();
+            assert!(set.covers(&pieces));
+            assert!(!set.covers(&[&ranges[..], &[(80, 81)]].concat()));
+        }
+    }
+}
