@@ -1,0 +1,216 @@
+//! The command line: which command, which settings, and what to do about it.
+//!
+//! Knows the table of settings and each command's entry; serving itself is passed in by `main`. The rule: nothing here
+//! decides what a setting means or beats, that is [`config`](crate::config)'s.
+
+pub mod config;
+pub mod healthcheck;
+pub mod migrate;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command};
+
+use crate::config::{Config, ConfigError, Effective, Given, SETTINGS, Setting};
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Task {
+    /// Run the server.
+    Serve,
+    /// Show the settings.
+    Config,
+    /// Run migrations and end.
+    Migrate,
+    /// Ask a running server how it is.
+    Healthcheck,
+}
+
+/// A command line that could be understood.
+pub struct Invocation {
+    /// The command; serving when there is none.
+    pub task: Task,
+    /// The flags.
+    pub given: Given,
+}
+
+impl Invocation {
+    /// Of this process. Prints help, version or what was not understood, and exits, when it is not for us to go on.
+    pub fn from_process() -> Self {
+        Self::parse(std::env::args_os()).unwrap_or_else(|stop| stop.exit())
+    }
+
+    /// Of any arguments, the first being the program.
+    pub fn parse(
+        args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let matches = command().try_get_matches_from(args)?;
+        let (task, matches) = match matches.subcommand() {
+            Some(("config", matches)) => (Task::Config, matches),
+            Some(("migrate", matches)) => (Task::Migrate, matches),
+            Some(("healthcheck", matches)) => (Task::Healthcheck, matches),
+            Some((_, matches)) => (Task::Serve, matches),
+            None => (Task::Serve, &matches),
+        };
+        Ok(Self {
+            task,
+            given: given(matches),
+        })
+    }
+}
+
+/// Does what is asked for; `serve` runs the server with the settings that were found.
+pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
+    let effective = match Effective::load(&invocation.given) {
+        Ok(effective) => effective,
+        Err(error) => return refuse(&error),
+    };
+    for warning in &effective.warnings {
+        eprintln!("scrible: warning: {warning}");
+    }
+    if invocation.task == Task::Config {
+        // Whoever reads only the first lines closes the pipe; `print!` would panic.
+        let _ = std::io::stdout().write_all(config::listing(&effective).as_bytes());
+    }
+    let config = match effective.config() {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    match invocation.task {
+        Task::Serve => serve(config).await,
+        Task::Config => ExitCode::SUCCESS,
+        Task::Migrate => migrate::run(&config).await,
+        Task::Healthcheck => healthcheck::run(&config.listen).await,
+    }
+}
+
+// 1 and not a number of its own: container runtimes take anything but 0 and 1 from a health check for a fault of theirs.
+fn refuse(error: &ConfigError) -> ExitCode {
+    eprintln!("scrible: {error}");
+    ExitCode::FAILURE
+}
+
+fn command() -> Command {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .global(true)
+        .help("Settings file [SCRIBLE_CONFIG, default scrible.toml if it is there]");
+    Command::new("scrible")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Sync server for collaborative whiteboards: any Yjs editor connects unchanged")
+        .after_help(
+            "Without a command it serves. A flag beats the environment, which beats the file. Secrets are not taken as \
+             flags; see `scrible config` for all settings.",
+        )
+        .subcommand(Command::new("serve").about("Run the server (this is what happens without a command)"))
+        .subcommand(Command::new("config").about("Show every setting in effect and where it comes from"))
+        .subcommand(Command::new("migrate").about("Bring the database up to date and end; serving does so, too"))
+        .subcommand(
+            Command::new("healthcheck").about("Ask the running server how it is: 0 when all is well, else 1"),
+        )
+        .arg(file)
+        .args(SETTINGS.iter().filter_map(argument))
+}
+
+fn argument(setting: &'static Setting) -> Option<Arg> {
+    let flag = setting.flag?;
+    let default = setting
+        .default
+        .map_or(String::new(), |default| format!(", default {default}"));
+    let help = format!("{} [{}{default}]", setting.meaning, setting.name);
+    let argument = Arg::new(setting.name)
+        .long(flag)
+        .value_name(setting.unit)
+        .global(true)
+        .help(help);
+    // "--port -1" shall be told what is allowed, not that there is no option "-1".
+    Some(argument.allow_hyphen_values(true))
+}
+
+fn given(matches: &ArgMatches) -> Given {
+    let flags = SETTINGS.iter().filter(|setting| setting.flag.is_some());
+    let flags = flags.filter_map(|setting| {
+        let value = matches.get_one::<String>(setting.name)?;
+        Some((setting.name, value.clone()))
+    });
+    Given {
+        flags: flags.collect(),
+        file: matches.get_one::<String>("config").map(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Invocation, clap::Error> {
+        Invocation::parse(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_parser_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        for (line, task) in [
+            ("scrible", Task::Serve),
+            ("scrible serve", Task::Serve),
+            ("scrible config", Task::Config),
+            ("scrible migrate", Task::Migrate),
+            ("scrible healthcheck", Task::Healthcheck),
+        ] {
+            assert_eq!(parse(line).unwrap().task, task, "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_are_taken_before_and_after_the_command() {
+        for line in [
+            "scrible --port 4000 --config x.toml healthcheck",
+            "scrible healthcheck --port=4000 --config x.toml",
+            "scrible --config x.toml healthcheck --port 4000",
+            "scrible --port 4000 --config x.toml",
+        ] {
+            let given = parse(line).unwrap().given;
+            assert_eq!(
+                given.flags.iter().collect::<Vec<_>>(),
+                [(&"PORT", &"4000".to_owned())]
+            );
+            assert_eq!(given.file.unwrap().to_str(), Some("x.toml"));
+        }
+        let given = parse("scrible --port -1").unwrap().given;
+        assert_eq!(given.flags["PORT"], "-1");
+    }
+
+    #[test]
+    fn every_setting_but_the_secrets_has_its_flag_and_stands_in_the_help() {
+        let help = command().render_long_help().to_string();
+        for setting in SETTINGS {
+            let flag = setting.flag.unwrap_or(setting.key);
+            let line = format!("scrible --{flag} value");
+            assert_eq!(parse(&line).is_ok(), !setting.secret, "{line}");
+            assert_eq!(
+                help.contains(&format!("[{}", setting.name)),
+                !setting.secret,
+                "{help}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for line in [
+            "scrible --prot 1",
+            "scrible sreve",
+            "scrible --port",
+            "scrible --port 1 --port 2",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! Every setting, from flag, environment, file or default, in that order; the only reader of the environment.
+//!
+//! Values are gathered first ([`Effective`], which `scrible config` shows) and then read and checked ([`Config`], which is
+//! passed down as plain structs). The rule: a setting that cannot be honoured stops the start with a sentence; it is
+//! never replaced by something else in silence.
+
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use scrible_store::{Durability, SqliteStore};
+
+pub use self::settings::{SETTINGS, Setting};
+
+/// Read from the working folder if it is there and no other file was named.
+const DEFAULT_FILE: &str = "scrible.toml";
+
+/// What a server needs to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: ListenConfig,
+    /// Where and how to store.
+    pub store: StoreConfig,
+    /// What to log.
+    pub log: LogConfig,
+    /// How much to take.
+    pub limits: LimitsConfig,
+    /// When things happen by themselves.
+    pub timing: TimingConfig,
+}
+
+/// Where to listen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListenConfig {
+    /// An IP address without brackets, or a host name.
+    pub host: String,
+    /// 0 for any free one.
+    pub port: u16,
+}
+
+/// Where and how to store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreConfig {
+    /// `sqlite:` and a path.
+    pub database_url: String,
+    /// What an acknowledgement promises.
+    pub durability: Durability,
+}
+
+/// What to log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogConfig {
+    /// A tracing filter, known to be one.
+    pub filter: String,
+    /// For people or for programs.
+    pub format: LogFormat,
+}
+
+/// For whom the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// Lines for people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How much to take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LimitsConfig {
+    /// Largest message of a client.
+    pub max_message_bytes: usize,
+    /// Edits of all rooms that may wait to be stored; at least one message.
+    pub max_uncommitted_bytes: usize,
+}
+
+/// When things happen by themselves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimingConfig {
+    /// How long a room stays in memory after its last client.
+    pub room_idle: Duration,
+    /// How often awareness is sent on.
+    pub awareness_interval: Duration,
+    /// How often a connection is probed.
+    pub ping_interval: Duration,
+    /// How long a client may go without a message.
+    pub keepalive: Duration,
+    /// How long stopping may take.
+    pub shutdown: Duration,
+}
+
+/// Why the program does not start: one sentence for the person who started it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// What was given on the command line. Not `Debug`: nothing here is hidden.
+#[derive(Clone, Default)]
+pub struct Given {
+    /// By [`Setting::name`].
+    pub flags: BTreeMap<&'static str, String>,
+    /// `--config`.
+    pub file: Option<PathBuf>,
+}
+
+/// The text of a settings file and what to call it.
+#[derive(Clone, Copy)]
+pub struct FileText<'a> {
+    /// For sentences.
+    pub path: &'a Path,
+    /// TOML.
+    pub text: &'a str,
+}
+
+/// Where a value comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The command line.
+    Flag,
+    /// A variable.
+    Environment,
+    /// This file.
+    File(PathBuf),
+    /// Nobody said anything.
+    Default,
+}
+
+/// The value of one setting, not yet read.
+#[derive(Clone)]
+pub struct Value {
+    /// Which one.
+    pub setting: &'static Setting,
+    /// Where the value comes from.
+    pub source: Source,
+    /// As it was written; `None` for one that is unset.
+    raw: Option<String>,
+}
+
+/// All settings with their sources, and what seemed odd on the way.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// In the order of [`SETTINGS`].
+    pub values: Vec<Value>,
+    /// Sentences about variables that look like settings and are none.
+    pub warnings: Vec<String>,
+}
+
+impl Effective {
+    /// Gathers the settings of this process.
+    pub fn load(given: &Given) -> Result<Self, ConfigError> {
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let environment = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+        let environment: BTreeMap<String, String> = environment.collect();
+        let named = environment
+            .get(settings::FILE_VARIABLE)
+            .filter(|path| !path.is_empty());
+        let named = given.file.clone().or(named.map(PathBuf::from));
+        let path = named.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(e) if named.is_none() && e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => {
+                return Err(ConfigError(format!(
+                    "cannot read the settings in {}: {e}",
+                    path.display()
+                )));
+            }
+        };
+        let file = text.as_deref().map(|text| FileText { path, text });
+        Self::gather(given, &environment, file)
+    }
+
+    /// Gathers settings from what is passed in and nothing else.
+    pub fn gather(
+        given: &Given,
+        environment: &BTreeMap<String, String>,
+        file: Option<FileText<'_>>,
+    ) -> Result<Self, ConfigError> {
+        let mut from_file = file.map(read_file).transpose()?.unwrap_or_default();
+        let values = SETTINGS.iter().map(|setting| {
+            // Compose files pass on variables that are not set as empty ones, so empty is unset.
+            let variable = environment
+                .get(setting.name)
+                .filter(|value| !value.is_empty());
+            let (raw, source) = if let Some(value) = given.flags.get(setting.name) {
+                (Some(value.clone()), Source::Flag)
+            } else if let Some(value) = variable {
+                (Some(value.clone()), Source::Environment)
+            } else if let (Some(value), Some(file)) = (from_file.remove(setting.key), file) {
+                (Some(value), Source::File(file.path.to_owned()))
+            } else {
+                (setting.default.map(str::to_owned), Source::Default)
+            };
+            Value {
+                setting,
+                source,
+                raw,
+            }
+        });
+        Ok(Self {
+            values: values.collect(),
+            warnings: settings::unknown_variables(environment),
+        })
+    }
+
+    /// Reads and checks all values.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        self.refuse_what_we_cannot_honour()?;
+        let config = Config {
+            listen: ListenConfig {
+                host: self.host()?,
+                port: self.number("PORT", 0..=u16::MAX.into())? as u16,
+            },
+            store: StoreConfig {
+                database_url: self.database_url()?,
+                durability: self.one_of(
+                    "SCRIBLE_DURABILITY",
+                    &[("full", Durability::Full), ("relaxed", Durability::Relaxed)],
+                )?,
+            },
+            log: LogConfig {
+                filter: self.log_filter()?,
+                format: self.one_of(
+                    "SCRIBLE_LOG_FORMAT",
+                    &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
+                )?,
+            },
+            limits: LimitsConfig {
+                // The upper end is what every database takes as one value.
+                max_message_bytes: self.size("SCRIBLE_MAX_MESSAGE_BYTES", 64 << 10..=512 << 20)?,
+                max_uncommitted_bytes: self
+                    .size("SCRIBLE_MAX_UNCOMMITTED_BYTES", 64 << 10..=64 << 30)?,
+            },
+            timing: TimingConfig {
+                room_idle: self.seconds("SCRIBLE_ROOM_IDLE_SECONDS", 0..=86_400)?,
+                awareness_interval: Duration::from_millis(
+                    self.number("SCRIBLE_AWARENESS_INTERVAL_MS", 5..=1000)?,
+                ),
+                ping_interval: self.seconds("SCRIBLE_PING_INTERVAL_SECONDS", 1..=3600)?,
+                keepalive: self.seconds("SCRIBLE_KEEPALIVE_SECONDS", 1..=29)?,
+                shutdown: self.seconds("SCRIBLE_SHUTDOWN_SECONDS", 1..=3600)?,
+            },
+        };
+        if config.limits.max_uncommitted_bytes < config.limits.max_message_bytes {
+            let value = self.value("SCRIBLE_MAX_UNCOMMITTED_BYTES");
+            return Err(value.wrong("no less than SCRIBLE_MAX_MESSAGE_BYTES, or the largest message could never be taken"));
+        }
+        Ok(config)
+    }
+
+    /// To go on without these would look as if it worked: rooms split between nodes, or open to everybody.
+    fn refuse_what_we_cannot_honour(&self) -> Result<(), ConfigError> {
+        let refuse =
+            |value: &Value, why: &str| Err(ConfigError(format!("{} {why}", value.place())));
+        let redis = self.value("REDIS_URL");
+        if redis.raw.is_some() {
+            return refuse(
+                redis,
+                "is set, but this version runs as a single node and shares nothing through Redis: unset it and run one \
+                 node",
+            );
+        }
+        let secret = self.value("JWT_SECRET");
+        if secret.raw.is_some() {
+            return refuse(
+                secret,
+                "is set, but this version checks no tokens and would let everybody in: unset it and let only people \
+                 whom you trust reach the server",
+            );
+        }
+        let database = self.value("DATABASE_URL");
+        if ["postgres:", "postgresql:"]
+            .iter()
+            .any(|scheme| database.text().starts_with(scheme))
+        {
+            return refuse(
+                database,
+                "names a Postgres database, but this version stores in SQLite only: set it to \
+                 sqlite:./data/scrible.db, or unset it, and run one node",
+            );
+        }
+        Ok(())
+    }
+
+    fn value(&self, name: &str) -> &Value {
+        let found = self.values.iter().find(|value| value.setting.name == name);
+        found.expect("the name stands in the table")
+    }
+
+    fn host(&self) -> Result<String, ConfigError> {
+        let value = self.value("HOST");
+        let bare = value
+            .text()
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        let host = bare.unwrap_or(value.text());
+        let is_name = !host.is_empty()
+            && host
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
+        if host.parse::<IpAddr>().is_ok() || is_name {
+            Ok(host.to_owned())
+        } else {
+            Err(value.wrong("an IP address or a host name, without a port"))
+        }
+    }
+
+    fn database_url(&self) -> Result<String, ConfigError> {
+        let value = self.value("DATABASE_URL");
+        let allowed = "sqlite: and the path of a file, for example sqlite:./data/scrible.db";
+        if !value.text().starts_with("sqlite:") {
+            return Err(value.wrong(allowed));
+        }
+        match SqliteStore::path_of(value.text()) {
+            Ok(_) => Ok(value.text().to_owned()),
+            Err(why) => Err(value.wrong(&format!("{allowed} ({why})"))),
+        }
+    }
+
+    fn log_filter(&self) -> Result<String, ConfigError> {
+        let value = self.value("SCRIBLE_LOG");
+        match tracing_subscriber::EnvFilter::builder().parse(value.text()) {
+            Ok(_) => Ok(value.text().to_owned()),
+            Err(_) => Err(value.wrong(
+                "off, error, warn, info, debug, trace, or such a level for a module, for example \
+                 info,scrible::journal=debug",
+            )),
+        }
+    }
+
+    fn one_of<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+        let value = self.value(name);
+        let chosen = choices.iter().find(|(text, _)| *text == value.text());
+        chosen.map(|&(_, choice)| choice).ok_or_else(|| {
+            let texts: Vec<&str> = choices.iter().map(|&(text, _)| text).collect();
+            value.wrong(&texts.join(" or "))
+        })
+    }
+
+    fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {
+        let value = self.value(name);
+        let number = value.text().parse().ok().filter(|n| range.contains(n));
+        number.ok_or_else(|| {
+            value.wrong(&format!(
+                "a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ))
+        })
+    }
+
+    fn seconds(&self, name: &str, range: RangeInclusive<u64>) -> Result<Duration, ConfigError> {
+        self.number(name, range).map(Duration::from_secs)
+    }
+
+    fn size(&self, name: &str, range: RangeInclusive<u64>) -> Result<usize, ConfigError> {
+        let value = self.value(name);
+        let size = value
+            .text()
+            .parse::<ByteSize>()
+            .ok()
+            .map(|size| size.as_u64());
+        let size = size
+            .filter(|n| range.contains(n))
+            .and_then(|n| usize::try_from(n).ok());
+        size.ok_or_else(|| {
+            let [least, most] = [range.start(), range.end()].map(|n| ByteSize(*n).display().iec());
+            value.wrong(&format!(
+                "a size from {least} to {most}, in bytes or as 64MiB"
+            ))
+        })
+    }
+}
+
+impl Value {
+    /// As it may be shown: secrets are hidden, and so is a password in a URL.
+    pub fn shown(&self) -> String {
+        match &self.raw {
+            None => "(unset)".to_owned(),
+            Some(_) if self.setting.secret => "****".to_owned(),
+            Some(raw) => without_password(raw),
+        }
+    }
+
+    fn text(&self) -> &str {
+        self.raw.as_deref().unwrap_or_default()
+    }
+
+    /// By the name that the person who wrote it used.
+    fn place(&self) -> String {
+        let Setting {
+            name, key, flag, ..
+        } = self.setting;
+        match &self.source {
+            Source::Flag => format!("--{}", flag.unwrap_or(key)),
+            Source::Environment => format!("{name} in the environment"),
+            Source::File(path) => format!("{key} in {}", path.display()),
+            Source::Default => format!("the default of {name}"),
+        }
+    }
+
+    fn wrong(&self, allowed: &str) -> ConfigError {
+        ConfigError(format!(
+            "{} is {:?}; allowed is {allowed}",
+            self.place(),
+            self.shown()
+        ))
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} = {} ({})",
+            self.setting.name,
+            self.shown(),
+            self.source
+        )
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("flag"),
+            Self::Environment => f.write_str("environment"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// `scheme://user:****@host`: the password ends at the last `@` before the path.
+fn without_password(url: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (user_info, _) = authority.rsplit_once('@')?;
+        let (user, _) = user_info.split_once(':')?;
+        Some(format!(
+            "{scheme}://{user}:****{}",
+            &rest[user_info.len()..]
+        ))
+    };
+    hidden().unwrap_or_else(|| url.to_owned())
+}
+
+fn read_file(file: FileText<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
+    let path = file.path.display();
+    let table: toml::Table = file.text.parse().map_err(|e: toml::de::Error| {
+        let line = e
+            .span()
+            .map_or(0, |span| file.text[..span.start].matches('\n').count() + 1);
+        ConfigError(format!(
+            "{path} is not valid TOML at line {line}: {}",
+            e.message()
+        ))
+    })?;
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+            let nearest = settings::nearest(&key, SETTINGS.iter().map(|setting| setting.key));
+            return Err(ConfigError(format!(
+                "{path} has an unknown key {key:?}; did you mean {nearest:?}?"
+            )));
+        };
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            // Not shown: it may be a secret that lacks its quotes.
+            other => {
+                return Err(ConfigError(format!(
+                    "{key} in {path} is a {}; allowed is a text in quotes or a whole number",
+                    other.type_str()
+                )));
+            }
+        };
+        values.insert(setting.key.to_owned(), text);
+    }
+    Ok(values)
+}

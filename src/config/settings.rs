@@ -1,0 +1,206 @@
+//! The table of settings, from which `--help`, `scrible config` and the check of the example file are made.
+//!
+//! Knows names and meanings, not how a value is read. The rule: a setting that is not in this table does not exist.
+
+use std::collections::BTreeMap;
+
+/// Names the settings file.
+pub const FILE_VARIABLE: &str = "SCRIBLE_CONFIG";
+/// What all variables of ours but the common ones begin with.
+pub const PREFIX: &str = "SCRIBLE_";
+
+/// One setting, under each of its names.
+#[derive(Debug)]
+pub struct Setting {
+    /// In the environment.
+    pub name: &'static str,
+    /// In the file.
+    pub key: &'static str,
+    /// On the command line, without the dashes. Secrets have none: everybody on a machine can read command lines.
+    pub flag: Option<&'static str>,
+    /// As it would be written; `None` when unset is a meaning of its own.
+    pub default: Option<&'static str>,
+    /// What a value looks like, for the help.
+    pub unit: &'static str,
+    /// One line.
+    pub meaning: &'static str,
+    /// Whether the value is hidden wherever it would be shown.
+    pub secret: bool,
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "HOST",
+        key: "host",
+        flag: Some("host"),
+        default: Some("127.0.0.1"),
+        unit: "ADDRESS",
+        meaning: "Address to listen on; 0.0.0.0 or :: for all of this machine",
+        secret: false,
+    },
+    Setting {
+        name: "PORT",
+        key: "port",
+        flag: Some("port"),
+        default: Some("3001"),
+        unit: "NUMBER",
+        meaning: "Port to listen on; 0 for any free one",
+        secret: false,
+    },
+    Setting {
+        name: "DATABASE_URL",
+        key: "database_url",
+        flag: Some("database-url"),
+        default: Some("sqlite:./data/scrible.db"),
+        unit: "URL",
+        meaning: "Where rooms are stored; the file and its folder are created",
+        secret: false,
+    },
+    Setting {
+        name: "REDIS_URL",
+        key: "redis_url",
+        flag: None,
+        default: None,
+        unit: "URL",
+        meaning: "Reserved for several nodes; refused by this version",
+        secret: true,
+    },
+    Setting {
+        name: "JWT_SECRET",
+        key: "jwt_secret",
+        flag: None,
+        default: None,
+        unit: "TEXT",
+        meaning: "Reserved for signed tokens; refused by this version",
+        secret: true,
+    },
+    Setting {
+        name: "SCRIBLE_DURABILITY",
+        key: "durability",
+        flag: Some("durability"),
+        default: Some("full"),
+        unit: "full|relaxed",
+        meaning: "Whether what was acknowledged survives a power cut (full) or only the end of the process (relaxed)",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_LOG",
+        key: "log",
+        flag: Some("log"),
+        default: Some("info"),
+        unit: "FILTER",
+        meaning: "What is logged, for example warn or info,scrible::journal=debug",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_LOG_FORMAT",
+        key: "log_format",
+        flag: Some("log-format"),
+        default: Some("pretty"),
+        unit: "pretty|json",
+        meaning: "How it is logged: for people, or one JSON object a line",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_MAX_MESSAGE_BYTES",
+        key: "max_message_bytes",
+        flag: Some("max-message-bytes"),
+        default: Some("64MiB"),
+        unit: "SIZE",
+        meaning: "Largest message of a client; a pasted picture is one",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_MAX_UNCOMMITTED_BYTES",
+        key: "max_uncommitted_bytes",
+        flag: Some("max-uncommitted-bytes"),
+        default: Some("256MiB"),
+        unit: "SIZE",
+        meaning: "Edits of all rooms that may wait to be stored; beyond it writers are refused",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_ROOM_IDLE_SECONDS",
+        key: "room_idle_seconds",
+        flag: Some("room-idle-seconds"),
+        default: Some("30"),
+        unit: "SECONDS",
+        meaning: "How long a room stays in memory after its last client has gone",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_AWARENESS_INTERVAL_MS",
+        key: "awareness_interval_ms",
+        flag: Some("awareness-interval-ms"),
+        default: Some("40"),
+        unit: "MILLISECONDS",
+        meaning: "How often cursors and presence are sent on",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_PING_INTERVAL_SECONDS",
+        key: "ping_interval_seconds",
+        flag: Some("ping-interval-seconds"),
+        default: Some("20"),
+        unit: "SECONDS",
+        meaning: "How often a connection is probed for a client that has silently gone",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_KEEPALIVE_SECONDS",
+        key: "keepalive_seconds",
+        flag: Some("keepalive-seconds"),
+        default: Some("12"),
+        unit: "SECONDS",
+        meaning: "How long a client may go without a message; it hangs up after 30 seconds of silence",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_SHUTDOWN_SECONDS",
+        key: "shutdown_seconds",
+        flag: Some("shutdown-seconds"),
+        default: Some("20"),
+        unit: "SECONDS",
+        meaning: "How long stopping may take to close connections and store everything",
+        secret: false,
+    },
+];
+
+/// The known name that somebody most likely meant.
+pub fn nearest(meant: &str, names: impl Iterator<Item = &'static str>) -> &'static str {
+    let likeness = |name: &str| strsim::jaro_winkler(meant, name);
+    names
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .expect("there are settings")
+}
+
+/// A misspelt variable is silent otherwise. Only a warning, because others put variables beside ours.
+pub fn unknown_variables(environment: &BTreeMap<String, String>) -> Vec<String> {
+    let is_known = |name: &str| name == FILE_VARIABLE || SETTINGS.iter().any(|s| s.name == name);
+    let odd = environment.iter().filter(|(name, value)| {
+        name.starts_with(PREFIX) && !is_known(name) && !is_service_link(name, value)
+    });
+    let sentence = |(name, _): (&String, &String)| {
+        let bare = name.strip_prefix(PREFIX).unwrap_or(name);
+        let shared = SETTINGS.iter().map(|s| s.name).find(|known| *known == bare);
+        let names = SETTINGS.iter().map(|setting| setting.name);
+        let nearest = shared.unwrap_or_else(|| nearest(name, names));
+        format!(
+            "{name} in the environment is not a setting and is ignored; did you mean {nearest}?"
+        )
+    };
+    odd.map(sentence).collect()
+}
+
+/// What Kubernetes and Docker links set in every container for a service whose name begins with "scrible".
+fn is_service_link(name: &str, value: &str) -> bool {
+    let numbered = name
+        .split("PORT_")
+        .nth(1)
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    name.ends_with("SERVICE_HOST")
+        || name.contains("SERVICE_PORT")
+        || numbered
+        || (name.ends_with("_PORT") && value.contains("://"))
+}

@@ -1,0 +1,400 @@
+//! Precedence, each refusal, what is hidden, and that the example file and the table agree.
+
+use super::settings::PREFIX;
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}
+
+fn given(pairs: &[(&'static str, &str)]) -> Given {
+    Given {
+        flags: pairs
+            .iter()
+            .map(|(name, value)| (*name, value.to_string()))
+            .collect(),
+        file: None,
+    }
+}
+
+fn file(text: &str) -> Option<FileText<'_>> {
+    let path = Path::new("scrible.toml");
+    Some(FileText { path, text })
+}
+
+fn defaults() -> Config {
+    Effective::gather(&Given::default(), &BTreeMap::new(), None)
+        .unwrap()
+        .config()
+        .unwrap()
+}
+
+fn from_environment(pairs: &[(&str, &str)]) -> Result<Config, String> {
+    let effective = Effective::gather(&Given::default(), &environment(pairs), None).unwrap();
+    effective.config().map_err(|e| e.to_string())
+}
+
+fn from_file(text: &str) -> Result<Config, String> {
+    let effective = Effective::gather(&Given::default(), &BTreeMap::new(), file(text));
+    effective
+        .and_then(|effective| effective.config())
+        .map_err(|e| e.to_string())
+}
+
+#[test]
+fn defaults_are_what_the_table_says() {
+    let config = defaults();
+    assert_eq!(
+        config.listen,
+        ListenConfig {
+            host: "127.0.0.1".to_owned(),
+            port: 3001
+        }
+    );
+    assert_eq!(config.store.database_url, "sqlite:./data/scrible.db");
+    assert_eq!(config.store.durability, Durability::Full);
+    assert_eq!(config.log.filter, "info");
+    assert_eq!(config.log.format, LogFormat::Pretty);
+    assert_eq!(config.limits.max_message_bytes, 64 << 20);
+    assert_eq!(config.limits.max_uncommitted_bytes, 256 << 20);
+    assert_eq!(config.timing.awareness_interval, Duration::from_millis(40));
+    let seconds = [30, 20, 12, 20].map(Duration::from_secs);
+    let timing = config.timing;
+    assert_eq!(
+        [
+            timing.room_idle,
+            timing.ping_interval,
+            timing.keepalive,
+            timing.shutdown
+        ],
+        seconds
+    );
+}
+
+#[test]
+fn flag_beats_environment_beats_file_beats_default() {
+    let flags = given(&[("PORT", "4001")]);
+    let variables = environment(&[("PORT", "4002"), ("HOST", "::1")]);
+    let text = "port = 4003\nhost = \"0.0.0.0\"\nkeepalive_seconds = 7\n";
+    let effective = Effective::gather(&flags, &variables, file(text)).unwrap();
+    let config = effective.config().unwrap();
+    assert_eq!(
+        config.listen,
+        ListenConfig {
+            host: "::1".to_owned(),
+            port: 4001
+        }
+    );
+    assert_eq!(config.timing.keepalive, Duration::from_secs(7));
+    let source = |name| effective.value(name).source.to_string();
+    assert_eq!(source("PORT"), "flag");
+    assert_eq!(source("HOST"), "environment");
+    assert_eq!(source("SCRIBLE_KEEPALIVE_SECONDS"), "scrible.toml");
+    assert_eq!(source("SCRIBLE_LOG"), "default");
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let config = from_environment(&[("REDIS_URL", ""), ("PORT", ""), ("JWT_SECRET", "")]);
+    assert_eq!(config.unwrap(), defaults());
+    let flags = given(&[("PORT", "")]);
+    let effective = Effective::gather(&flags, &BTreeMap::new(), None).unwrap();
+    assert!(
+        effective
+            .config()
+            .unwrap_err()
+            .to_string()
+            .starts_with("--port is \"\"")
+    );
+}
+
+#[test]
+fn values_are_read_in_each_form_they_may_have() {
+    let config = from_environment(&[
+        ("HOST", "[::1]"),
+        ("SCRIBLE_MAX_MESSAGE_BYTES", "65536"),
+        ("SCRIBLE_MAX_UNCOMMITTED_BYTES", "1 GiB"),
+        ("SCRIBLE_DURABILITY", "relaxed"),
+        ("SCRIBLE_LOG", "warn,scrible::journal=debug"),
+        ("SCRIBLE_LOG_FORMAT", "json"),
+        ("DATABASE_URL", "sqlite:///var/lib/scrible/rooms.db"),
+    ])
+    .unwrap();
+    assert_eq!(config.listen.host, "::1");
+    assert_eq!(config.limits.max_message_bytes, 65536);
+    assert_eq!(config.limits.max_uncommitted_bytes, 1 << 30);
+    assert_eq!(config.store.durability, Durability::Relaxed);
+    assert_eq!(config.log.format, LogFormat::Json);
+    let config =
+        from_file("max_message_bytes = 65536\nmax_uncommitted_bytes = \"64KiB\"\n").unwrap();
+    assert_eq!(config.limits.max_uncommitted_bytes, 65536);
+}
+
+#[test]
+fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
+    for (name, value, allowed) in [
+        ("HOST", "127.0.0.1:3001", "without a port"),
+        ("HOST", "my host", "an IP address or a host name"),
+        ("PORT", "http", "a whole number from 0 to 65535"),
+        ("PORT", "65536", "a whole number from 0 to 65535"),
+        ("PORT", "-1", "a whole number from 0 to 65535"),
+        (
+            "DATABASE_URL",
+            "mysql://localhost/x",
+            "sqlite:./data/scrible.db",
+        ),
+        (
+            "DATABASE_URL",
+            "data/scrible.db",
+            "sqlite:./data/scrible.db",
+        ),
+        ("DATABASE_URL", "sqlite::memory:", "would forget everything"),
+        ("DATABASE_URL", "sqlite:x.db?mode=ro", "question mark"),
+        ("SCRIBLE_DURABILITY", "Full", "full or relaxed"),
+        (
+            "SCRIBLE_LOG",
+            "scrible=loud",
+            "off, error, warn, info, debug, trace",
+        ),
+        ("SCRIBLE_LOG_FORMAT", "xml", "pretty or json"),
+        (
+            "SCRIBLE_MAX_MESSAGE_BYTES",
+            "65535",
+            "from 64.0 KiB to 512.0 MiB",
+        ),
+        (
+            "SCRIBLE_MAX_MESSAGE_BYTES",
+            "513MiB",
+            "from 64.0 KiB to 512.0 MiB",
+        ),
+        ("SCRIBLE_MAX_MESSAGE_BYTES", "much", "in bytes or as 64MiB"),
+        ("SCRIBLE_MAX_MESSAGE_BYTES", "-1", "in bytes or as 64MiB"),
+        ("SCRIBLE_MAX_MESSAGE_BYTES", "1e400", "in bytes or as 64MiB"),
+        (
+            "SCRIBLE_MAX_UNCOMMITTED_BYTES",
+            "1MiB",
+            "no less than SCRIBLE_MAX_MESSAGE_BYTES",
+        ),
+        ("SCRIBLE_ROOM_IDLE_SECONDS", "30s", "from 0 to 86400"),
+        ("SCRIBLE_AWARENESS_INTERVAL_MS", "4", "from 5 to 1000"),
+        ("SCRIBLE_AWARENESS_INTERVAL_MS", "1001", "from 5 to 1000"),
+        ("SCRIBLE_PING_INTERVAL_SECONDS", "0", "from 1 to 3600"),
+        ("SCRIBLE_KEEPALIVE_SECONDS", "30", "from 1 to 29"),
+        ("SCRIBLE_SHUTDOWN_SECONDS", "1.5", "from 1 to 3600"),
+    ] {
+        let sentence = from_environment(&[(name, value)]).unwrap_err();
+        let start = format!("{name} in the environment is {value:?}; allowed is ");
+        assert!(sentence.starts_with(&start), "{sentence}");
+        assert!(sentence.contains(allowed), "{sentence}");
+    }
+    let sentence = from_file("port = 70000").unwrap_err();
+    assert!(
+        sentence.starts_with("port in scrible.toml is \"70000\"; allowed is "),
+        "{sentence}"
+    );
+    let effective = Effective::gather(
+        &given(&[("SCRIBLE_LOG_FORMAT", "x")]),
+        &BTreeMap::new(),
+        None,
+    );
+    let sentence = effective.unwrap().config().unwrap_err().to_string();
+    assert_eq!(sentence, "--log-format is \"x\"; allowed is pretty or json");
+}
+
+#[test]
+fn s4_what_this_version_cannot_honour_is_refused_and_stays_secret() {
+    for (name, value, advice) in [
+        ("REDIS_URL", "redis://:hunter2@cache:6379", "run one node"),
+        ("JWT_SECRET", "hunter2", "checks no tokens"),
+        (
+            "DATABASE_URL",
+            "postgres://ann:hunter2@db/scrible",
+            "SQLite only",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql://ann:hunter2@db/scrible",
+            "SQLite only",
+        ),
+        (
+            "DATABASE_URL",
+            "mysql://ann:hunter2@db/scrible",
+            "sqlite:./data/scrible.db",
+        ),
+    ] {
+        let sentence = from_environment(&[(name, value)]).unwrap_err();
+        assert!(
+            sentence.starts_with(&format!("{name} in the environment ")),
+            "{sentence}"
+        );
+        assert!(sentence.contains(advice), "{sentence}");
+        assert!(!sentence.contains("hunter2"), "{sentence}");
+    }
+    let sentence = from_file("jwt_secret = \"hunter2\"").unwrap_err();
+    assert!(
+        sentence.starts_with("jwt_secret in scrible.toml is set, but"),
+        "{sentence}"
+    );
+    assert!(!sentence.contains("hunter2"), "{sentence}");
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let variables = environment(&[
+        ("REDIS_URL", "redis://:hunter2@cache"),
+        ("JWT_SECRET", "hunter2"),
+        ("DATABASE_URL", "postgres://ann:hunter2@db:5432/scrible?x=y"),
+    ]);
+    let effective = Effective::gather(&Given::default(), &variables, None).unwrap();
+    assert_eq!(effective.value("REDIS_URL").shown(), "****");
+    assert_eq!(effective.value("JWT_SECRET").shown(), "****");
+    let database = effective.value("DATABASE_URL");
+    assert_eq!(database.shown(), "postgres://ann:****@db:5432/scrible?x=y");
+    let all = format!("{effective:?}");
+    assert!(all.contains("****") && !all.contains("hunter2"), "{all}");
+    // A password may itself hold the signs that end one, and other values hold no password.
+    for (raw, shown) in [
+        ("postgres://ann:hunter2@x@db/s", "postgres://ann:****@db/s"),
+        ("postgres://ann:hunter2:x@db/s", "postgres://ann:****@db/s"),
+        ("postgres://ann@db/s", "postgres://ann@db/s"),
+        ("sqlite:./a:b@c.db", "sqlite:./a:b@c.db"),
+        ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db"),
+        ("127.0.0.1", "127.0.0.1"),
+    ] {
+        assert_eq!(without_password(raw), shown);
+    }
+}
+
+#[test]
+fn a_file_is_taken_whole_or_refused_with_the_reason() {
+    for (text, what) in [
+        ("prot = 1", "unknown key \"prot\"; did you mean \"port\"?"),
+        ("databse_url = \"x\"", "did you mean \"database_url\"?"),
+        ("SCRIBLE_LOG = \"x\"", "unknown key \"SCRIBLE_LOG\""),
+        ("[server]\nport = 1", "unknown key \"server\""),
+        ("port = 1\nport = 2", "not valid TOML at line 2"),
+        ("host = \"::1\"\nport = \n", "not valid TOML at line 2"),
+        ("port = true", "port in scrible.toml is a boolean"),
+        (
+            "keepalive_seconds = 1.5",
+            "keepalive_seconds in scrible.toml is a float",
+        ),
+        ("host = [\"::1\"]", "host in scrible.toml is a array"),
+    ] {
+        let sentence = from_file(text).unwrap_err();
+        assert!(sentence.contains(what), "{sentence}");
+    }
+    assert_eq!(from_file("").unwrap(), defaults());
+}
+
+#[test]
+fn unknown_variables_are_named_and_those_of_kubernetes_are_not() {
+    let warnings = |pairs: &[(&str, &str)]| {
+        Effective::gather(&Given::default(), &environment(pairs), None)
+            .unwrap()
+            .warnings
+    };
+    let odd = warnings(&[
+        ("SCRIBLE_KEEPALIVE_SECOND", "3"),
+        ("SCRIBLE_HOST", "::"),
+        ("OTHER", ""),
+    ]);
+    assert_eq!(odd.len(), 2);
+    assert!(
+        odd[0].starts_with("SCRIBLE_HOST in the environment is not a setting"),
+        "{odd:?}"
+    );
+    assert!(odd[0].ends_with("did you mean HOST?"), "{odd:?}");
+    assert!(
+        odd[1].ends_with("did you mean SCRIBLE_KEEPALIVE_SECONDS?"),
+        "{odd:?}"
+    );
+    let links = [
+        ("SCRIBLE_CONFIG", "/etc/scrible.toml"),
+        ("SCRIBLE_SERVICE_HOST", "10.0.0.1"),
+        ("SCRIBLE_SERVICE_PORT", "3001"),
+        ("SCRIBLE_SERVICE_PORT_HTTP", "3001"),
+        ("SCRIBLE_PORT", "tcp://10.0.0.1:3001"),
+        ("SCRIBLE_PORT_3001_TCP", "tcp://10.0.0.1:3001"),
+        ("SCRIBLE_PORT_3001_TCP_ADDR", "10.0.0.1"),
+        ("SCRIBLE_REDIS_PORT_6379_TCP_PROTO", "tcp"),
+        ("SCRIBLE_LOG", "warn"),
+    ];
+    assert_eq!(warnings(&links), Vec::<String>::new());
+    assert_eq!(warnings(&[("SCRIBLE_PORT", "3002")]).len(), 1);
+}
+
+#[test]
+fn names_follow_from_each_other() {
+    for Setting {
+        name,
+        key,
+        flag,
+        secret,
+        ..
+    } in SETTINGS
+    {
+        assert_eq!(
+            *key,
+            name.strip_prefix(PREFIX).unwrap_or(name).to_lowercase()
+        );
+        match flag {
+            Some(flag) => assert_eq!(*flag, key.replace('_', "-")),
+            None => assert!(secret, "{name} has no flag and is no secret"),
+        }
+    }
+    let unprefixed = SETTINGS
+        .iter()
+        .filter(|s| !s.name.starts_with(PREFIX))
+        .map(|s| s.name);
+    let shared = ["HOST", "PORT", "DATABASE_URL", "REDIS_URL", "JWT_SECRET"];
+    assert_eq!(unprefixed.collect::<Vec<_>>(), shared);
+}
+
+#[test]
+fn the_example_file_shows_every_setting_with_its_default() {
+    let example = include_str!("../../scrible.example.toml");
+    assert_eq!(
+        from_file(example).unwrap(),
+        defaults(),
+        "as it stands it changes something"
+    );
+    // Each setting stands there behind a "#", the ones that have a default with it.
+    let line_of = |setting: &Setting| {
+        let start = format!("#{} = ", setting.key);
+        let mut lines = example.lines().filter(move |line| line.starts_with(&start));
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("{} is missing", setting.key));
+        assert_eq!(lines.next(), None, "{} stands there twice", setting.key);
+        line
+    };
+    let uncommented: Vec<&str> = SETTINGS
+        .iter()
+        .map(line_of)
+        .zip(SETTINGS)
+        .filter(|(_, setting)| setting.default.is_some())
+        .map(|(line, _)| line.trim_start_matches('#'))
+        .collect();
+    let text = uncommented.join("\n");
+    let effective = Effective::gather(&Given::default(), &BTreeMap::new(), file(&text)).unwrap();
+    assert_eq!(effective.config().unwrap(), defaults());
+    for value in &effective.values {
+        assert_eq!(
+            value.raw.as_deref(),
+            value.setting.default,
+            "{}",
+            value.setting.key
+        );
+    }
+    let settings = example
+        .lines()
+        .filter(|line| line.starts_with('#') && !line.starts_with("# "));
+    assert_eq!(
+        settings.filter(|line| line.len() > 1).count(),
+        SETTINGS.len()
+    );
+}

@@ -1,0 +1,186 @@
+//! The journal: one task that stores what the rooms' logs hold, one transaction for all rooms that have something.
+//!
+//! While a transaction is under way the next one fills up, so the batch grows with the load by itself and nothing waits by the
+//! clock. A batch that failed is retried with the very same content and number, because its commit may have happened; the
+//! store recognises it. The journal never reads what is in an update.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use scrible_store::{
+    Batch, Incarnation, NewUpdate, Receipt, RoomAppend, RoomId, Store, StoreError,
+};
+use tokio::sync::Notify;
+
+use crate::room::{Room, RoomsShared};
+
+/// The most bytes of updates in one transaction. A room's first update always goes in, however large.
+const BATCH_BYTES: usize = 8 << 20;
+/// Between attempts while the store does not answer.
+const RETRY: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+];
+
+/// Rooms that have something to store, each at most once (the room itself sees to that), so the bound is the number of rooms.
+#[derive(Debug, Default)]
+pub struct JournalQueue {
+    rooms: Mutex<VecDeque<Arc<Room>>>,
+    more: Notify,
+}
+
+impl JournalQueue {
+    /// Lines a room up.
+    pub fn push(&self, room: Arc<Room>) {
+        self.rooms.lock().push_back(room);
+        self.more.notify_one();
+    }
+
+    /// Waits until a room stands in line.
+    async fn wait(&self) {
+        while self.rooms.lock().is_empty() {
+            self.more.notified().await;
+        }
+    }
+}
+
+/// How storing goes, for health.
+#[derive(Debug, Default)]
+pub struct JournalHealth(Mutex<Option<String>>);
+
+impl JournalHealth {
+    /// Why nothing can be stored at the moment; `None` when all is well.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.lock().clone()
+    }
+}
+
+/// Stores what the rooms hold, until it is dropped.
+pub struct Journal {
+    store: Arc<dyn Store>,
+    rooms: Arc<RoomsShared>,
+    health: Arc<JournalHealth>,
+    node: Incarnation,
+    number: u64,
+}
+
+impl Journal {
+    /// A journal with a number of its own for this start of this node.
+    pub fn new(store: Arc<dyn Store>, rooms: Arc<RoomsShared>, health: Arc<JournalHealth>) -> Self {
+        Self {
+            store,
+            rooms,
+            health,
+            node: Incarnation::random(),
+            number: 0,
+        }
+    }
+
+    /// Runs for ever.
+    pub async fn run(mut self) {
+        loop {
+            self.rooms.journal.wait().await;
+            let (rooms, ends, batch) = self.collect();
+            self.commit(rooms, ends, batch).await;
+        }
+    }
+
+    /// Takes rooms off the queue until the batch is full.
+    fn collect(&mut self) -> (Vec<Arc<Room>>, Vec<u64>, Batch) {
+        self.number += 1;
+        let mut batch = Batch {
+            node: self.node,
+            number: self.number,
+            rooms: Vec::new(),
+        };
+        let (mut rooms, mut ends) = (Vec::new(), Vec::new());
+        let mut space = BATCH_BYTES;
+        let time_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis() as i64;
+        while space > 0 {
+            let Some(room) = self.rooms.journal.rooms.lock().pop_front() else {
+                break;
+            };
+            let taken = room.uncommitted(space);
+            space = space.saturating_sub(
+                taken
+                    .updates
+                    .iter()
+                    .map(|update| update.len())
+                    .sum::<usize>(),
+            );
+            let updates = taken
+                .updates
+                .into_iter()
+                .map(|bytes| NewUpdate {
+                    bytes,
+                    author: None,
+                    time_ms,
+                })
+                .collect();
+            batch.rooms.push(RoomAppend {
+                room: room.name().shared(),
+                id: taken.stored_as.map(RoomId),
+                updates,
+            });
+            ends.push(taken.end);
+            rooms.push(room);
+        }
+        (rooms, ends, batch)
+    }
+
+    async fn commit(&mut self, rooms: Vec<Arc<Room>>, ends: Vec<u64>, batch: Batch) {
+        let mut pauses = RETRY
+            .iter()
+            .chain(std::iter::repeat(&RETRY[RETRY.len() - 1]));
+        loop {
+            match self.store.append(&batch).await {
+                Ok(receipt) => {
+                    if self.health.0.lock().take().is_some() {
+                        tracing::info!("the store answers again");
+                    }
+                    return report(&rooms, &ends, &receipt);
+                }
+                Err(error @ StoreError::Unavailable(_)) => {
+                    if self.health.0.lock().replace(error.to_string()).is_none() {
+                        tracing::warn!(%error, "nothing can be stored; editing goes on, trying again");
+                    }
+                    tokio::time::sleep(*pauses.next().expect("endless")).await;
+                }
+                Err(error) if rooms.len() == 1 => {
+                    tracing::error!(room = ?rooms[0].name(), %error, "the store refuses a room; its sessions must load it anew");
+                    return rooms[0].fail();
+                }
+                Err(error) => {
+                    tracing::warn!(%error, rooms = rooms.len(), "the store refuses a batch; storing its rooms one by one");
+                    return self.commit_each(rooms, ends, batch).await;
+                }
+            }
+        }
+    }
+
+    /// One room's trouble must not be another's: each gets a batch of its own.
+    async fn commit_each(&mut self, rooms: Vec<Arc<Room>>, ends: Vec<u64>, batch: Batch) {
+        for ((room, end), append) in rooms.into_iter().zip(ends).zip(batch.rooms) {
+            self.number += 1;
+            let alone = Batch {
+                node: self.node,
+                number: self.number,
+                rooms: vec![append],
+            };
+            Box::pin(self.commit(vec![room], vec![end], alone)).await;
+        }
+    }
+}
+
+fn report(rooms: &[Arc<Room>], ends: &[u64], receipt: &Receipt) {
+    for ((room, end), stored) in rooms.iter().zip(ends).zip(&receipt.rooms) {
+        room.committed(stored.id.0, *end);
+    }
+}

@@ -1,0 +1,30 @@
+//! Scrible: a sync server for collaborative whiteboards that any Yjs editor connects to unchanged.
+//!
+//! A room is a log of update bytes; everything that hears the room is a cursor on that log. Data flows one way:
+//!
+//! ```text
+//! socket -> session -> room (a log) <- cursors: sessions, journal -> store
+//! rest   -> room handles, store
+//! ```
+//!
+//! In reading order:
+//! - [`room`] what happens to an update, and who hears it
+//! - [`journal`] how updates come to be stored, [`source`] how rooms come back
+//! - [`session`] one connection's stay in a room
+//! - [`socket`] connections: upgrade, limits, close codes
+//! - [`access`] who may do what
+//! - [`rest`] plain HTTP
+//! - [`server`] how the parts are put together and stopped
+//! - [`config`], [`cli`], [`telemetry`] settings, commands, the log
+
+pub mod access;
+pub mod cli;
+pub mod config;
+pub mod journal;
+pub mod rest;
+pub mod room;
+pub mod server;
+pub mod session;
+pub mod socket;
+pub mod source;
+pub mod telemetry;

@@ -1,0 +1,116 @@
+//! The program `scrible`: reads what was typed, and either serves or does one small task.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use scrible::access::OpenGate;
+use scrible::cli::{self, Invocation};
+use scrible::config::Config;
+use scrible::room::RoomsConfig;
+use scrible::server::{self, ServerConfig};
+use scrible::session::SessionConfig;
+use scrible::telemetry;
+use scrible_store::{SqliteOptions, SqliteStore};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Many small buffers of many threads: the system allocator keeps far more of them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The time over which sessions end when the server stops: y-websocket clients come back within 2.5 s anyway.
+const STAGGER: Duration = Duration::from_secs(1);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(Invocation::from_process(), async |config| {
+        match serve(config).await {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("scrible: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    })
+    .await
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    telemetry::start(&config.log)?;
+    let options = SqliteOptions {
+        durability: config.store.durability,
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::open(&config.store.database_url, options)
+        .await
+        .context("open the database")?;
+    let at = (config.listen.host.as_str(), config.listen.port);
+    let listener = TcpListener::bind(at)
+        .await
+        .with_context(|| format!("listen on {}:{}", at.0, at.1))?;
+    let address = listener
+        .local_addr()
+        .context("read the address that is listened on")?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "whoever reaches this address may edit every room: there is no access control yet");
+    }
+    let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone())?;
+    // A terminal that has gone is no reason to stop.
+    if let Err(error) = writeln!(std::io::stdout(), "{}", server::greeting(address)) {
+        tracing::debug!(%error, "greet");
+    }
+
+    let server_config = ServerConfig {
+        rooms: RoomsConfig {
+            limits: Default::default(),
+            awareness_interval: config.timing.awareness_interval,
+            idle: config.timing.room_idle,
+            max_uncommitted_bytes: config.limits.max_uncommitted_bytes,
+        },
+        session: SessionConfig {
+            ping_interval: config.timing.ping_interval,
+            keepalive: config.timing.keepalive,
+            stagger: STAGGER.min(config.timing.shutdown / 2),
+        },
+        max_message_bytes: config.limits.max_message_bytes,
+        shutdown: config.timing.shutdown,
+    };
+    let stopped = server::run(
+        listener,
+        Arc::new(store),
+        Arc::new(OpenGate),
+        server_config,
+        shutdown,
+    )
+    .await;
+    if stopped.unstored > 0 {
+        eprintln!(
+            "scrible: {} updates were received and could not be stored",
+            stopped.unstored
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGTERM or SIGINT stop the server in order; a second one at once.
+fn stop_on_signal(shutdown: CancellationToken) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut int = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    tokio::spawn(async move {
+        let mut next = async || tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} };
+        next().await;
+        shutdown.cancel();
+        next().await;
+        tracing::warn!(
+            "stopped by a second signal; what was not stored is lost unless clients bring it back"
+        );
+        std::process::exit(130);
+    });
+    Ok(())
+}

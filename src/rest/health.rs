@@ -1,0 +1,49 @@
+//! `GET /health`: whether this node can serve and store, with a reason for each part that cannot.
+
+use serde::Serialize;
+use warp::http::StatusCode;
+use warp::reply::{Reply, Response};
+
+use super::View;
+
+#[derive(Serialize)]
+struct Health {
+    /// `ok`, `degraded` (edits are shared but not stored at the moment) or `stopping`.
+    status: &'static str,
+    version: &'static str,
+    /// Why nothing can be stored, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
+    rooms: usize,
+    connections: usize,
+    /// Bytes of updates that wait to be stored.
+    uncommitted_bytes: usize,
+}
+
+/// 200 while all is well, else 503.
+pub async fn health(view: &View) -> Response {
+    let trouble = match view.journal.trouble() {
+        Some(trouble) => Some(trouble),
+        None => view
+            .store
+            .check()
+            .await
+            .err()
+            .map(|error| error.to_string()),
+    };
+    let live = view.rooms.live();
+    let (status, code) = match &trouble {
+        _ if view.stopping.is_cancelled() => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
+        Some(_) => ("degraded", StatusCode::SERVICE_UNAVAILABLE),
+        None => ("ok", StatusCode::OK),
+    };
+    let health = Health {
+        status,
+        version: env!("CARGO_PKG_VERSION"),
+        store: trouble,
+        rooms: live.len(),
+        connections: live.iter().map(|room| room.sessions).sum(),
+        uncommitted_bytes: live.iter().map(|room| room.uncommitted_bytes).sum(),
+    };
+    warp::reply::with_status(warp::reply::json(&health), code).into_response()
+}

@@ -1,0 +1,144 @@
+//! `GET /`: what this is, how to connect, and, for whoever sits at this machine, which rooms are live.
+//!
+//! The list names rooms, so it is shown only over loopback and only under a loopback host name: a web page elsewhere that
+//! points its own name at 127.0.0.1 must not read it.
+
+use std::net::IpAddr;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use warp::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
+use warp::reply::{Reply, Response};
+
+use super::View;
+use crate::room::RoomInfo;
+
+const STYLE: &str = include_str!("page.css");
+
+/// The page for a visitor.
+pub fn page(view: &View, visitor: IpAddr, host: Option<&str>) -> Response {
+    let here = visitor.is_loopback() && host.is_some_and(is_loopback_host);
+    let rooms = here.then(|| view.rooms.live());
+    let mut response =
+        warp::reply::html(render(host.unwrap_or("localhost:3001"), rooms.as_deref()).into_string())
+            .into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ),
+    );
+    response
+}
+
+fn is_loopback_host(host: &str) -> bool {
+    let Ok(authority) = host.parse::<warp::http::uri::Authority>() else {
+        return false;
+    };
+    let name = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn render(host: &str, rooms: Option<&[RoomInfo]>) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Scrible" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    h1 { "Scrible" }
+                    p.lead {
+                        "A sync server for collaborative whiteboards. tldraw, Excalidraw, Tiptap and every other Yjs editor connects unchanged; "
+                        "what it acknowledges is stored."
+                    }
+                    h2 { "Connect" }
+                    pre { code {
+                        "import * as Y from 'yjs'\n"
+                        "import { WebsocketProvider } from 'y-websocket'\n\n"
+                        "const doc = new Y.Doc()\n"
+                        "new WebsocketProvider('ws://" (host) "', 'my-room', doc)"
+                    } }
+                    p { "Everyone who opens " code { "my-room" } " edits the same document. Any other name is another room." }
+                    @if let Some(rooms) = rooms { (live(rooms)) }
+                    p.foot { a href="/health" { "Health" } " · version " (env!("CARGO_PKG_VERSION")) }
+                }
+            }
+        }
+    }
+}
+
+fn live(rooms: &[RoomInfo]) -> Markup {
+    html! {
+        h2 { "Live rooms" }
+        @if rooms.is_empty() {
+            p.empty { "Nobody is drawing yet. Rooms appear here as soon as a client connects; reload to look again." }
+        } @else {
+            table {
+                thead { tr { th { "Room" } th.number { "Connections" } th.number { "People" } th.number { "In memory" } } }
+                tbody {
+                    @for room in rooms {
+                        tr {
+                            td { bdi { (room.name) } }
+                            td.number { (room.sessions) }
+                            td.number { (room.people) }
+                            td.number { (bytesize::ByteSize(room.bytes as u64)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::RoomName;
+
+    #[test]
+    fn p1_rooms_are_listed_only_under_a_loopback_name() {
+        for host in [
+            "localhost:3001",
+            "127.0.0.1",
+            "[::1]:3001",
+            "app.localhost:80",
+        ] {
+            assert!(is_loopback_host(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "10.0.0.1:3001",
+            "",
+            "127.0.0.1.evil.example",
+        ] {
+            assert!(!is_loopback_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn p2_names_are_escaped() {
+        let name = RoomName::new("<script>alert(1)</script>&\"").unwrap();
+        let room = RoomInfo {
+            name,
+            sessions: 2,
+            people: 1,
+            bytes: 4096,
+            uncommitted_bytes: 0,
+        };
+        let page = render("localhost:3001", Some(&[room])).into_string();
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
+        assert!(!page.contains("<script"));
+    }
+}

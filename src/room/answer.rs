@@ -1,0 +1,89 @@
+//! The answer to a client's step 1: everything that it lacks, merged from base and log by bytes alone.
+//!
+//! The one rule: nothing in the answer may tell a client that its own ids have arrived before they are stored. Uncommitted
+//! entries whose ids the client already has are therefore left out and reach it after their commit.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scrible_wire::{Limits, Malformed, StateVector, merge, message};
+
+use super::framed::{FramedUpdate, WHOLE_BYTES};
+use super::log::Log;
+
+/// Cheap copies of all that an answer is made from; encode it outside the room's lock.
+#[derive(Debug)]
+pub struct Answer {
+    base: Arc<[FramedUpdate]>,
+    entries: Vec<Bytes>,
+    theirs: StateVector,
+}
+
+impl Answer {
+    /// Collects what the answer is made from, and the positions of the entries that are held back.
+    pub fn prepare(log: &Log, theirs: StateVector) -> (Self, Vec<u64>) {
+        let mut entries = Vec::new();
+        let mut held = Vec::new();
+        // Clients of which a held entry brings more than they have: what follows on that would leave a gap, so it waits too.
+        let mut cut: HashSet<u64> = HashSet::new();
+        for (position, entry) in log.entries_from(log.base().end) {
+            let waits = position >= log.committed()
+                // A client that has nothing can have written nothing.
+                && !theirs.is_empty()
+                // Deletes name no author: an entry of deletes alone might be this client's own.
+                && (entry.brings.is_empty()
+                    || entry.brings.iter().any(|(client, start, _)| theirs.get(*client) > *start || cut.contains(client)));
+            if waits {
+                held.push(position);
+                cut.extend(entry.brings.iter().map(|(client, ..)| *client));
+            } else {
+                entries.push(entry.update.update());
+            }
+        }
+        let base = log.base().parts.clone();
+        (
+            Self {
+                base,
+                entries,
+                theirs,
+            },
+            held,
+        )
+    }
+
+    /// Bytes that encoding has to read.
+    pub fn weight(&self) -> usize {
+        self.base.iter().map(FramedUpdate::weight).sum::<usize>()
+            + self.entries.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Encodes the messages: one step 2, or, where that would be large, updates in parts and an empty step 2.
+    ///
+    /// # Errors
+    /// Only where the log holds what could not be merged, which its gate is there to prevent.
+    pub fn encode(self, limits: &Limits) -> Result<Vec<Bytes>, Malformed> {
+        let base = self.base.iter().map(FramedUpdate::update);
+        if self.theirs.is_empty() && self.base.len() > 1 {
+            // The parts of the base are the same for everyone who has nothing: all of them share one memory.
+            let tail = merge::merge(self.entries.iter().map(|entry| &entry[..]), limits)?;
+            let tail = FramedUpdate::parts(&tail, limits)?;
+            return Ok(in_parts(self.base.iter().chain(&*tail)));
+        }
+        let parts: Vec<Bytes> = base.chain(self.entries).collect();
+        let lacking = match &parts[..] {
+            [whole] if self.theirs.is_empty() => return Ok(vec![message::step2(whole).into()]),
+            parts => merge::diff(parts.iter().map(|part| &part[..]), &self.theirs, limits)?,
+        };
+        if lacking.len() <= WHOLE_BYTES {
+            return Ok(vec![message::step2(&lacking).into()]);
+        }
+        Ok(in_parts(FramedUpdate::parts(&lacking, limits)?.iter()))
+    }
+}
+
+/// Clients take themselves for synced at the first step 2, so it comes last.
+fn in_parts<'a>(parts: impl Iterator<Item = &'a FramedUpdate>) -> Vec<Bytes> {
+    let step2 = Bytes::from(message::step2(&[0, 0]));
+    parts.map(FramedUpdate::frame).chain([step2]).collect()
+}

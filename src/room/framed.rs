@@ -1,0 +1,61 @@
+//! An update and the message that carries it, in one piece of memory: framed once, sent to every socket, stored without the frame.
+//!
+//! Also says how large a message should be: Yjs clients give up on a socket that brings no *whole* message for 30 s, so what is
+//! large goes out in parts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scrible_wire::{Limits, Malformed, message, split};
+
+/// Above this many bytes, content is sent in parts.
+pub const WHOLE_BYTES: usize = 1 << 20;
+/// About the size of a part, in bytes. A single struct is never cut.
+const PART_BYTES: usize = 256 << 10;
+
+/// An update, framed as a y-websocket `update` message.
+#[derive(Debug, Clone)]
+pub struct FramedUpdate {
+    frame: Bytes,
+    /// Where the update begins in the frame.
+    at: usize,
+}
+
+impl FramedUpdate {
+    /// Frames an update.
+    pub fn new(update: &[u8]) -> Self {
+        let frame = Bytes::from(message::update(update));
+        Self {
+            at: frame.len() - update.len(),
+            frame,
+        }
+    }
+
+    /// Frames an update in one part, or in several if it is large, each applicable after those before it.
+    ///
+    /// # Errors
+    /// Where the update does not scan.
+    pub fn parts(update: &[u8], limits: &Limits) -> Result<Arc<[Self]>, Malformed> {
+        if update.len() <= WHOLE_BYTES {
+            return Ok([Self::new(update)].into());
+        }
+        let parts = split::split(update, PART_BYTES, limits)?;
+        // Each part's first form is freed as soon as its framed one is there.
+        Ok(parts.into_iter().map(|part| Self::new(&part)).collect())
+    }
+
+    /// The message for the socket. Shares memory.
+    pub fn frame(&self) -> Bytes {
+        self.frame.clone()
+    }
+
+    /// The update alone. Shares memory.
+    pub fn update(&self) -> Bytes {
+        self.frame.slice(self.at..)
+    }
+
+    /// Bytes that it takes.
+    pub fn weight(&self) -> usize {
+        self.frame.len()
+    }
+}

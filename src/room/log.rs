@@ -1,0 +1,270 @@
+//! The log of a room: update bytes in the order in which everyone hears them, standing on a base.
+//!
+//! Positions count entries since the room was opened and never go back. An entry becomes *committed* once the journal has
+//! stored it; the committed mark only moves forward and never passes a gap. The log knows nothing of sessions, of what is in
+//! an update, or of where it is stored.
+
+use std::collections::VecDeque;
+
+use std::sync::Arc;
+
+use super::framed::FramedUpdate;
+
+/// Who appended an entry: the session's number, which is never used twice in a process.
+pub type Author = u64;
+
+/// One update that the room has taken.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The update in its message.
+    pub update: FramedUpdate,
+    /// The session that sent it.
+    pub author: Author,
+    /// The client clocks that it brings: (client, first new clock, end). Empty for an entry of deletes alone.
+    pub brings: Box<[(u64, u32, u32)]>,
+}
+
+impl Entry {
+    /// Frames an update.
+    pub fn new(update: &[u8], author: Author, brings: Vec<(u64, u32, u32)>) -> Self {
+        Self {
+            update: FramedUpdate::new(update),
+            author,
+            brings: brings.into(),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        self.update.weight() + size_of::<Self>() + size_of_val(&*self.brings)
+    }
+}
+
+/// Everything up to a position, merged.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    /// The merged update, in parts to be applied in order; none for an empty doc.
+    pub parts: Arc<[FramedUpdate]>,
+    /// The position of the first entry that is not in it.
+    pub end: u64,
+}
+
+impl Base {
+    /// Bytes that it takes.
+    pub fn weight(&self) -> usize {
+        self.parts.iter().map(FramedUpdate::weight).sum()
+    }
+}
+
+/// Base and entries of one room.
+#[derive(Debug, Default)]
+pub struct Log {
+    base: Base,
+    /// Position of `entries[0]`; at most `base.end`, so base and entries always meet.
+    first: u64,
+    entries: VecDeque<Entry>,
+    committed: u64,
+    bytes: usize,
+    uncommitted_bytes: usize,
+    /// Weight of the entries that the base holds too and that only wait to be trimmed.
+    folded_bytes: usize,
+}
+
+impl Log {
+    /// A log that stands on what was stored: all of it is committed.
+    pub fn on(base: Arc<[FramedUpdate]>) -> Self {
+        Self {
+            base: Base {
+                parts: base,
+                end: 0,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// The position after the newest entry.
+    pub fn head(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    /// All entries before this position are stored.
+    pub fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// Bytes that wait for the journal.
+    pub fn uncommitted_bytes(&self) -> usize {
+        self.uncommitted_bytes
+    }
+
+    /// Memory that base and entries take, in bytes.
+    pub fn weight(&self) -> usize {
+        self.base.weight() + self.bytes
+    }
+
+    /// What the entries stand on.
+    pub fn base(&self) -> &Base {
+        &self.base
+    }
+
+    /// Appends an entry and says how many bytes it adds to what waits for the journal.
+    pub fn append(&mut self, entry: Entry) -> usize {
+        let weight = entry.weight();
+        self.bytes += weight;
+        self.uncommitted_bytes += weight;
+        self.entries.push_back(entry);
+        weight
+    }
+
+    /// The entry at a position, unless it was trimmed or is not there yet.
+    pub fn get(&self, position: u64) -> Option<&Entry> {
+        let at = position.checked_sub(self.first)?;
+        self.entries.get(usize::try_from(at).ok()?)
+    }
+
+    /// Entries from a position on, oldest first. Nothing before the first kept entry.
+    pub fn entries_from(&self, position: u64) -> impl Iterator<Item = (u64, &Entry)> {
+        let skip = position
+            .saturating_sub(self.first)
+            .min(self.entries.len() as u64) as usize;
+        (self.first + skip as u64..).zip(self.entries.range(skip..))
+    }
+
+    /// Moves the committed mark forward and says how many bytes no longer wait.
+    pub fn commit(&mut self, end: u64) -> usize {
+        assert!(
+            end <= self.head(),
+            "a commit cannot pass the head of the log"
+        );
+        let from = self.committed;
+        let freed = self
+            .entries_from(from)
+            .take_while(|(position, _)| *position < end)
+            .map(|(_, entry)| entry.weight())
+            .sum();
+        self.committed = self.committed.max(end);
+        self.uncommitted_bytes -= freed;
+        freed
+    }
+
+    /// Whether the committed entries should be merged into the base: at 10,000 entries or once they weigh more than
+    /// max(1 MiB, half of the base), so that the work over the life of a room stays linear in its bytes.
+    pub fn fold_due(&self) -> bool {
+        let unfolded = self.committed - self.base.end;
+        let floor = (self.base.weight() / 2).max(1 << 20);
+        unfolded > 10_000 || (self.bytes - self.uncommitted_bytes - self.folded_bytes > floor)
+    }
+
+    /// Replaces the base. `base.end` must lie between the old base's end and the committed mark.
+    pub fn rebase(&mut self, base: Base) {
+        assert!(
+            self.base.end <= base.end && base.end <= self.committed,
+            "a base holds committed entries only"
+        );
+        let folded = self
+            .entries_from(self.base.end)
+            .take_while(|(position, _)| *position < base.end);
+        self.folded_bytes += folded.map(|(_, entry)| entry.weight()).sum::<usize>();
+        self.base = base;
+    }
+
+    /// Drops entries that the base holds and that no reader needs any more: everything before `slowest`, and more than
+    /// that where readers lag behind by more than `lag_bytes` (they must sync anew).
+    pub fn trim(&mut self, slowest: u64, lag_bytes: usize) {
+        while self.first < self.base.end && (self.first < slowest || self.folded_bytes > lag_bytes)
+        {
+            let Some(entry) = self.entries.pop_front() else {
+                break;
+            };
+            self.bytes -= entry.weight();
+            self.folded_bytes -= entry.weight();
+            self.first += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(author: Author, bytes: usize) -> Entry {
+        Entry::new(&vec![0; bytes], author, vec![(author, 0, 1)])
+    }
+
+    #[test]
+    fn r1_positions_go_on_through_commit_fold_and_trim() {
+        let mut log = Log::default();
+        for author in 1..=4 {
+            log.append(entry(author, 10));
+        }
+        assert_eq!((log.head(), log.committed()), (4, 0));
+        log.commit(3);
+        log.rebase(Base {
+            parts: Arc::default(),
+            end: 3,
+        });
+        log.trim(2, usize::MAX);
+        assert!(log.get(1).is_none());
+        assert_eq!(log.get(2).unwrap().author, 3);
+        assert_eq!(
+            log.entries_from(0)
+                .map(|(at, entry)| (at, entry.author))
+                .collect::<Vec<_>>(),
+            [(2, 3), (3, 4)]
+        );
+        assert_eq!(log.append(entry(5, 10)), log.get(4).unwrap().weight());
+        assert_eq!(log.head(), 5);
+    }
+
+    #[test]
+    fn r2_what_waits_for_the_journal_is_counted_exactly() {
+        let mut log = Log::default();
+        let added: usize = (0..10).map(|author| log.append(entry(author, 100))).sum();
+        assert_eq!(log.uncommitted_bytes(), added);
+        let freed = log.commit(4) + log.commit(4) + log.commit(10);
+        assert_eq!((freed, log.uncommitted_bytes()), (added, 0));
+    }
+
+    #[test]
+    fn r3_trimming_keeps_what_is_not_in_the_base_and_what_a_reader_needs() {
+        let mut log = Log::default();
+        for author in 0..10 {
+            log.append(entry(author, 1000));
+        }
+        log.commit(8);
+        log.rebase(Base {
+            parts: Arc::default(),
+            end: 6,
+        });
+        log.trim(4, usize::MAX);
+        assert!(log.get(3).is_none() && log.get(4).is_some());
+        log.trim(4, 0);
+        assert!(log.get(5).is_none(), "a reader that lags too far gives way");
+        assert!(log.get(6).is_some(), "what the base does not hold stays");
+    }
+
+    #[test]
+    fn r4_a_fold_is_due_by_count_or_by_weight_of_what_is_committed() {
+        let mut log = Log::default();
+        log.append(entry(1, 2 << 20));
+        assert!(!log.fold_due(), "nothing is committed yet");
+        log.commit(1);
+        assert!(log.fold_due());
+        log.rebase(Base {
+            parts: Arc::default(),
+            end: 1,
+        });
+        assert!(
+            !log.fold_due(),
+            "an entry that is kept for a laggard is not folded again"
+        );
+        let mut log = Log::on([FramedUpdate::new(&vec![0; 8 << 20])].into());
+        log.append(entry(1, 2 << 20));
+        log.commit(1);
+        assert!(!log.fold_due(), "half of a large base is allowed");
+        for _ in 0..10_001 {
+            log.append(entry(1, 1));
+        }
+        log.commit(10_002);
+        assert!(log.fold_due());
+    }
+}

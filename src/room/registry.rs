@@ -1,0 +1,338 @@
+//! The rooms that are open on this node: opened once however many ask, closed when nobody has been there for a while.
+//!
+//! Removal is compare-and-remove: a room first ends itself under its own lock, which it does only while it is empty and stored,
+//! and only that very room is then taken off the table. A newcomer who meets an ended room asks again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Author, Membership, OpenError, Room, RoomName, RoomsShared, Source};
+use crate::access::Identity;
+
+/// How often presence is looked at for states that nobody renewed.
+const PRESENCE_SWEEP: Duration = Duration::from_secs(5);
+
+/// What a waiting session hears of an opening room.
+type Opening = watch::Receiver<Option<Result<Arc<Room>, OpenError>>>;
+
+#[derive(Clone)]
+enum Slot {
+    Opening(Opening),
+    Open(Arc<Room>),
+}
+
+/// The rooms of a node.
+pub struct Registry {
+    rooms: Mutex<HashMap<RoomName, Slot>>,
+    source: Arc<dyn Source>,
+    shared: Arc<RoomsShared>,
+}
+
+/// What an operator sees of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomInfo {
+    /// The canonical name.
+    pub name: RoomName,
+    /// Open connections.
+    pub sessions: usize,
+    /// Clients that show themselves.
+    pub people: usize,
+    /// Memory of base and log, in bytes.
+    pub bytes: usize,
+    /// Bytes that wait for the journal.
+    pub uncommitted_bytes: usize,
+}
+
+impl Registry {
+    /// A node without open rooms.
+    pub fn new(source: Arc<dyn Source>, shared: Arc<RoomsShared>) -> Arc<Self> {
+        Arc::new(Self {
+            rooms: Mutex::default(),
+            source,
+            shared,
+        })
+    }
+
+    /// What the rooms share.
+    pub fn shared(&self) -> &Arc<RoomsShared> {
+        &self.shared
+    }
+
+    /// Gives a session a seat in a room, opening the room if need be.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the room could not be loaded. Everyone who waited for the same attempt gets the same answer.
+    pub async fn enter(
+        self: &Arc<Self>,
+        name: &RoomName,
+        session: Author,
+        identity: Identity,
+    ) -> Result<Membership, OpenError> {
+        loop {
+            match self.slot(name) {
+                Slot::Open(room) => match room.enter(session, identity.clone()) {
+                    Ok(membership) => return Ok(membership),
+                    Err(_) => self.forget(
+                        name,
+                        |slot| matches!(slot, Slot::Open(other) if Arc::ptr_eq(other, &room)),
+                    ),
+                },
+                Slot::Opening(mut opening) => {
+                    let outcome = opening
+                        .wait_for(Option::is_some)
+                        .await
+                        .map(|outcome| outcome.clone());
+                    match outcome {
+                        Ok(Some(Err(error))) => return Err(error),
+                        Ok(_) => {}
+                        Err(_) => {
+                            // The loading task died without a word, so its slot is still there.
+                            self.forget(name, |slot| matches!(slot, Slot::Opening(other) if other.same_channel(&opening)));
+                            return Err(OpenError::Unavailable("loading was interrupted".into()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The rooms that are open, by name.
+    pub fn live(&self) -> Vec<RoomInfo> {
+        let mut infos: Vec<_> = self.open().iter().map(|room| room.info()).collect();
+        infos.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        infos
+    }
+
+    /// How many updates in all rooms are not stored.
+    pub fn unstored(&self) -> u64 {
+        self.open().iter().map(|room| room.unstored()).sum()
+    }
+
+    /// Unloads idle rooms and sweeps presence, for ever.
+    pub async fn look_after_rooms(&self) {
+        let idle = self.shared.config.idle;
+        let period = (idle / 4).clamp(Duration::from_millis(50), PRESENCE_SWEEP);
+        let mut empty_since: HashMap<RoomName, (Arc<Room>, Instant)> = HashMap::new();
+        let mut swept = Instant::now();
+        loop {
+            tokio::time::sleep(period).await;
+            let now = Instant::now();
+            let rooms = self.open();
+            let mut still_empty = HashMap::new();
+            for room in &rooms {
+                if room.info().sessions > 0 {
+                    continue;
+                }
+                let since = match empty_since.get(room.name()) {
+                    Some((same, since)) if Arc::ptr_eq(same, room) => *since,
+                    _ => now,
+                };
+                if now.duration_since(since) >= idle && room.end_if_idle() {
+                    self.forget(
+                        room.name(),
+                        |slot| matches!(slot, Slot::Open(other) if Arc::ptr_eq(other, room)),
+                    );
+                    tracing::debug!(room = ?room.name(), "room unloaded");
+                } else {
+                    still_empty.insert(room.name().clone(), (room.clone(), since));
+                }
+            }
+            empty_since = still_empty;
+            if now.duration_since(swept) >= PRESENCE_SWEEP {
+                swept = now;
+                rooms.iter().for_each(|room| room.expire_presence(now));
+            }
+        }
+    }
+
+    fn open(&self) -> Vec<Arc<Room>> {
+        let rooms = self.rooms.lock();
+        let open = rooms.values().filter_map(|slot| match slot {
+            Slot::Open(room) => Some(room.clone()),
+            Slot::Opening(_) => None,
+        });
+        open.collect()
+    }
+
+    fn slot(self: &Arc<Self>, name: &RoomName) -> Slot {
+        let mut rooms = self.rooms.lock();
+        if let Some(slot) = rooms.get(name) {
+            return slot.clone();
+        }
+        let (tell, opening) = watch::channel(None);
+        let (this, name_) = (self.clone(), name.clone());
+        self.shared.tasks.spawn(async move {
+            let loaded = this.source.load(&name_).await;
+            let room = loaded
+                .map(|opened| Arc::new(Room::new(name_.clone(), opened, this.shared.clone())));
+            match &room {
+                Ok(room) => drop(this.rooms.lock().insert(name_, Slot::Open(room.clone()))),
+                Err(error) => {
+                    tracing::error!(room = ?name_, %error, "room refused");
+                    this.rooms.lock().remove(&name_);
+                }
+            }
+            tell.send_replace(Some(room));
+        });
+        rooms.insert(name.clone(), Slot::Opening(opening.clone()));
+        Slot::Opening(opening)
+    }
+
+    fn forget(&self, name: &RoomName, which: impl Fn(&Slot) -> bool) {
+        let mut rooms = self.rooms.lock();
+        if rooms.get(name).is_some_and(which) {
+            rooms.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use tokio::sync::Semaphore;
+
+    use super::super::{Opened, RoomsConfig};
+    use super::*;
+    use crate::journal::JournalQueue;
+
+    /// Loads as often as it has permits; fails when told to.
+    struct Slow {
+        permits: Semaphore,
+        loads: AtomicUsize,
+        fail: bool,
+    }
+
+    #[async_trait]
+    impl Source for Slow {
+        async fn load(&self, _: &RoomName) -> Result<Opened, OpenError> {
+            self.permits.acquire().await.unwrap().forget();
+            self.loads.fetch_add(1, Ordering::SeqCst);
+            if self.fail {
+                Err(OpenError::Unavailable("down".into()))
+            } else {
+                Ok(Opened::default())
+            }
+        }
+    }
+
+    fn registry(source: Arc<Slow>, idle: Duration) -> Arc<Registry> {
+        let config = RoomsConfig {
+            limits: Default::default(),
+            awareness_interval: Duration::from_millis(40),
+            idle,
+            max_uncommitted_bytes: 1 << 20,
+        };
+        let shared = RoomsShared {
+            config,
+            journal: JournalQueue::default(),
+            uncommitted_bytes: AtomicUsize::new(0),
+            tasks: Default::default(),
+        };
+        Registry::new(source, Arc::new(shared))
+    }
+
+    fn slow(permits: usize, fail: bool) -> Arc<Slow> {
+        Arc::new(Slow {
+            permits: Semaphore::new(permits),
+            loads: AtomicUsize::new(0),
+            fail,
+        })
+    }
+
+    async fn enter_many(
+        registry: &Arc<Registry>,
+        source: &Slow,
+        many: u64,
+    ) -> Vec<Result<Membership, OpenError>> {
+        let name = RoomName::new("demo").unwrap();
+        let tasks: Vec<_> = (0..many)
+            .map(|session| {
+                let (registry, name) = (registry.clone(), name.clone());
+                tokio::spawn(
+                    async move { registry.enter(&name, session, Identity::default()).await },
+                )
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        source.permits.add_permits(1);
+        let mut entered = Vec::new();
+        for task in tasks {
+            entered.push(task.await.unwrap());
+        }
+        entered
+    }
+
+    #[tokio::test]
+    async fn o1_a_room_is_opened_once_however_many_ask() {
+        let source = slow(0, false);
+        let registry = registry(source.clone(), Duration::from_secs(30));
+        let entered = enter_many(&registry, &source, 50).await;
+        let rooms: Vec<_> = entered
+            .iter()
+            .map(|entered| entered.as_ref().unwrap().room())
+            .collect();
+        assert!(rooms.iter().all(|room| Arc::ptr_eq(room, rooms[0])));
+        assert_eq!(source.loads.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn o2_a_failed_load_refuses_everyone_who_waited_and_leaves_no_room() {
+        let source = slow(0, true);
+        let registry = registry(source.clone(), Duration::from_secs(30));
+        for entered in enter_many(&registry, &source, 20).await {
+            assert_eq!(entered.err(), Some(OpenError::Unavailable("down".into())));
+        }
+        assert_eq!(registry.live(), []);
+        assert_eq!(source.loads.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn o3_an_idle_room_is_unloaded_and_an_occupied_one_is_not() {
+        let source = slow(10, false);
+        let registry = registry(source.clone(), Duration::from_secs(30));
+        let keeper = tokio::spawn({
+            let registry = registry.clone();
+            async move { registry.look_after_rooms().await }
+        });
+        let (here, gone) = (
+            RoomName::new("here").unwrap(),
+            RoomName::new("gone").unwrap(),
+        );
+        let stays = registry.enter(&here, 1, Identity::default()).await.unwrap();
+        drop(registry.enter(&gone, 2, Identity::default()).await.unwrap());
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(registry.live().len(), 2);
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        assert_eq!(
+            registry
+                .live()
+                .iter()
+                .map(|info| info.name.clone())
+                .collect::<Vec<_>>(),
+            [here]
+        );
+        drop(stays);
+        keeper.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn o4_a_newcomer_who_meets_an_ended_room_gets_a_new_one() {
+        let source = slow(10, false);
+        let registry = registry(source.clone(), Duration::from_secs(30));
+        let name = RoomName::new("demo").unwrap();
+        let first = registry.enter(&name, 1, Identity::default()).await.unwrap();
+        let room = first.room().clone();
+        assert!(!room.end_if_idle(), "someone is here");
+        drop(first);
+        assert!(room.end_if_idle());
+        let second = registry.enter(&name, 2, Identity::default()).await.unwrap();
+        assert!(!Arc::ptr_eq(second.room(), &room));
+    }
+}

@@ -1,0 +1,247 @@
+//! A session's place in a room: two positions in the log, one in the awareness table, and what it waits for.
+//!
+//! Others' entries reach a session as soon as they are in the log; its own come back only once they are committed, so that
+//! the echo means *stored*. The same holds for entries whose ids the client already had when it joined.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use super::log::{Author, Log};
+
+/// Where one session stands. All positions are positions in the room's log.
+#[derive(Debug)]
+pub struct Seat {
+    /// The session's number.
+    pub session: Author,
+    /// Whether the first answer to a step 1 has fixed `next`. Before that the session hears no entry.
+    pub joined: bool,
+    /// The next entry to look at.
+    next: u64,
+    /// Entries that this session may hear only once they are committed, oldest first: its own, and those that it held back on
+    /// joining. Eight bytes for each entry that the log holds anyway, so bounded with it.
+    after_commit: VecDeque<u64>,
+    /// Updates that brought nothing new: sent back once the committed mark has passed the head as it stood on arrival.
+    known: VecDeque<(u64, Bytes)>,
+    /// Bytes in `known`; the session stops reading its socket above [`KNOWN_BYTES`].
+    known_bytes: usize,
+    /// The last version of the awareness table that it was sent.
+    pub awareness: u64,
+    /// Farewells of its own ids, to make it speak again. At most one for each of its ids and each clock of that id.
+    asks: VecDeque<Bytes>,
+    /// Wakes the session's task; set only while the session has nothing to do.
+    pub waker: Option<Waker>,
+}
+
+/// How many bytes of known updates may wait for their echo before the session's socket is no longer read. One more message may
+/// come on top.
+pub const KNOWN_BYTES: usize = 64 << 10;
+
+/// The session asked for entries that the log no longer has; it must sync anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind;
+
+impl Seat {
+    /// A seat of a session that has yet to join.
+    pub fn new(session: Author) -> Self {
+        Self {
+            session,
+            joined: false,
+            next: 0,
+            after_commit: VecDeque::new(),
+            known: VecDeque::new(),
+            known_bytes: 0,
+            awareness: 0,
+            asks: VecDeque::new(),
+            waker: None,
+        }
+    }
+
+    /// Fixes the place in the log: everything before `head` has been answered, but for the entries held back.
+    pub fn join(&mut self, head: u64, held: impl IntoIterator<Item = u64>) {
+        self.joined = true;
+        self.next = head;
+        self.after_commit.extend(held);
+        let sorted = self.after_commit.make_contiguous();
+        sorted.sort_unstable();
+        let mut last = None;
+        self.after_commit
+            .retain(|position| last.replace(*position) != Some(*position));
+    }
+
+    /// Notes an entry of this session's own.
+    pub fn authored(&mut self, position: u64) {
+        self.after_commit.push_back(position);
+    }
+
+    /// Notes an update that brought nothing, to be echoed once everything before `head` is committed.
+    pub fn knew(&mut self, head: u64, frame: Bytes) {
+        self.known_bytes += frame.len();
+        self.known.push_back((head, frame));
+    }
+
+    /// Notes a message that makes this session speak again.
+    pub fn ask(&mut self, frame: Bytes) {
+        self.asks.push_back(frame);
+    }
+
+    /// Whether too many echoes wait.
+    pub fn is_full(&self) -> bool {
+        self.known_bytes > KNOWN_BYTES
+    }
+
+    /// The oldest position that this seat may still ask for.
+    pub fn slowest(&self) -> u64 {
+        let next = if self.joined { self.next } else { u64::MAX };
+        self.after_commit
+            .front()
+            .map_or(next, |held| next.min(*held))
+    }
+
+    /// Whether a commit up to `committed` gives this session something to send.
+    pub fn waits_for(&self, committed: u64) -> bool {
+        self.after_commit
+            .front()
+            .is_some_and(|position| *position < committed)
+            || self
+                .known
+                .front()
+                .is_some_and(|(head, _)| *head <= committed)
+    }
+
+    /// Takes frames to send, oldest first, until they weigh `max_bytes` or nothing is left.
+    ///
+    /// # Errors
+    /// [`Behind`] when an entry that this session needs was trimmed.
+    pub fn pull(
+        &mut self,
+        log: &Log,
+        max_bytes: usize,
+        out: &mut VecDeque<Bytes>,
+    ) -> Result<(), Behind> {
+        out.append(&mut self.asks);
+        let mut bytes = 0;
+        let mut push = |frame: Bytes| {
+            bytes += frame.len();
+            out.push_back(frame);
+            bytes >= max_bytes
+        };
+        while let Some(position) = self
+            .after_commit
+            .front()
+            .copied()
+            .filter(|position| *position < log.committed())
+        {
+            let entry = log.get(position).ok_or(Behind)?;
+            self.after_commit.pop_front();
+            if push(entry.update.frame()) {
+                return Ok(());
+            }
+        }
+        while self
+            .known
+            .front()
+            .is_some_and(|(head, _)| *head <= log.committed())
+        {
+            let (_, frame) = self.known.pop_front().expect("the front was just seen");
+            self.known_bytes -= frame.len();
+            if push(frame) {
+                return Ok(());
+            }
+        }
+        if !self.joined {
+            return Ok(());
+        }
+        if self.next < log.head() && log.get(self.next).is_none() {
+            return Err(Behind);
+        }
+        for (position, entry) in log.entries_from(self.next) {
+            self.next = position + 1;
+            if entry.author != self.session && push(entry.update.frame()) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::Entry;
+    use super::*;
+
+    fn log_by(authors: &[Author]) -> Log {
+        let mut log = Log::default();
+        for author in authors {
+            log.append(Entry::new(&[*author as u8], *author, vec![]));
+        }
+        log
+    }
+
+    fn pulled(seat: &mut Seat, log: &Log) -> Vec<u8> {
+        let mut out = VecDeque::new();
+        seat.pull(log, usize::MAX, &mut out).unwrap();
+        out.iter().map(|frame| *frame.last().unwrap()).collect()
+    }
+
+    #[test]
+    fn r5_others_entries_come_at_once_and_own_ones_only_after_the_commit() {
+        let mut log = log_by(&[1, 2, 1]);
+        let mut seat = Seat::new(1);
+        seat.join(0, []);
+        seat.authored(0);
+        seat.authored(2);
+        assert_eq!(pulled(&mut seat, &log), [2]);
+        log.commit(1);
+        assert_eq!(pulled(&mut seat, &log), [1]);
+        assert!(!seat.waits_for(2));
+        log.commit(3);
+        assert!(seat.waits_for(3));
+        assert_eq!(pulled(&mut seat, &log), [1]);
+        assert!(pulled(&mut seat, &log).is_empty());
+    }
+
+    #[test]
+    fn r6_a_known_update_is_echoed_once_all_before_its_arrival_is_committed() {
+        let mut log = log_by(&[2, 2]);
+        let mut seat = Seat::new(1);
+        seat.join(2, []);
+        seat.knew(2, Bytes::from_static(&[9]));
+        log.commit(1);
+        assert!(pulled(&mut seat, &log).is_empty());
+        log.commit(2);
+        assert_eq!(pulled(&mut seat, &log), [9]);
+    }
+
+    #[test]
+    fn r7_entries_held_back_on_joining_come_after_their_commit_and_once() {
+        let mut log = log_by(&[2, 3, 2]);
+        let mut seat = Seat::new(1);
+        seat.join(3, [0, 2]);
+        seat.join(3, [2, 0]);
+        assert!(pulled(&mut seat, &log).is_empty());
+        log.commit(3);
+        assert_eq!(pulled(&mut seat, &log), [2, 2]);
+    }
+
+    #[test]
+    fn r8_a_seat_hears_nothing_before_it_joined_and_is_told_when_it_fell_behind() {
+        let mut log = log_by(&[2, 2]);
+        let mut seat = Seat::new(1);
+        assert!(pulled(&mut seat, &log).is_empty());
+        assert_eq!(seat.slowest(), u64::MAX);
+        seat.join(0, []);
+        log.commit(2);
+        log.rebase(super::super::log::Base {
+            parts: Default::default(),
+            end: 2,
+        });
+        log.trim(seat.slowest(), 0);
+        log.append(Entry::new(&[7], 2, vec![]));
+        assert_eq!(
+            seat.pull(&log, usize::MAX, &mut VecDeque::new()),
+            Err(Behind)
+        );
+    }
+}

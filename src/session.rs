@@ -1,0 +1,518 @@
+//! One connection's stay in a room: reads its messages, sends what it has not heard, keeps it alive, and says why it ended.
+//!
+//! One task polled by hand: read what is there, take what the room has, feed every frame, flush once. Nothing queues here: a slow
+//! socket is simply not fed, and its seat in the room lags. The few frames that a session makes itself (greeting, answers,
+//! keepalive) stand in `out`, and while that or the room's echoes for this session are full, the socket is not read.
+//! Knows no HTTP and no close codes: it returns a [`Leave`].
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Sink, Stream};
+use scrible_wire::{Malformed, Message, Messages, Missing, StateVector, awareness, message};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep};
+use tokio_tungstenite::tungstenite::{self, Message as Frame};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::access::Role;
+use crate::room::{Author, Carrier, End, Membership, Refused};
+use crate::socket::Socket;
+
+/// Bytes of own frames above which the socket is not read. What a last message causes may come on top.
+const OUT_BYTES: usize = 256 << 10;
+/// Bytes taken from the room at once.
+const PULL_BYTES: usize = 64 << 10;
+/// Messages read before the task sends, and turns before it lets others run.
+const READS_PER_TURN: usize = 64;
+const TURNS: usize = 8;
+/// Answers made from more than this are encoded off the async threads.
+const INLINE_ANSWER_BYTES: usize = 128 << 10;
+/// How long a connection may take to send its step 1.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// How long a socket may accept not a single byte while there is something to send.
+const WRITE_STALL: Duration = Duration::from_secs(45);
+
+/// The timers of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionConfig {
+    /// Between two WebSocket pings. A connection from which nothing came for two of these and 5 s is dead.
+    pub ping_interval: Duration,
+    /// After this long without a message to the client an empty awareness message is sent, because Yjs clients drop a
+    /// socket that is silent for 30 s and do not count pings.
+    pub keepalive: Duration,
+    /// On shutdown, sessions end one after another over this time.
+    pub stagger: Duration,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leave {
+    /// The client closed the connection.
+    Left,
+    /// The connection broke, or nothing came from it for too long.
+    Gone,
+    /// The client broke the y-websocket protocol.
+    Protocol(String),
+    /// The client broke the WebSocket protocol.
+    WebSocket(String),
+    /// An update that no room could keep.
+    InvalidUpdate(String),
+    /// A message above the size limit.
+    TooLarge(usize),
+    /// No step 1 in time.
+    Silent,
+    /// The room cannot go on; everyone must load it anew.
+    RoomFailed(String),
+    /// Too much waits to be stored.
+    Backlog,
+    /// The session fell so far behind that it must sync anew.
+    Behind,
+    /// The server is stopping.
+    Shutdown,
+}
+
+/// A session under way.
+pub struct Session<'a> {
+    socket: &'a mut Socket,
+    membership: Membership,
+    role: Role,
+    config: SessionConfig,
+    out: VecDeque<Bytes>,
+    out_bytes: usize,
+    /// Step 1s that wait for the answer before them. While any does, the socket is not read.
+    asking: VecDeque<StateVector>,
+    /// The answer that is being made.
+    answer: Option<JoinHandle<Result<Vec<Bytes>, Malformed>>>,
+    /// What is still to be sent of the answer: mostly memory that all newcomers share. Nothing is taken from the room before.
+    answering: VecDeque<Bytes>,
+    joined: bool,
+    /// The room's echoes for this session were full when it last looked.
+    full: bool,
+    /// A step 1 was sent because of an early update, and no step 2 has come since.
+    asked: bool,
+    /// What the room lacked when this session last left something out of a step 2: once it is there, ask again.
+    waiting: Option<Missing>,
+    told_read_only: bool,
+    clocks: Clockwork,
+    timer: Pin<Box<Sleep>>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    session: Author,
+}
+
+/// When this session last did what its timers watch.
+#[derive(Debug)]
+struct Clockwork {
+    opened: Instant,
+    received: Instant,
+    sent: Instant,
+    pinged: Instant,
+    ping_due: bool,
+    /// Bytes that the socket had accepted when it was last seen to make progress, and when that was.
+    progress: (u64, Instant),
+    blocked: bool,
+    close_at: Option<Instant>,
+}
+
+impl<'a> Session<'a> {
+    /// A session of an admitted connection in an opened room.
+    pub fn new(
+        socket: &'a mut Socket,
+        session: Author,
+        membership: Membership,
+        role: Role,
+        config: SessionConfig,
+        stop: CancellationToken,
+    ) -> Self {
+        let now = Instant::now();
+        let clocks = Clockwork {
+            opened: now,
+            received: now,
+            sent: now,
+            pinged: now,
+            ping_due: false,
+            progress: (0, now),
+            blocked: false,
+            close_at: None,
+        };
+        let mut this = Self {
+            socket,
+            membership,
+            role,
+            config,
+            out: VecDeque::new(),
+            out_bytes: 0,
+            asking: VecDeque::new(),
+            answer: None,
+            answering: VecDeque::new(),
+            joined: false,
+            full: false,
+            asked: false,
+            waiting: None,
+            told_read_only: false,
+            clocks,
+            timer: Box::pin(tokio::time::sleep_until(now)),
+            stop: Box::pin(stop.cancelled_owned()),
+            session,
+        };
+        this.send_step1();
+        if let Some(presence) = this.membership.presence() {
+            this.send(presence);
+        }
+        this
+    }
+
+    /// Runs the session to its end; leaves the room.
+    pub async fn run(mut self) -> Leave {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Leave> {
+        let now = Instant::now();
+        if self.clocks.close_at.is_none() && self.stop.as_mut().poll(cx).is_ready() {
+            self.clocks.close_at = Some(now + stagger(self.session, self.config.stagger));
+            self.timer.as_mut().reset(now);
+        }
+        if let Err(leave) = self.poll_timer(now, cx) {
+            return Poll::Ready(leave);
+        }
+        for _ in 0..TURNS {
+            let turn = self
+                .poll_read(now, cx)
+                .and_then(|read| Ok(read | self.poll_write(now, cx)?));
+            match turn {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(leave) => return Poll::Ready(leave),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads what has arrived, unless this session owes too much. True when something was read.
+    fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<bool, Leave> {
+        let mut progress = false;
+        for _ in 0..READS_PER_TURN {
+            if !self.asking.is_empty() || self.out_bytes > OUT_BYTES || self.full {
+                break;
+            }
+            let frame = match Pin::new(&mut *self.socket).poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => return Err(Leave::Left),
+                Poll::Ready(Some(frame)) => frame.map_err(broken)?,
+            };
+            progress = true;
+            self.clocks.received = now;
+            match frame {
+                Frame::Binary(payload) => self.handle_frame(&payload, now)?,
+                Frame::Text(_) => {
+                    return Err(Leave::Protocol(
+                        "a text frame: y-websocket sends binary frames only".into(),
+                    ));
+                }
+                Frame::Close(_) => return Err(Leave::Left),
+                Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => {}
+            }
+        }
+        Ok(progress)
+    }
+
+    fn handle_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Leave> {
+        for message in Messages::new(frame) {
+            match message.map_err(protocol)? {
+                Message::SyncStep1(theirs) => {
+                    let limits = &self.membership.room().shared().config.limits;
+                    let theirs = StateVector::decode(theirs, limits).map_err(protocol)?;
+                    self.asking.push_back(theirs);
+                    self.join()?;
+                }
+                Message::SyncStep2(update) => self.offer(update, Carrier::Step2)?,
+                Message::Update(update) => self.offer(update, Carrier::Update)?,
+                Message::Awareness(body) => {
+                    let limits = &self.membership.room().shared().config.limits;
+                    let entries = awareness::parse(body, limits).map_err(protocol)?;
+                    self.membership.hear(&entries, now);
+                }
+                Message::QueryAwareness => {
+                    if let Some(presence) = self.membership.presence() {
+                        self.send(presence);
+                    }
+                }
+                Message::Auth(_) => {}
+                Message::Unknown(kind) => {
+                    tracing::debug!(kind, "message of an unknown type ignored")
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers the next step 1, unless an answer is still under way.
+    fn join(&mut self) -> Result<(), Leave> {
+        if self.answer.is_some() || !self.answering.is_empty() {
+            return Ok(());
+        }
+        let Some(theirs) = self.asking.pop_front() else {
+            return Ok(());
+        };
+        let answer = self.membership.join(theirs);
+        let shared = self.membership.room().shared().clone();
+        if answer.weight() > INLINE_ANSWER_BYTES {
+            let tasks = shared.tasks.clone();
+            self.answer = Some(tasks.spawn_blocking(move || answer.encode(&shared.config.limits)));
+        } else {
+            let frames = answer.encode(&shared.config.limits).map_err(unanswerable)?;
+            self.answering.extend(frames);
+        }
+        self.joined = true;
+        Ok(())
+    }
+
+    fn offer(&mut self, update: &[u8], carrier: Carrier) -> Result<(), Leave> {
+        if self.role < Role::Editor {
+            return self.overhear(update);
+        }
+        let offered = self.membership.offer(update, carrier).map_err(refused)?;
+        self.full = offered.full;
+        match carrier {
+            // What a client itself is waiting for it cannot send; it is asked again once the room has it.
+            Carrier::Step2 => {
+                self.asked = false;
+                self.waiting = offered.missing;
+            }
+            Carrier::Update if offered.missing.is_some() && !self.asked => {
+                self.asked = true;
+                self.send_step1();
+            }
+            Carrier::Update => {}
+        }
+        Ok(())
+    }
+
+    /// A read-only session's update: nothing of it is taken. Said once, because such a client sees its own edits and nobody else does.
+    fn overhear(&mut self, update: &[u8]) -> Result<(), Leave> {
+        if self.membership.brings_news(update).map_err(refused)? && !self.told_read_only {
+            self.told_read_only = true;
+            self.send(message::permission_denied("you may read this room, not change it").into());
+        }
+        Ok(())
+    }
+
+    /// Sends what there is. True when the session should look again at once.
+    fn poll_write(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<bool, Leave> {
+        let mut fed = false;
+        if let Some(answer) = &mut self.answer
+            && let Poll::Ready(encoded) = Pin::new(answer).poll(cx)
+        {
+            self.answer = None;
+            let frames = encoded
+                .map_err(|error| Leave::RoomFailed(error.to_string()))?
+                .map_err(unanswerable)?;
+            self.answering.extend(frames);
+        }
+        loop {
+            match Pin::new(&mut *self.socket).poll_ready(cx) {
+                Poll::Ready(ready) => ready.map_err(broken)?,
+                Poll::Pending => {
+                    self.note_blocked(true, now);
+                    return Ok(false);
+                }
+            }
+            if std::mem::take(&mut self.clocks.ping_due) {
+                Pin::new(&mut *self.socket)
+                    .start_send(Frame::Ping(Bytes::new()))
+                    .map_err(broken)?;
+            }
+            let Some(frame) = self.next_frame(cx)? else {
+                break;
+            };
+            Pin::new(&mut *self.socket)
+                .start_send(Frame::Binary(frame))
+                .map_err(broken)?;
+            self.clocks.sent = now;
+            fed = true;
+        }
+        let flushed = Pin::new(&mut *self.socket).poll_flush(cx);
+        self.note_blocked(flushed.is_pending(), now);
+        if let Poll::Ready(flushed) = flushed {
+            flushed.map_err(broken)?;
+        }
+        Ok(fed)
+    }
+
+    /// What to send next: own frames, then the answer, then what the room has.
+    fn next_frame(&mut self, cx: &mut Context<'_>) -> Result<Option<Bytes>, Leave> {
+        if self.out.is_empty() {
+            if let Some(frame) = self.answering.pop_front() {
+                if self.answering.is_empty() {
+                    self.join()?;
+                }
+                return Ok(Some(frame));
+            }
+            if self.answer.is_some() {
+                return Ok(None);
+            }
+            self.pull(cx)?;
+        }
+        let frame = self.out.pop_front();
+        self.out_bytes -= frame.as_ref().map_or(0, Bytes::len);
+        Ok(frame)
+    }
+
+    fn pull(&mut self, cx: &mut Context<'_>) -> Result<(), Leave> {
+        if self
+            .waiting
+            .as_ref()
+            .is_some_and(|missing| self.membership.has(missing))
+        {
+            self.waiting = None;
+            self.send_step1();
+            return Ok(());
+        }
+        self.full = self
+            .membership
+            .pull(PULL_BYTES, &mut self.out, cx.waker())
+            .map_err(refused)?;
+        self.out_bytes = self.out.iter().map(Bytes::len).sum();
+        Ok(())
+    }
+
+    fn send(&mut self, frame: Bytes) {
+        self.out_bytes += frame.len();
+        self.out.push_back(frame);
+    }
+
+    fn send_step1(&mut self) {
+        let state_vector = self.membership.state_vector();
+        self.send(message::step1(&state_vector.encode()).into());
+    }
+
+    fn note_blocked(&mut self, blocked: bool, now: Instant) {
+        let written = self.socket.get_ref().written();
+        if !blocked || !self.clocks.blocked || written > self.clocks.progress.0 {
+            self.clocks.progress = (written, now);
+        }
+        self.clocks.blocked = blocked;
+    }
+
+    /// Does what is due and sets the timer to what is due next.
+    fn poll_timer(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<(), Leave> {
+        if self.timer.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        let clocks = &mut self.clocks;
+        if clocks.close_at.is_some_and(|at| at <= now) {
+            return Err(Leave::Shutdown);
+        }
+        if !self.joined && now >= clocks.opened + HANDSHAKE {
+            return Err(Leave::Silent);
+        }
+        let dead_after = self.config.ping_interval * 2 + Duration::from_secs(5);
+        let written = self.socket.get_ref().written();
+        if written > clocks.progress.0 {
+            clocks.progress = (written, now);
+        }
+        // Whoever takes what is sent lives, too: it may have no room to answer while a large board is on its way.
+        let alive = if clocks.blocked {
+            clocks.received.max(clocks.progress.1)
+        } else {
+            clocks.received
+        };
+        if now >= alive + dead_after {
+            return Err(Leave::Gone);
+        }
+        if clocks.blocked && now >= clocks.progress.1 + WRITE_STALL {
+            return Err(Leave::Gone);
+        }
+        if now >= clocks.pinged + self.config.ping_interval {
+            clocks.pinged = now;
+            clocks.ping_due = true;
+        }
+        if now >= clocks.sent + self.config.keepalive {
+            // Not more than one: where the socket takes nothing, a keepalive cannot help.
+            clocks.sent = now;
+            if self.out.is_empty() {
+                self.send(Bytes::from_static(message::KEEPALIVE));
+            }
+        }
+        let clocks = &self.clocks;
+        let next = [
+            Some(alive + dead_after),
+            Some(clocks.pinged + self.config.ping_interval),
+            Some(clocks.sent + self.config.keepalive),
+            clocks.close_at,
+        ];
+        self.timer.as_mut().reset(
+            next.into_iter()
+                .flatten()
+                .min()
+                .expect("some timer always runs"),
+        );
+        // Registers the new deadline with this task.
+        if self.timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+}
+
+/// Where in the closing time a session ends: spread evenly by its number, so that clients do not all return at once.
+fn stagger(session: Author, over: Duration) -> Duration {
+    // The fractional part of multiples of the golden ratio fills an interval evenly for any run of numbers.
+    let share = session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    over.mul_f64(share as f64 / f64::from(u32::MAX))
+}
+
+fn broken(error: tungstenite::Error) -> Leave {
+    use tungstenite::Error;
+    use tungstenite::error::{CapacityError, ProtocolError};
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => Leave::Left,
+        Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Leave::TooLarge(size),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => Leave::Gone,
+        error => Leave::WebSocket(error.to_string()),
+    }
+}
+
+fn protocol(error: Malformed) -> Leave {
+    Leave::Protocol(error.to_string())
+}
+
+fn unanswerable(error: Malformed) -> Leave {
+    Leave::RoomFailed(format!("its content could not be merged: {error}"))
+}
+
+fn refused(refused: Refused) -> Leave {
+    match refused {
+        Refused::Malformed(error) => Leave::InvalidUpdate(error.to_string()),
+        Refused::Backlog => Leave::Backlog,
+        Refused::Behind => Leave::Behind,
+        Refused::Ended(End::Failed | End::Unloaded) => {
+            Leave::RoomFailed("it must be loaded anew".into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s1_sessions_end_spread_over_the_closing_time() {
+        let over = Duration::from_secs(1);
+        let mut delays: Vec<_> = (1..=100).map(|session| stagger(session, over)).collect();
+        delays.sort_unstable();
+        assert!(*delays.last().unwrap() <= over);
+        let widest = delays
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .max()
+            .unwrap();
+        assert!(widest < Duration::from_millis(30), "{widest:?}");
+    }
+}

@@ -1,0 +1,151 @@
+//! Connections: accepted, upgraded to WebSocket with small buffers and explicit limits, served, and closed with a reason.
+//!
+//! Knows nothing of updates: it opens the room, runs a [`Session`], and hands its [`Leave`] to `closing`, the only place that knows
+//! close codes.
+
+mod accept;
+mod closing;
+mod counted;
+mod upgrade;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use scrible_wire::message;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::{Admission, Gate};
+use crate::room::{Membership, Registry, RoomName};
+use crate::session::{Leave, Session, SessionConfig};
+pub use accept::{Peer, accept};
+use closing::{Farewell, Holds};
+use counted::Counted;
+
+/// A WebSocket connection.
+pub type Socket = WebSocketStream<Counted<TcpStream>>;
+
+/// What every connection needs. Built once by the server.
+pub struct Connections {
+    /// The rooms of this node.
+    pub rooms: Arc<Registry>,
+    /// Who may enter.
+    pub gate: Arc<dyn Gate>,
+    /// Timers.
+    pub session: SessionConfig,
+    /// The largest message that a client may send, in bytes.
+    pub max_message_bytes: usize,
+    /// Cancelled when no new socket is taken any more.
+    pub refuse: CancellationToken,
+    /// Cancelled when sessions are to end.
+    pub stop: CancellationToken,
+    /// Sessions under way.
+    pub sessions: TaskTracker,
+    next_session: AtomicU64,
+    holds: Holds,
+}
+
+impl Connections {
+    /// Connections of a server that has just started.
+    pub fn new(
+        rooms: Arc<Registry>,
+        gate: Arc<dyn Gate>,
+        session: SessionConfig,
+        max_message_bytes: usize,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            rooms,
+            gate,
+            session,
+            max_message_bytes,
+            refuse: CancellationToken::new(),
+            stop,
+            sessions: TaskTracker::new(),
+            next_session: AtomicU64::new(1),
+            holds: Holds::default(),
+        }
+    }
+
+    /// Frame and buffer limits. The read buffer is allocated up front for every connection and the write buffer grows to its size
+    /// when used; a message may come in one frame, so both limits are the same.
+    fn websocket_config(&self) -> WebSocketConfig {
+        WebSocketConfig::default()
+            .read_buffer_size(4 << 10)
+            .write_buffer_size(16 << 10)
+            .max_message_size(Some(self.max_message_bytes))
+            .max_frame_size(Some(self.max_message_bytes))
+    }
+
+    /// Serves an upgraded connection to its end.
+    async fn serve(
+        self: Arc<Self>,
+        stream: Counted<TcpStream>,
+        read: Vec<u8>,
+        room: RoomName,
+        peer: IpAddr,
+        admission: Admission,
+    ) {
+        let mut socket = WebSocketStream::from_partially_read(
+            stream,
+            read,
+            Side::Server,
+            Some(self.websocket_config()),
+        )
+        .await;
+        let session = self.next_session.fetch_add(1, Ordering::Relaxed);
+        let farewell = match self.open(&mut socket, &room, session, &admission).await {
+            Ok(membership) => {
+                tracing::debug!(session, room = ?room, "session began");
+                let stop = self.stop.clone();
+                let run = Session::new(
+                    &mut socket,
+                    session,
+                    membership,
+                    admission.role,
+                    self.session,
+                    stop,
+                )
+                .run();
+                let leave = run.await;
+                tracing::debug!(session, room = ?room, ?leave, "session ended");
+                Farewell::after(&leave)
+            }
+            Err(farewell) => farewell,
+        };
+        match farewell {
+            Some(farewell) => self.holds.close(socket, &farewell, peer, &self.stop).await,
+            None => closing::part(socket).await,
+        }
+    }
+
+    /// Opens the room. Until it is open nothing is read from the socket, so what the client sends waits in the kernel's buffer; the
+    /// client in turn is kept from giving up. The error is the farewell, if anybody is left to hear it.
+    async fn open(
+        &self,
+        socket: &mut Socket,
+        room: &RoomName,
+        session: u64,
+        admission: &Admission,
+    ) -> Result<Membership, Option<Farewell>> {
+        let mut entering =
+            std::pin::pin!(self.rooms.enter(room, session, admission.identity.clone()));
+        loop {
+            tokio::select! {
+                entered = &mut entering => return entered.map_err(|error| Some(Farewell::refused(&error))),
+                () = self.stop.cancelled() => return Err(Farewell::after(&Leave::Shutdown)),
+                () = tokio::time::sleep(self.session.keepalive) => {
+                    let keepalive = Frame::Binary(Bytes::from_static(message::KEEPALIVE));
+                    socket.send(keepalive).await.map_err(|_| None)?;
+                }
+            }
+        }
+    }
+}

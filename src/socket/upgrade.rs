@@ -1,0 +1,138 @@
+//! The WebSocket handshake (RFC 6455, section 4.2): checks the request, admits the person, answers 101 and hands the stream over.
+//!
+//! Nothing is refused silently: a wrong request gets a status and a sentence.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use warp::reply::{Reply, Response};
+
+use super::Connections;
+use super::counted::Counted;
+use crate::access::Knock;
+use crate::room::RoomName;
+
+/// Whether a request asks for a WebSocket.
+pub fn is_upgrade<B>(request: &Request<B>) -> bool {
+    has_token(request.headers(), &UPGRADE, "websocket")
+}
+
+/// Answers the handshake; on success the session runs in a task of its own.
+pub fn upgrade<B>(
+    connections: &Arc<Connections>,
+    request: &mut Request<B>,
+    peer: SocketAddr,
+) -> Response {
+    let headers = request.headers();
+    if request.method() != Method::GET || !has_token(headers, &CONNECTION, "upgrade") {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "a WebSocket begins with GET and `Connection: Upgrade`",
+        );
+    }
+    if headers
+        .get(SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        let mut response = refuse(
+            StatusCode::UPGRADE_REQUIRED,
+            "only WebSocket version 13 is spoken here",
+        );
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return response;
+    }
+    let Some(accept) = headers
+        .get(SEC_WEBSOCKET_KEY)
+        .map(|key| derive_accept_key(key.as_bytes()))
+    else {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "the header Sec-WebSocket-Key is missing",
+        );
+    };
+    let room = match RoomName::from_path(request.uri().path()) {
+        Ok(room) => room,
+        Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad.to_string()),
+    };
+    if connections.refuse.is_cancelled() {
+        return later(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
+    }
+    if connections.holds.refuses(peer.ip()) {
+        return later(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many refused connections from this address",
+        );
+    }
+    // A browser fails the handshake unless one of the protocols that it offers is chosen.
+    let protocol = headers
+        .get(SEC_WEBSOCKET_PROTOCOL)
+        .and_then(|offered| offered.to_str().ok()?.split(',').next())
+        .and_then(|first| HeaderValue::from_str(first.trim()).ok());
+    let admission = connections.gate.admit(&Knock {
+        room: &room,
+        query: request.uri().query(),
+        peer: peer.ip(),
+    });
+
+    let upgrading = hyper::upgrade::on(request);
+    let this = connections.clone();
+    connections.sessions.spawn(async move {
+        match upgrading.await.map(downcast::<TokioIo<TcpStream>>) {
+            Ok(Ok(parts)) => {
+                let stream = Counted::new(parts.io.into_inner());
+                // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
+                let read = parts.read_buf.to_vec();
+                drop(parts.read_buf);
+                this.serve(stream, read, room, peer.ip(), admission).await;
+            }
+            Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
+            Err(error) => tracing::debug!(%error, "upgrade broke off"),
+        }
+    });
+
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(
+        SEC_WEBSOCKET_ACCEPT,
+        HeaderValue::from_str(&accept).expect("base64 is a valid header"),
+    );
+    if let Some(protocol) = protocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    response
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+fn refuse(status: StatusCode, sentence: &str) -> Response {
+    warp::reply::with_status(format!("{sentence}\n"), status).into_response()
+}
+
+fn later(status: StatusCode, sentence: &str) -> Response {
+    let mut response = refuse(status, sentence);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}

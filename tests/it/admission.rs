@@ -1,0 +1,159 @@
+//! Who gets in, what they may do, and how they are sent away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrible_store::MemoryStore;
+use scrible_wire::message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::{Client, Heard, typed};
+use crate::node::Node;
+
+#[tokio::test]
+async fn s2_a_viewer_reads_and_changes_nothing() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let (mut viewer, _) = Client::join(node.address, "/demo?role=viewer").await;
+    viewer.update(&typed(66, 0)).await;
+    viewer.send(message::step2(&typed(66, 0))).await;
+    let both = [message::step1(&[0]), message::update(&typed(66, 0))].concat();
+    viewer.send(both).await;
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(viewer.next_update().await, typed(10, 0));
+    assert_eq!(
+        ann.next_update().await,
+        typed(10, 0),
+        "and nothing of the viewer's"
+    );
+    let rows: Vec<_> = store
+        .rows("demo")
+        .into_iter()
+        .map(|(_, row)| row.bytes.to_vec())
+        .collect();
+    assert_eq!(rows, [typed(10, 0)]);
+    let heard = viewer.heard_so_far().await;
+    assert!(
+        !heard.contains(&Heard::Denied),
+        "it was told once, before: {heard:?}"
+    );
+}
+
+#[tokio::test]
+async fn g4_a_malformed_message_closes_its_sender_alone() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let bad: [(&[u8], u16); 6] = [
+        (&[0, 2, 3, 1, 1, 10], 4422),
+        (&[0, 2, 0], 4400),
+        (&[0, 0, 0], 4400),
+        (&[0, 9, 0], 4400),
+        (&[1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f], 4400),
+        (&[0, 1, 200, 1], 4400),
+    ];
+    let mut sent = Vec::new();
+    for (frame, code) in bad {
+        let (mut eve, _) = Client::join(node.address, "/demo").await;
+        eve.send(frame.to_vec()).await;
+        sent.push((eve, frame, code));
+    }
+    for (mut eve, frame, code) in sent {
+        assert_eq!(eve.closed().await, code, "{frame:?}");
+    }
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(ann.next_update().await, typed(10, 0));
+}
+
+#[tokio::test]
+async fn w6_unknown_types_are_ignored_and_an_oversized_message_is_named() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    ann.send(vec![102, 1, 2, 3]).await;
+    ann.send(vec![2, 1]).await;
+    assert_eq!(ann.heard_so_far().await, []);
+    ann.update(&vec![0; (1 << 20) + 1]).await;
+    assert_eq!(ann.closed().await, 4413);
+}
+
+async fn status(node: &Node, request: &str) -> String {
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream
+        .write_all(request.replace('\n', "\r\n").as_bytes())
+        .await
+        .unwrap();
+    let mut answer = vec![0; 15];
+    stream.read_exact(&mut answer).await.unwrap();
+    String::from_utf8(answer)
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn w8_a_connection_that_never_answers_a_ping_is_dead() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start_with(&store, |config| {
+        config.session.ping_interval = Duration::from_millis(100)
+    })
+    .await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let mut mute = TcpStream::connect(node.address).await.unwrap();
+    mute.write_all(upgrade("/demo").replace('\n', "\r\n").as_bytes())
+        .await
+        .unwrap();
+    // Never a pong: the stream just reads until the server gives up on it. Ann, who answers, stays.
+    let mut heard = Vec::new();
+    let ended = async { mute.read_to_end(&mut heard).await.unwrap() };
+    let answering = async { while !matches!(ann.hear().await, Heard::Closed(..)) {} };
+    tokio::select! {
+        _ = ended => {}
+        () = answering => panic!("a client that answers pings was closed"),
+    }
+    let ping = [0x89, 0];
+    assert!(heard.windows(2).any(|bytes| bytes == ping), "it was asked");
+}
+
+fn upgrade(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\nHost: localhost\nConnection: keep-alive, Upgrade\nUpgrade: websocket\n\
+         Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
+    )
+}
+
+#[tokio::test]
+async fn w2_bad_requests_are_refused_before_the_upgrade() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    for (request, expected) in [
+        (upgrade("/demo"), "101"),
+        (upgrade("/a%FF"), "400"),
+        (upgrade("/a%00b"), "400"),
+        (upgrade("/%2e%2e/b"), "400"),
+        (upgrade("/api/x"), "400"),
+        (upgrade(&format!("/{}", "a".repeat(256))), "400"),
+        (upgrade("/demo").replace("Version: 13", "Version: 8"), "426"),
+        (upgrade("/demo").replace("GET", "POST"), "400"),
+        (
+            upgrade("/demo").replace("keep-alive, Upgrade", "keep-alive"),
+            "400",
+        ),
+        ("GET /demo HTTP/1.1\nHost: localhost\n\n".to_owned(), "404"),
+        (
+            "POST /health HTTP/1.1\nHost: localhost\nContent-Length: 0\n\n".to_owned(),
+            "405",
+        ),
+        (
+            "GET /health HTTP/1.1\nHost: localhost\n\n".to_owned(),
+            "200",
+        ),
+        ("GET / HTTP/1.1\nHost: localhost\n\n".to_owned(), "200"),
+    ] {
+        assert_eq!(status(&node, &request).await, expected, "{request}");
+    }
+}

@@ -1,0 +1,151 @@
+//! A raw client: sends frames, records frames. Updates are forged byte by byte, as Yjs would write them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use scrible_wire::{Message, Messages, message};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// Nothing under test takes this long unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// What a client hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    Step1(Vec<u8>),
+    Step2(Vec<u8>),
+    Update(Vec<u8>),
+    Awareness(Vec<u8>),
+    Denied,
+    Closed(u16, String),
+}
+
+impl Client {
+    pub async fn connect(address: SocketAddr, path: &str) -> Self {
+        let (socket, _) = connect_async(format!("ws://{address}{path}"))
+            .await
+            .unwrap();
+        Self { socket }
+    }
+
+    /// Connects and syncs with an empty doc; returns what the room holds.
+    pub async fn join(address: SocketAddr, path: &str) -> (Self, Vec<u8>) {
+        let mut client = Self::connect(address, path).await;
+        client.send(message::step1(&[0])).await;
+        let content = client.until(|heard| match heard {
+            Heard::Step2(update) => Some(update.clone()),
+            _ => None,
+        });
+        let content = content.await;
+        (client, content)
+    }
+
+    pub async fn send(&mut self, message: Vec<u8>) {
+        self.socket
+            .send(Frame::Binary(message.into()))
+            .await
+            .unwrap();
+    }
+
+    pub async fn update(&mut self, update: &[u8]) {
+        self.send(message::update(update)).await;
+    }
+
+    /// The next message; a closed connection is one too.
+    pub async fn hear(&mut self) -> Heard {
+        loop {
+            let frame = timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("a message in time");
+            match frame {
+                Some(Ok(Frame::Binary(frame))) => return heard(&frame),
+                Some(Ok(Frame::Close(Some(close)))) => {
+                    return Heard::Closed(close.code.into(), close.reason.to_string());
+                }
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
+                other => panic!("a message or a close, not {other:?}"),
+            }
+        }
+    }
+
+    /// Hears until something is found.
+    pub async fn until<T>(&mut self, mut find: impl FnMut(&Heard) -> Option<T>) -> T {
+        loop {
+            let heard = self.hear().await;
+            if let Some(found) = find(&heard) {
+                return found;
+            }
+            assert!(
+                !matches!(heard, Heard::Closed(..)),
+                "closed before: {heard:?}"
+            );
+        }
+    }
+
+    /// The next update, whatever else comes.
+    pub async fn next_update(&mut self) -> Vec<u8> {
+        self.until(|heard| match heard {
+            Heard::Update(update) => Some(update.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Everything heard until the server has answered a question asked now.
+    pub async fn heard_so_far(&mut self) -> Vec<Heard> {
+        self.send(message::step1(&[0])).await;
+        let mut all = Vec::new();
+        loop {
+            match self.hear().await {
+                Heard::Step2(_) => return all,
+                heard => all.push(heard),
+            }
+        }
+    }
+
+    /// The code with which the server closes.
+    pub async fn closed(&mut self) -> u16 {
+        self.until(|heard| match heard {
+            Heard::Closed(code, _) => Some(*code),
+            _ => None,
+        })
+        .await
+    }
+}
+
+fn heard(frame: &[u8]) -> Heard {
+    let mut messages = Messages::new(frame);
+    let heard = match messages
+        .next()
+        .expect("no empty frame")
+        .expect("a well-formed message")
+    {
+        Message::SyncStep1(vector) => Heard::Step1(vector.to_vec()),
+        Message::SyncStep2(update) => Heard::Step2(update.to_vec()),
+        Message::Update(update) => Heard::Update(update.to_vec()),
+        Message::Awareness(body) => Heard::Awareness(body.to_vec()),
+        Message::Auth(_) => Heard::Denied,
+        other => panic!("a server never sends {other:?}"),
+    };
+    assert!(messages.next().is_none(), "one message a frame");
+    heard
+}
+
+/// An update of `client` that appends one character at `clock` to the root text `t`.
+pub fn typed(client: u8, clock: u8) -> Vec<u8> {
+    let mut update = vec![1, 1, client, clock];
+    match clock.checked_sub(1) {
+        Some(left) => update.extend([0x84, client, left]),
+        None => update.extend([0x04, 1, 1, b't']),
+    }
+    update.extend([1, b'a' + clock % 26, 0]);
+    update
+}

@@ -1,0 +1,10 @@
+//! The whole node over real sockets: `run` on a free port, an in-memory store that can be told to pause or fail, and raw or yrs
+//! clients. Everything awaits conditions; nothing sleeps.
+
+mod client;
+mod node;
+
+mod admission;
+mod durability;
+mod stopping;
+mod yrs_clients;
