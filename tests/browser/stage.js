@@ -1,0 +1,44 @@
+// What every test here stands on: one browser and one file server for the whole test file, and for
+// each test a server of its own with an empty database.
+
+import { after, before } from 'node:test'
+import { serveFiles } from './files.js'
+import { Line } from './line.js'
+import { launch, Person } from './people.js'
+import { Server } from './server.js'
+
+let browser, files
+
+before(async () => {
+  ;[browser, files] = await Promise.all([launch(), serveFiles()])
+})
+
+after(async () => {
+  await browser?.close()
+  files?.close()
+})
+
+/** A server for the test `t`, and the door by which people enter its rooms. Ends with the test. */
+export async function open(t) {
+  const server = new Server()
+  const present = []
+  t.after(async () => {
+    await Promise.all(present.map((person) => person.leave()))
+    present.forEach((person) => person.line.close())
+    await server.remove()
+  })
+  await server.start()
+  return {
+    server,
+    /** Lets somebody in, by a line of their own that a test may cut. */
+    async enter(room, name, color = '#4465e9') {
+      const line = await Line.to(() => server.port)
+      const person = new Person(name, line, files)
+      present.push(person)
+      await person.open(browser, room, color)
+      return person
+    },
+    /** The last word of a test: nobody's page looked elsewhere or complained. */
+    allWell: () => present.forEach((person) => person.stayedHome()),
+  }
+}
