@@ -1,0 +1,91 @@
+//! A client that forges updates and counts bytes.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use futures_util::{SinkExt, StreamExt};
+use scrible_wire::varint::write_number;
+use scrible_wire::{Message, Messages, message};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use crate::expect;
+
+/// A joined client.
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Bytes of content up to the first step 2.
+    pub joined_bytes: usize,
+}
+
+impl Client {
+    /// Connects and waits for the content of the room.
+    pub async fn join(url: &str, room: &str) -> Result<Self> {
+        // Small buffers: thousands of clients share this process. A board may come in one frame.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(4 << 10)
+            .max_frame_size(None)
+            .max_message_size(None);
+        let (socket, _) =
+            connect_async_with_config(format!("{url}/{room}"), Some(config), true).await?;
+        let mut client = Self {
+            socket,
+            joined_bytes: 0,
+        };
+        client.send(message::step1(&[0])).await?;
+        loop {
+            let frame = client.next().await?;
+            match Messages::new(&frame).next() {
+                // A large board comes in parts.
+                Some(Ok(Message::Update(update))) => client.joined_bytes += update.len(),
+                Some(Ok(Message::SyncStep2(update))) => {
+                    client.joined_bytes += update.len();
+                    return Ok(client);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends a message.
+    pub async fn send(&mut self, message: Vec<u8>) -> Result<()> {
+        Ok(self.socket.send(Frame::Binary(message.into())).await?)
+    }
+
+    /// Waits for a message and says when it came.
+    pub async fn wait_for(&mut self, wanted: &[u8]) -> Result<Instant> {
+        while self.next().await? != wanted {}
+        Ok(Instant::now())
+    }
+
+    async fn next(&mut self) -> Result<Vec<u8>> {
+        loop {
+            match expect(self.socket.next().await, "the server closed the connection")?? {
+                Frame::Binary(frame) => return Ok(frame.into()),
+                Frame::Close(close) => bail!("the server closed: {close:?}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// An update of `client` that appends one binary value of `bytes` bytes at `clock` to the root array `a`.
+pub fn forge(client: u64, clock: u32, bytes: usize) -> Vec<u8> {
+    let mut update = vec![1, 1];
+    write_number(&mut update, client);
+    write_number(&mut update, u64::from(clock));
+    match clock.checked_sub(1) {
+        Some(left) => {
+            update.push(0x83);
+            write_number(&mut update, client);
+            write_number(&mut update, u64::from(left));
+        }
+        None => update.extend([0x03, 1, 1, b'a']),
+    }
+    write_number(&mut update, bytes as u64);
+    update.resize(update.len() + bytes, 7);
+    update.push(0);
+    update
+}

@@ -1,0 +1,219 @@
+//! Measures the release binary over real sockets: `cargo run --release -p scrible-bench`.
+//!
+//! The server is started for each measurement with default settings (SQLite, full sync) on a database of its own. Clients forge their updates, so
+//! that no CRDT stands in the measured path. Figures are printed, never asserted: machines differ.
+
+mod client;
+mod server;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use scrible_wire::message;
+
+use client::{Client, forge};
+use server::Server;
+
+#[derive(Parser)]
+struct Args {
+    /// The server to measure.
+    #[arg(long, default_value = "target/release/scrible")]
+    server: PathBuf,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Subcommand, Clone, Copy)]
+enum What {
+    /// Send to receive, and send to durable echo, at a light load.
+    Latency {
+        /// Updates to send.
+        #[arg(long, default_value_t = 1000)]
+        updates: u32,
+        /// Updates a second.
+        #[arg(long, default_value_t = 50)]
+        rate: u32,
+    },
+    /// Memory of connections that have joined and do nothing.
+    Idle {
+        /// Connections.
+        #[arg(long, default_value_t = 5000)]
+        connections: usize,
+        /// Rooms that they are spread over.
+        #[arg(long, default_value_t = 500)]
+        rooms: usize,
+    },
+    /// Memory while many open a large board at once.
+    Joiners {
+        /// Clients.
+        #[arg(long, default_value_t = 20)]
+        clients: usize,
+        /// Size of the board in MiB.
+        #[arg(long, default_value_t = 40)]
+        mib: usize,
+    },
+    /// From connecting to holding a board.
+    Open {
+        /// Records on the board, about 400 bytes each.
+        #[arg(long, default_value_t = 5000)]
+        records: u32,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let all = [
+        What::Latency {
+            updates: 1000,
+            rate: 50,
+        },
+        What::Idle {
+            connections: 5000,
+            rooms: 500,
+        },
+        What::Open { records: 5000 },
+        What::Joiners {
+            clients: 20,
+            mib: 40,
+        },
+    ];
+    for what in args.what.map_or(all.to_vec(), |one| vec![one]) {
+        let server = Server::start(&args.server).await?;
+        match what {
+            What::Latency { updates, rate } => latency(&server, updates, rate).await?,
+            What::Idle { connections, rooms } => idle(&server, connections, rooms).await?,
+            What::Joiners { clients, mib } => joiners(server, clients, mib).await?,
+            What::Open { records } => open(server, records).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn latency(server: &Server, updates: u32, rate: u32) -> Result<()> {
+    let mut writer = Client::join(&server.url, "latency").await?;
+    let mut reader = Client::join(&server.url, "latency").await?;
+    let (mut to_reader, mut to_echo) = (Vec::new(), Vec::new());
+    let mut due = tokio::time::interval(Duration::from_secs(1) / rate);
+    for clock in 0..updates {
+        due.tick().await;
+        let update = message::update(&forge(1, clock, 100));
+        let sent = Instant::now();
+        writer.send(update.clone()).await?;
+        let (read, echoed) = tokio::try_join!(reader.wait_for(&update), writer.wait_for(&update))?;
+        to_reader.push(read - sent);
+        to_echo.push(echoed - sent);
+    }
+    println!("latency, {updates} updates of 100 bytes at {rate}/s:");
+    println!("  send to receive  {}", percentiles(to_reader));
+    println!("  send to echo     {}", percentiles(to_echo));
+    Ok(())
+}
+
+async fn idle(server: &Server, connections: usize, rooms: usize) -> Result<()> {
+    let before = server.rss_bytes()?;
+    let mut clients = Vec::new();
+    for at in 0..connections {
+        clients.push(Client::join(&server.url, &format!("idle/{}", at % rooms)).await?);
+    }
+    let grown = server.rss_bytes()?.saturating_sub(before);
+    let each = grown as f64 / connections as f64 / 1024.0;
+    println!(
+        "idle: {connections} connections in {rooms} rooms take {each:.1} KiB each (rooms included)"
+    );
+    Ok(())
+}
+
+async fn open(mut server: Server, records: u32) -> Result<()> {
+    let mut writer = Client::join(&server.url, "board").await?;
+    let mut last = Vec::new();
+    for clock in 0..records {
+        last = message::update(&forge(1, clock, 400));
+        writer.send(last.clone()).await?;
+    }
+    writer.wait_for(&last).await?;
+    let times = |url: String| async move {
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            let begin = Instant::now();
+            let client = Client::join(&url, "board").await?;
+            times.push(begin.elapsed());
+            anyhow::ensure!(
+                client.joined_bytes > 400 * records as usize,
+                "the board is not whole"
+            );
+        }
+        Ok(times)
+    };
+    println!("open, a board of {records} records of 400 bytes, one update each:");
+    println!(
+        "  connect to step 2                 {}",
+        percentiles(times(server.url.clone()).await?)
+    );
+    server.restart().await?;
+    let after: Vec<Duration> = times(server.url.clone()).await?;
+    println!(
+        "  first after a restart             {:.2} ms",
+        after[0].as_secs_f64() * 1e3
+    );
+    println!(
+        "  later                             {}",
+        percentiles(after[1..].to_vec())
+    );
+    Ok(())
+}
+
+async fn joiners(mut server: Server, clients: usize, mib: usize) -> Result<()> {
+    let mut writer = Client::join(&server.url, "board").await?;
+    let mut last = Vec::new();
+    for clock in 0..mib as u32 * 16 {
+        last = message::update(&forge(1, clock, 64 << 10));
+        writer.send(last.clone()).await?;
+    }
+    writer.wait_for(&last).await?;
+    // What storing it took is gone with the old process.
+    server.restart().await?;
+    let first = Client::join(&server.url, "board").await?;
+    server.reset_peak()?;
+    let before = server.rss_bytes()?;
+    let begin = Instant::now();
+    let joins = (0..clients).map(|_| Client::join(&server.url, "board"));
+    let joined = futures_util::future::try_join_all(joins).await?;
+    let took = begin.elapsed();
+    anyhow::ensure!(
+        joined
+            .iter()
+            .all(|client| client.joined_bytes == first.joined_bytes),
+        "not all got the same"
+    );
+    println!(
+        "joiners: {clients} at once of a board of {mib} MiB, {:.2} s:",
+        took.as_secs_f64()
+    );
+    println!(
+        "  memory with the room open  {:.0} MiB",
+        before as f64 / 1048576.0
+    );
+    let mib = |bytes: usize| bytes.saturating_sub(before) as f64 / 1048576.0;
+    let (peak, after) = (mib(server.peak_rss_bytes()?), mib(server.rss_bytes()?));
+    println!("  growth                     {peak:.0} MiB at the peak, {after:.0} MiB after");
+    Ok(())
+}
+
+fn percentiles(mut times: Vec<Duration>) -> String {
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    format!(
+        "p50 {:.2} ms, p99 {:.2} ms (n = {})",
+        at(0.5),
+        at(0.99),
+        times.len()
+    )
+}
+
+/// Shared by the modules: a step that names itself when it fails.
+fn expect<T>(value: Option<T>, what: &'static str) -> Result<T> {
+    value.context(what)
+}
