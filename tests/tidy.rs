@@ -1,0 +1,162 @@
+//! Keeps the house in order: who may import what, and that SPEC.md and the tests speak of the same rules.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A folder or file, and the crates and modules that nothing in it may name.
+const MAY_NOT_IMPORT: [(&str, &[&str]); 7] = [
+    (
+        "crates/wire/src",
+        &["tokio", "hyper", "warp", "yrs", "sqlx", "scrible_store"],
+    ),
+    (
+        "crates/store/src",
+        &["warp", "hyper", "yrs", "scrible_wire"],
+    ),
+    (
+        "src/room",
+        &[
+            "yrs",
+            "scrible_store",
+            "sqlx",
+            "warp",
+            "hyper",
+            "tungstenite",
+            "crate::socket",
+            "crate::session",
+        ],
+    ),
+    (
+        "src/journal.rs",
+        &[
+            "yrs",
+            "scrible_wire",
+            "warp",
+            "hyper",
+            "crate::session",
+            "crate::socket",
+        ],
+    ),
+    (
+        "src/session.rs",
+        &["yrs", "scrible_store", "warp", "hyper", "crate::journal"],
+    ),
+    (
+        "src/socket",
+        &["yrs", "scrible_store", "crate::journal", "crate::room::log"],
+    ),
+    (
+        "src/rest",
+        &[
+            "yrs",
+            "sqlx",
+            "scrible_wire",
+            "tungstenite",
+            "crate::session",
+        ],
+    ),
+];
+
+/// All files below a path that a person wrote.
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())) {
+        let entry = entry.unwrap().path();
+        let name = entry.file_name().unwrap().to_string_lossy().into_owned();
+        if !["node_modules", "target", "dist", "out"].contains(&name.as_str())
+            && !name.starts_with('.')
+        {
+            found.extend(files(&entry));
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_follow_the_arrows() {
+    let mut wrong = Vec::new();
+    for (place, forbidden) in MAY_NOT_IMPORT {
+        for file in files(&Path::new(ROOT).join(place)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for (at, line) in text.lines().enumerate() {
+                let code = line.split("//").next().unwrap_or_default();
+                for name in forbidden
+                    .iter()
+                    .filter(|name| code.contains(&format!("{name}::")))
+                {
+                    wrong.push(format!("{}:{}: {name}", file.display(), at + 1));
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "these imports go against ARCHITECTURE.md:\n{}",
+        wrong.join("\n")
+    );
+}
+
+/// The numbers of rules that a text has before or in the names of its tests.
+fn cited(path: &Path, text: &str) -> BTreeSet<String> {
+    let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+    let names = text.lines().map(str::trim_start).filter_map(|line| {
+        if is_rust {
+            line.strip_prefix("async fn ")
+                .or_else(|| line.strip_prefix("fn "))?
+                .split_once('(')
+                .map(|(name, _)| name)
+        } else {
+            line.strip_prefix("test(")
+                .or_else(|| line.strip_prefix("describe("))
+        }
+    });
+    let words = names.flat_map(|name| {
+        name.split(|c: char| !c.is_ascii_alphanumeric())
+            .map(str::to_uppercase)
+    });
+    let is_rule = |word: &String| {
+        let (letter, number) = word.split_at(word.len().min(1));
+        "WGRAOJSCP".contains(letter)
+            && !letter.is_empty()
+            && !number.is_empty()
+            && number.parse::<u8>().is_ok()
+    };
+    words.filter(is_rule).collect()
+}
+
+#[test]
+fn every_rule_is_shown_by_a_test_and_every_citation_is_a_rule() {
+    let spec = fs::read_to_string(Path::new(ROOT).join("SPEC.md")).unwrap();
+    let rules: BTreeSet<String> = spec
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("- **")?
+                .split_once("**")
+                .map(|(rule, _)| rule.to_owned())
+        })
+        .collect();
+    assert!(rules.len() > 40, "SPEC.md numbers its rules as `- **W1**`");
+    let mut shown = BTreeSet::new();
+    for place in ["src", "crates", "tests"] {
+        for file in files(&Path::new(ROOT).join(place)) {
+            let is_code = file
+                .extension()
+                .is_some_and(|extension| ["rs", "mjs", "js"].iter().any(|one| extension == *one));
+            if is_code && !file.ends_with("tidy.rs") {
+                shown.extend(cited(&file, &fs::read_to_string(&file).unwrap()));
+            }
+        }
+    }
+    let unshown: Vec<_> = rules.difference(&shown).collect();
+    let unknown: Vec<_> = shown.difference(&rules).collect();
+    assert!(
+        unshown.is_empty() && unknown.is_empty(),
+        "rules without a test: {unshown:?}; cited but no rule: {unknown:?}"
+    );
+}

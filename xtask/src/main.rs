@@ -1,0 +1,74 @@
+//! Development commands: `cargo xtask test` sets up what the tests need and runs everything; see `--help`.
+//!
+//! Knows how to call the tools, nothing of what they test. The one rule: what it runs, a person can run by hand, so every
+//! command line is printed before it runs.
+
+mod command;
+mod packages;
+mod stages;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::stages::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Development commands of Scrible")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the tests need and run all of them
+    Test {
+        /// Only these parts
+        #[arg(long, value_delimiter = ',', value_enum)]
+        only: Vec<Part>,
+    },
+    /// Run the differential test over many seeds
+    Differential {
+        /// How many seeds
+        #[arg(long, default_value_t = 200)]
+        seeds: u32,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        from: u32,
+        /// How many seeds run at once
+        #[arg(long, default_value_t = 2)]
+        jobs: u32,
+    },
+}
+
+/// What can be tested on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Formatting, clippy, Rust tests
+    Rust,
+    /// Clients from npm and `PyPI` against the server
+    Interop,
+    /// The tldraw example in Chromium
+    Browser,
+}
+
+fn main() -> ExitCode {
+    let workspace = Workspace::here();
+    let result = match Arguments::parse().command {
+        Command::Test { only } => {
+            stages::test(&workspace, |part| only.is_empty() || only.contains(&part))
+        }
+        Command::Differential { seeds, from, jobs } => {
+            stages::differential(&workspace, seeds, from, jobs)
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nfailed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

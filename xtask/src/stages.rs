@@ -1,0 +1,202 @@
+//! The stages of a test run, in order, each with a heading and its time; after a failure the rest is not run.
+//!
+//! The one rule: whatever happens, the summary says what passed, what failed and what did not run.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::command::Run;
+use crate::{Part, packages, tools};
+
+/// The folders of the repository.
+pub struct Workspace {
+    root: PathBuf,
+    interop: PathBuf,
+    browser: PathBuf,
+    example: PathBuf,
+    /// The server binary as `cargo build` leaves it.
+    binary: PathBuf,
+}
+
+impl Workspace {
+    /// The repository that this program was built from.
+    pub fn here() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("xtask/ lies in the repository")
+            .to_owned();
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        Self {
+            interop: root.join("tests/interop"),
+            browser: root.join("tests/browser"),
+            example: root.join("examples/tldraw"),
+            binary: root.join(target).join("debug/scrible"),
+            root,
+        }
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<()> {
+        Run::cargo(&self.root).args(arguments).run()
+    }
+
+    /// npm in the folder of the client tests, with all that these need to know.
+    fn interop_npm(&self, python: &Path) -> Run<'_> {
+        Run::new("npm", &self.interop)
+            .env("SCRIBLE_BIN", &self.binary)
+            .env("PYTHON", python)
+    }
+}
+
+/// Runs every stage that a selected part needs.
+pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()> {
+    let [rust, interop, browser] = [Part::Rust, Part::Interop, Part::Browser].map(&selected);
+    let at = workspace;
+    let mut report = Report::default();
+    report.stage("tools", interop || browser, || {
+        tools::prepare(&at.root, &selected)
+    });
+    report.stage("formatting", rust, || {
+        at.cargo(&["fmt", "--all", "--check"])
+    });
+    report.stage("clippy", rust, || {
+        at.cargo(&[
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
+    report.stage("Rust tests", rust, || {
+        at.cargo(&["test", "--locked", "--workspace"])
+    });
+    report.stage("server binary", interop || browser, || {
+        at.cargo(&["build", "--locked"])
+    });
+    report.stage("client packages", interop, || {
+        packages::npm(&at.interop)?;
+        packages::python(&at.interop).map(drop)
+    });
+    report.stage("clients", interop, || {
+        at.interop_npm(&packages::python(&at.interop)?)
+            .args(["test"])
+            .run()
+    });
+    report.stage("tldraw example", browser, || {
+        packages::npm(&at.example)?;
+        Run::new("npm", &at.example).args(["run", "build"]).run()
+    });
+    report.stage("browser", browser, || {
+        packages::npm(&at.browser)?;
+        let npm = Run::new("npm", &at.browser)
+            .env("SCRIBLE_BIN", &at.binary)
+            .env("CHROME", tools::chrome());
+        npm.args(["test"]).run()
+    });
+    report.finish()
+}
+
+/// Runs the differential test over many seeds.
+pub fn differential(workspace: &Workspace, seeds: u32, from: u32, jobs: u32) -> Result<()> {
+    let at = workspace;
+    let mut report = Report::default();
+    report.stage("tools", true, || {
+        tools::prepare(&at.root, |part| part == Part::Interop)
+    });
+    report.stage("server binary", true, || at.cargo(&["build", "--locked"]));
+    report.stage("client packages", true, || packages::npm(&at.interop));
+    report.stage("differential", true, || {
+        let npm = at
+            .interop_npm(&packages::python(&at.interop)?)
+            .env("SEEDS", seeds.to_string());
+        npm.env("SEED", from.to_string())
+            .env("JOBS", jobs.to_string())
+            .args(["run", "differential"])
+            .run()
+    });
+    report.finish()
+}
+
+/// What became of each stage.
+#[derive(Default)]
+struct Report {
+    stages: Vec<(&'static str, Outcome)>,
+    failure: Option<anyhow::Error>,
+}
+
+enum Outcome {
+    Passed(Duration),
+    Failed(Duration),
+    NotRun,
+}
+
+impl Report {
+    /// Runs a stage, unless nobody wants it or one before it failed.
+    fn stage(&mut self, title: &'static str, wanted: bool, run: impl FnOnce() -> Result<()>) {
+        if !wanted {
+            return;
+        }
+        if self.failure.is_some() {
+            self.stages.push((title, Outcome::NotRun));
+            return;
+        }
+        println!("\n== {title}");
+        let start = Instant::now();
+        let outcome = match run() {
+            Ok(()) => Outcome::Passed(start.elapsed()),
+            Err(error) => {
+                self.failure = Some(error.context(title));
+                Outcome::Failed(start.elapsed())
+            }
+        };
+        self.stages.push((title, outcome));
+    }
+
+    /// Prints the summary; the failure, if there was one, is the answer.
+    fn finish(self) -> Result<()> {
+        println!("\n== summary\n{}", self.summary());
+        match self.failure {
+            Some(failure) => Err(failure),
+            None if self.stages.is_empty() => bail!("nothing was run"),
+            None => Ok(()),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let line = |(title, outcome): &(&str, Outcome)| match outcome {
+            Outcome::Passed(time) => format!("passed   {:>6.1} s  {title}\n", time.as_secs_f64()),
+            Outcome::Failed(time) => format!("FAILED   {:>6.1} s  {title}\n", time.as_secs_f64()),
+            Outcome::NotRun => format!("not run           {title}\n"),
+        };
+        self.stages.iter().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_ends_the_run_and_the_summary_says_what_is_left() {
+        let mut report = Report::default();
+        report.stage("one", true, || Ok(()));
+        report.stage("unwanted", false, || unreachable!("nobody wants it"));
+        report.stage("two", true, || bail!("broken"));
+        report.stage("three", true, || unreachable!("two failed"));
+        let summary = report.summary();
+        let lines: Vec<Vec<_>> = summary
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(lines[0][0], "passed");
+        assert_eq!(lines[1][0], "FAILED");
+        assert_eq!(lines[2], ["not", "run", "three"]);
+        assert_eq!(lines.len(), 3);
+        assert_eq!(format!("{:#}", report.finish().unwrap_err()), "two: broken");
+    }
+}
