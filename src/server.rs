@@ -63,7 +63,7 @@ pub async fn run(
     });
     let rooms = Registry::new(Arc::new(source), shared.clone());
     let health = Arc::new(JournalHealth::default());
-    let journal = tokio::spawn(Journal::new(store.clone(), shared, health.clone()).run());
+    let mut journal = tokio::spawn(Journal::new(store.clone(), shared, health.clone()).run());
     let keeper = tokio::spawn({
         let rooms = rooms.clone();
         async move { rooms.look_after_rooms().await }
@@ -91,7 +91,11 @@ pub async fn run(
         stop_accepting.clone(),
     ));
 
-    shutdown.cancelled().await;
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        // It never ends by itself. Going on would mean to share what is never stored.
+        ended = &mut journal => tracing::error!(?ended, "the journal ended; stopping"),
+    }
     let deadline = Instant::now() + config.shutdown;
 
     // Refuse: new sockets get 503, health says so; the listener stays for those who ask.

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::access::Role;
-use crate::room::{Author, Carrier, End, Membership, Refused};
+use crate::room::{Answered, Author, Carrier, End, Membership, Refused};
 use crate::socket::Socket;
 
 /// Bytes of own frames above which the socket is not read. What a last message causes may come on top.
@@ -34,6 +34,8 @@ const TURNS: usize = 8;
 const INLINE_ANSWER_BYTES: usize = 128 << 10;
 /// How long a connection may take to send its step 1.
 const HANDSHAKE: Duration = Duration::from_secs(60);
+/// How long a large answer is remembered at least, so that what a client hands back of it is known for that.
+const ANSWERED_FOR: Duration = Duration::from_secs(60);
 /// How long a socket may accept not a single byte while there is something to send.
 const WRITE_STALL: Duration = Duration::from_secs(45);
 
@@ -84,12 +86,18 @@ pub struct Session<'a> {
     config: SessionConfig,
     out: VecDeque<Bytes>,
     out_bytes: usize,
-    /// Step 1s that wait for the answer before them. While any does, the socket is not read.
-    asking: VecDeque<StateVector>,
+    /// State vectors of step 1s that wait for the answer before them, as they came: decoded they are larger. While any waits, the
+    /// socket is not read.
+    asking: VecDeque<Vec<u8>>,
+    /// A step 1 is to be sent, and everybody's presence. Made when they are sent: a frame may ask for either a thousand times.
+    owes_step1: bool,
+    owes_presence: bool,
     /// The answer that is being made.
     answer: Option<JoinHandle<Result<Vec<Bytes>, Malformed>>>,
     /// What is still to be sent of the answer: mostly memory that all newcomers share. Nothing is taken from the room before.
     answering: VecDeque<Bytes>,
+    /// What the last answer brings, if it was a large one, and until when that is remembered.
+    answered: Option<(Answered, Instant)>,
     joined: bool,
     /// The room's echoes for this session were full when it last looked.
     full: bool,
@@ -114,6 +122,8 @@ struct Clockwork {
     ping_due: bool,
     /// Bytes that the socket had accepted when it was last seen to make progress, and when that was.
     progress: (u64, Instant),
+    /// Bytes that had come when the timer last looked.
+    read: u64,
     blocked: bool,
     close_at: Option<Instant>,
 }
@@ -136,10 +146,11 @@ impl<'a> Session<'a> {
             pinged: now,
             ping_due: false,
             progress: (0, now),
+            read: 0,
             blocked: false,
             close_at: None,
         };
-        let mut this = Self {
+        Self {
             socket,
             membership,
             role,
@@ -147,8 +158,11 @@ impl<'a> Session<'a> {
             out: VecDeque::new(),
             out_bytes: 0,
             asking: VecDeque::new(),
+            owes_step1: true,
+            owes_presence: true,
             answer: None,
             answering: VecDeque::new(),
+            answered: None,
             joined: false,
             full: false,
             asked: false,
@@ -158,12 +172,7 @@ impl<'a> Session<'a> {
             timer: Box::pin(tokio::time::sleep_until(now)),
             stop: Box::pin(stop.cancelled_owned()),
             session,
-        };
-        this.send_step1();
-        if let Some(presence) = this.membership.presence() {
-            this.send(presence);
         }
-        this
     }
 
     /// Runs the session to its end; leaves the room.
@@ -226,23 +235,20 @@ impl<'a> Session<'a> {
         for message in Messages::new(frame) {
             match message.map_err(protocol)? {
                 Message::SyncStep1(theirs) => {
-                    let limits = &self.membership.room().shared().config.limits;
-                    let theirs = StateVector::decode(theirs, limits).map_err(protocol)?;
-                    self.asking.push_back(theirs);
+                    self.asking.push_back(theirs.to_vec());
                     self.join()?;
                 }
-                Message::SyncStep2(update) => self.offer(update, Carrier::Step2)?,
+                Message::SyncStep2(update) => {
+                    self.membership.answered();
+                    self.offer(update, Carrier::Step2)?;
+                }
                 Message::Update(update) => self.offer(update, Carrier::Update)?,
                 Message::Awareness(body) => {
                     let limits = &self.membership.room().shared().config.limits;
                     let entries = awareness::parse(body, limits).map_err(protocol)?;
                     self.membership.hear(&entries, now);
                 }
-                Message::QueryAwareness => {
-                    if let Some(presence) = self.membership.presence() {
-                        self.send(presence);
-                    }
-                }
+                Message::QueryAwareness => self.owes_presence = true,
                 Message::Auth(_) => {}
                 Message::Unknown(kind) => {
                     tracing::debug!(kind, "message of an unknown type ignored")
@@ -260,9 +266,12 @@ impl<'a> Session<'a> {
         let Some(theirs) = self.asking.pop_front() else {
             return Ok(());
         };
-        let answer = self.membership.join(theirs);
         let shared = self.membership.room().shared().clone();
+        let theirs = StateVector::decode(&theirs, &shared.config.limits).map_err(protocol)?;
+        let (answer, to) = self.membership.join(theirs.clone());
         if answer.weight() > INLINE_ANSWER_BYTES {
+            let answered = Answered { from: theirs, to };
+            self.answered = Some((answered, Instant::now() + ANSWERED_FOR));
             let tasks = shared.tasks.clone();
             self.answer = Some(tasks.spawn_blocking(move || answer.encode(&shared.config.limits)));
         } else {
@@ -277,7 +286,14 @@ impl<'a> Session<'a> {
         if self.role < Role::Editor {
             return self.overhear(update);
         }
-        let offered = self.membership.offer(update, carrier).map_err(refused)?;
+        let offered = self
+            .membership
+            .offer(
+                update,
+                carrier,
+                self.answered.as_ref().map(|(answered, _)| answered),
+            )
+            .map_err(refused)?;
         self.full = offered.full;
         match carrier {
             // What a client itself is waiting for it cannot send; it is asked again once the room has it.
@@ -287,7 +303,7 @@ impl<'a> Session<'a> {
             }
             Carrier::Update if offered.missing.is_some() && !self.asked => {
                 self.asked = true;
-                self.send_step1();
+                self.owes_step1 = true;
             }
             Carrier::Update => {}
         }
@@ -348,6 +364,15 @@ impl<'a> Session<'a> {
     /// What to send next: own frames, then the answer, then what the room has.
     fn next_frame(&mut self, cx: &mut Context<'_>) -> Result<Option<Bytes>, Leave> {
         if self.out.is_empty() {
+            if std::mem::take(&mut self.owes_step1) {
+                let state_vector = self.membership.state_vector();
+                return Ok(Some(message::step1(&state_vector.encode()).into()));
+            }
+            if std::mem::take(&mut self.owes_presence)
+                && let Some(presence) = self.membership.presence()
+            {
+                return Ok(Some(presence));
+            }
             if let Some(frame) = self.answering.pop_front() {
                 if self.answering.is_empty() {
                     self.join()?;
@@ -371,7 +396,8 @@ impl<'a> Session<'a> {
             .is_some_and(|missing| self.membership.has(missing))
         {
             self.waiting = None;
-            self.send_step1();
+            self.owes_step1 = true;
+            cx.waker().wake_by_ref();
             return Ok(());
         }
         self.full = self
@@ -385,11 +411,6 @@ impl<'a> Session<'a> {
     fn send(&mut self, frame: Bytes) {
         self.out_bytes += frame.len();
         self.out.push_back(frame);
-    }
-
-    fn send_step1(&mut self) {
-        let state_vector = self.membership.state_vector();
-        self.send(message::step1(&state_vector.encode()).into());
     }
 
     fn note_blocked(&mut self, blocked: bool, now: Instant) {
@@ -413,11 +434,17 @@ impl<'a> Session<'a> {
             return Err(Leave::Silent);
         }
         let dead_after = self.config.ping_interval * 2 + Duration::from_secs(5);
-        let written = self.socket.get_ref().written();
-        if written > clocks.progress.0 {
-            clocks.progress = (written, now);
+        let stream = self.socket.get_ref();
+        // A large message may take long to come, and no pong fits into it; and what is not read cannot be heard.
+        let deaf = self.full || !self.asking.is_empty() || self.out_bytes > OUT_BYTES;
+        if stream.read() > clocks.read || deaf {
+            clocks.read = stream.read();
+            clocks.received = now;
         }
-        // Whoever takes what is sent lives, too: it may have no room to answer while a large board is on its way.
+        if stream.written() > clocks.progress.0 {
+            clocks.progress = (stream.written(), now);
+        }
+        // Whoever takes what is sent lives, too.
         let alive = if clocks.blocked {
             clocks.received.max(clocks.progress.1)
         } else {
@@ -428,6 +455,15 @@ impl<'a> Session<'a> {
         }
         if clocks.blocked && now >= clocks.progress.1 + WRITE_STALL {
             return Err(Leave::Gone);
+        }
+        if self.answer.is_none()
+            && self.answering.is_empty()
+            && self
+                .answered
+                .as_ref()
+                .is_some_and(|(_, until)| *until <= now)
+        {
+            self.answered = None;
         }
         if now >= clocks.pinged + self.config.ping_interval {
             clocks.pinged = now;

@@ -3,14 +3,14 @@
 //! The one rule: nothing in the answer may tell a client that its own ids have arrived before they are stored. Uncommitted
 //! entries whose ids the client already has are therefore left out and reach it after their commit.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use scrible_wire::{Limits, Malformed, StateVector, merge, message};
+use scrible_wire::{Clocks, Limits, Malformed, StateVector, merge, message};
 
 use super::framed::{FramedUpdate, WHOLE_BYTES};
-use super::log::Log;
+use super::log::{Log, Stance};
+use super::seat::{AHEAD_CLIENTS, Place};
 
 /// Cheap copies of all that an answer is made from; encode it outside the room's lock.
 #[derive(Debug)]
@@ -21,25 +21,39 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Collects what the answer is made from, and the positions of the entries that are held back.
-    pub fn prepare(log: &Log, theirs: StateVector) -> (Self, Vec<u64>) {
+    /// Collects what the answer is made from, and where the session continues after it.
+    ///
+    /// Of the entries that are not stored yet, those of which the client has all wait aside: whatever follows on them builds on
+    /// what it has. At the first of which it has only some, the answer ends, so that it never sees a gap.
+    pub fn prepare(log: &Log, clocks: &Clocks, theirs: StateVector) -> (Self, Place) {
+        let ahead = theirs
+            .iter()
+            .filter(|(client, clock)| *clock > clocks.clock(*client));
+        let mut place = Place {
+            next: log.head(),
+            ahead: ahead.take(AHEAD_CLIENTS).collect(),
+            ..Place::default()
+        };
         let mut entries = Vec::new();
-        let mut held = Vec::new();
-        // Clients of which a held entry brings more than they have: what follows on that would leave a gap, so it waits too.
-        let mut cut: HashSet<u64> = HashSet::new();
         for (position, entry) in log.entries_from(log.base().end) {
-            let waits = position >= log.committed()
-                // A client that has nothing can have written nothing.
-                && !theirs.is_empty()
+            // A client that has nothing can have written nothing.
+            if position >= log.committed() && !theirs.is_empty() {
                 // Deletes name no author: an entry of deletes alone might be this client's own.
-                && (entry.brings.is_empty()
-                    || entry.brings.iter().any(|(client, start, _)| theirs.get(*client) > *start || cut.contains(client)));
-            if waits {
-                held.push(position);
-                cut.extend(entry.brings.iter().map(|(client, ..)| *client));
-            } else {
-                entries.push(entry.update.update());
+                let deletes_alone = entry.brings.is_empty();
+                match entry.stance(|client| theirs.get(client)) {
+                    Stance::New if !deletes_alone => {}
+                    Stance::New | Stance::Had => {
+                        place.held.push(position);
+                        continue;
+                    }
+                    Stance::PartlyHad => {
+                        place.next = position;
+                        place.barrier = Some(log.head());
+                        break;
+                    }
+                }
             }
+            entries.push(entry.update.update());
         }
         let base = log.base().parts.clone();
         (
@@ -48,7 +62,7 @@ impl Answer {
                 entries,
                 theirs,
             },
-            held,
+            place,
         )
     }
 
@@ -64,7 +78,7 @@ impl Answer {
     /// Only where the log holds what could not be merged, which its gate is there to prevent.
     pub fn encode(self, limits: &Limits) -> Result<Vec<Bytes>, Malformed> {
         let base = self.base.iter().map(FramedUpdate::update);
-        if self.theirs.is_empty() && self.base.len() > 1 {
+        if self.theirs.is_empty() && self.weight() > WHOLE_BYTES {
             // The parts of the base are the same for everyone who has nothing: all of them share one memory.
             let tail = merge::merge(self.entries.iter().map(|entry| &entry[..]), limits)?;
             let tail = FramedUpdate::parts(&tail, limits)?;

@@ -56,6 +56,9 @@ pub struct Speaker {
     pub identity: Identity,
     /// The client id that this session announced first, and so calls its own.
     pub own: Option<u64>,
+    /// The client has answered our step 1. Providers announce themselves before that, on opening the connection; later, a first
+    /// message about somebody who is here is the relay of a client that has no state of its own.
+    pub answered: bool,
 }
 
 /// What a message from a session did.
@@ -106,10 +109,9 @@ impl Awareness {
                     state: Some(_),
                 },
             ] = entries
-            && self
-                .rows
-                .get(client)
-                .is_none_or(|row| row.owner.is_none() || row.identity == speaker.identity)
+            && self.rows.get(client).is_none_or(|row| {
+                row.state.is_none() || (!speaker.answered && row.identity == speaker.identity)
+            })
         {
             speaker.own = Some(*client);
             heard.ask = self.announced(speaker.session, *client, *clock);
@@ -272,6 +274,7 @@ mod tests {
             session,
             identity: Identity::default(),
             own: None,
+            answered: false,
         }
     }
 
@@ -468,5 +471,25 @@ mod tests {
             table.hear(&mut flood, &[say(client, 1, HERE)], now);
         }
         assert_eq!(table.people(), IDS_PER_SESSION);
+    }
+
+    #[test]
+    fn a3_the_relay_of_a_client_without_a_state_makes_it_nobody() {
+        let (mut table, now) = (Awareness::default(), Instant::now());
+        table.hear(&mut speaker(1), &[say(10, 3, HERE)], now);
+        // It was greeted with ann's state, after it had answered the greeting's step 1, and hands that state back.
+        let mut mute = Speaker {
+            answered: true,
+            ..speaker(2)
+        };
+        assert_eq!(
+            table.hear(&mut mute, &[say(10, 3, HERE)], now),
+            Heard::default()
+        );
+        assert!(!table.hear(&mut mute, &[say(10, 3, None)], now).changed);
+        assert_eq!(seen(&table, 0), [(10, 3, true)]);
+        // Who sets a state of its own late is itself all the same.
+        assert!(table.hear(&mut mute, &[say(20, 1, HERE)], now).changed);
+        assert_eq!(mute.own, Some(20));
     }
 }

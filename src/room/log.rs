@@ -24,6 +24,17 @@ pub struct Entry {
     pub brings: Box<[(u64, u32, u32)]>,
 }
 
+/// What an entry is to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stance {
+    /// They have nothing of it.
+    New,
+    /// They have all of it.
+    Had,
+    /// They have some of it.
+    PartlyHad,
+}
+
 impl Entry {
     /// Frames an update.
     pub fn new(update: &[u8], author: Author, brings: Vec<(u64, u32, u32)>) -> Self {
@@ -31,6 +42,25 @@ impl Entry {
             update: FramedUpdate::new(update),
             author,
             brings: brings.into(),
+        }
+    }
+
+    /// How much of what the entry brings somebody has, told by their clocks. Deletes alone are had by nobody.
+    pub fn stance(&self, has: impl Fn(u64) -> u32) -> Stance {
+        if !self
+            .brings
+            .iter()
+            .any(|(client, start, _)| has(*client) > *start)
+        {
+            Stance::New
+        } else if self
+            .brings
+            .iter()
+            .all(|(client, _, end)| has(*client) >= *end)
+        {
+            Stance::Had
+        } else {
+            Stance::PartlyHad
         }
     }
 

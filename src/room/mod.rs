@@ -207,6 +207,7 @@ impl Room {
             session,
             identity,
             own: None,
+            answered: false,
         };
         Ok(Membership {
             room: self.clone(),
@@ -261,6 +262,8 @@ impl Room {
     pub fn fail(&self) {
         let mut state = self.state.lock();
         state.end = Some(End::Failed);
+        let lost = state.log.head() - state.log.committed();
+        tracing::error!(room = ?self.name, lost, "room ended; what was not stored is gone unless its clients bring it back");
         let waiting = state.log.uncommitted_bytes();
         self.shared
             .uncommitted_bytes
@@ -276,6 +279,12 @@ impl Room {
             state.end = Some(End::Unloaded);
         }
         idle
+    }
+
+    /// Whether the room has ended and nobody is left in it.
+    pub fn is_over(&self) -> bool {
+        let state = self.state.lock();
+        state.end.is_some() && state.seats.is_empty()
     }
 
     /// Drops presence that nobody renewed.
@@ -298,10 +307,13 @@ impl Room {
         }
     }
 
-    /// Updates that the room holds and the journal has not stored.
+    /// Updates that the room holds and the journal has still to store.
     pub fn unstored(&self) -> u64 {
         let state = self.state.lock();
-        state.log.head() - state.log.committed()
+        match state.end {
+            Some(End::Failed) => 0,
+            _ => state.log.head() - state.log.committed(),
+        }
     }
 
     /// Merges the committed entries into a new base, outside the lock.
@@ -321,14 +333,15 @@ impl Room {
         let merged = scrible_wire::merge::merge(parts.iter().map(|part| &part[..]), limits)
             .and_then(|merged| FramedUpdate::parts(&merged, limits));
         let mut state = self.state.lock();
-        state.folding = false;
         match merged {
             Ok(parts) => {
+                state.folding = false;
                 state.log.rebase(Base { parts, end });
                 let slowest = state.seats.iter().map(|(_, seat)| seat.slowest()).min();
                 state.log.trim(slowest.unwrap_or(u64::MAX), LAG_BYTES);
             }
-            // The log goes on growing, nothing is lost; the parts passed the gate one by one, so this is ours to look at.
+            // Nothing is lost, but the log goes on growing: the room stays in memory and is never folded again. The parts
+            // passed the gate one by one, so this is ours to look at.
             Err(error) => tracing::error!(room = ?self.name, %error, "merge the log into the base"),
         }
     }
@@ -383,8 +396,38 @@ pub struct Membership {
     speaker: Speaker,
 }
 
+/// What an answer to a step 1 brings: everything from the client's state vector up to the room's at that moment.
+#[derive(Debug)]
+pub struct Answered {
+    /// What the client had.
+    pub from: StateVector,
+    /// What the room had.
+    pub to: StateVector,
+}
+
+impl Answered {
+    /// Whether an update has structs, and all of them are in the answer.
+    fn brings_all_of(&self, update: &[u8], limits: &Limits) -> bool {
+        scrible_wire::scan(update, limits).is_ok_and(|scan| {
+            let within = |list: &scrible_wire::ListFacts| {
+                self.from.get(list.client) <= list.start && list.end <= self.to.get(list.client)
+            };
+            !scan.lists.is_empty() && scan.lists.iter().all(within)
+        })
+    }
+}
+
+/// Whether an update brings structs that a room lacks.
+fn news(clocks: &Clocks, update: &[u8], limits: &Limits) -> Result<bool, Malformed> {
+    let scan = scrible_wire::scan(update, limits)?;
+    Ok(scan
+        .lists
+        .iter()
+        .any(|list| list.end > clocks.clock(list.client)))
+}
+
 /// What became of an update.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Offered {
     /// Something of it was appended to the log.
     pub appended: bool,
@@ -412,9 +455,18 @@ impl Membership {
 
     /// Offers an update: appends what is new and ready, notes what must be echoed.
     ///
+    /// After a large answer, `answered` says what it brings. A known update of nothing but
+    /// that is no edit of the client's but the answer handed back (pycrdt's provider returns all that it receives): its echo
+    /// would be the answer once more, and waiting for it would stop the session from being read.
+    ///
     /// # Errors
     /// [`Refused::Malformed`], [`Refused::Backlog`] or [`Refused::Ended`]; nothing was taken.
-    pub fn offer(&self, update: &[u8], carrier: Carrier) -> Result<Offered, Refused> {
+    pub fn offer(
+        &self,
+        update: &[u8],
+        carrier: Carrier,
+        answered: Option<&Answered>,
+    ) -> Result<Offered, Refused> {
         let shared = &self.room.shared;
         let mut state = self.room.state.lock();
         let state = &mut *state;
@@ -422,12 +474,23 @@ impl Membership {
             return Err(Refused::Ended(end));
         }
         if shared.uncommitted_bytes.load(Ordering::Relaxed) > shared.config.max_uncommitted_bytes {
-            return Err(Refused::Backlog);
+            // Who only reads answers a step 1 with nothing, or with the deletes that it knows.
+            let reads =
+                carrier == Carrier::Step2 && !news(&state.clocks, update, &shared.config.limits)?;
+            return if reads {
+                Ok(Offered::default())
+            } else {
+                Err(Refused::Backlog)
+            };
         }
         let taken = state.clocks.take(update, &shared.config.limits)?;
         let entry = match taken.entry {
             Taking::Nothing => {
-                if taken.early.is_none() && carrier == Carrier::Update {
+                let limits = &shared.config.limits;
+                if taken.early.is_none()
+                    && carrier == Carrier::Update
+                    && !answered.is_some_and(|answered| answered.brings_all_of(update, limits))
+                {
                     state.seats[self.key].knew(state.log.head(), message::update(update).into());
                 }
                 let full = state.seats[self.key].is_full();
@@ -461,21 +524,26 @@ impl Membership {
     /// # Errors
     /// [`Refused::Malformed`].
     pub fn brings_news(&self, update: &[u8]) -> Result<bool, Refused> {
-        let scan = scrible_wire::scan(update, &self.room.shared.config.limits)?;
         let state = self.room.state.lock();
-        Ok(scan
-            .lists
-            .iter()
-            .any(|list| list.end > state.clocks.clock(list.client)))
+        Ok(news(
+            &state.clocks,
+            update,
+            &self.room.shared.config.limits,
+        )?)
+    }
+
+    /// Notes that the client has answered our step 1: what it says of presence from now on may be a relay.
+    pub fn answered(&mut self) {
+        self.speaker.answered = true;
     }
 
     /// Prepares the answer to a step 1 and fixes this session's place in the log: from here on it hears all that is not in the answer.
-    pub fn join(&self, theirs: StateVector) -> Answer {
+    /// Also says what the room has at this moment.
+    pub fn join(&self, theirs: StateVector) -> (Answer, StateVector) {
         let mut state = self.room.state.lock();
-        let (answer, held) = Answer::prepare(&state.log, theirs);
-        let head = state.log.head();
-        state.seats[self.key].join(head, held);
-        answer
+        let (answer, place) = Answer::prepare(&state.log, &state.clocks, theirs);
+        state.seats[self.key].join(place);
+        (answer, state.clocks.state_vector())
     }
 
     /// Takes in an awareness message.
@@ -507,7 +575,12 @@ impl Membership {
     /// Everybody's present state as one message; `None` when nobody has any.
     pub fn presence(&self) -> Option<Bytes> {
         let mut state = self.room.state.lock();
-        state.seats[self.key].awareness = state.awareness.version();
+        let state = &mut *state;
+        // Whoever has been sent states must still hear who left since.
+        let seat = &mut state.seats[self.key];
+        if seat.awareness == 0 {
+            seat.awareness = state.awareness.version();
+        }
         state
             .awareness
             .changes_since(0)

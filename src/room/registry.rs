@@ -132,7 +132,8 @@ impl Registry {
                     Some((same, since)) if Arc::ptr_eq(same, room) => *since,
                     _ => now,
                 };
-                if now.duration_since(since) >= idle && room.end_if_idle() {
+                let over = room.is_over();
+                if over || (now.duration_since(since) >= idle && room.end_if_idle()) {
                     self.forget(
                         room.name(),
                         |slot| matches!(slot, Slot::Open(other) if Arc::ptr_eq(other, room)),

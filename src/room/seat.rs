@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
-use super::log::{Author, Log};
+use super::log::{Author, Log, Stance};
 
 /// Where one session stands. All positions are positions in the room's log.
 #[derive(Debug)]
@@ -19,8 +19,13 @@ pub struct Seat {
     pub joined: bool,
     /// The next entry to look at.
     next: u64,
-    /// Entries that this session may hear only once they are committed, oldest first: its own, and those that it held back on
-    /// joining. Eight bytes for each entry that the log holds anyway, so bounded with it.
+    /// Nothing from `next` on is looked at before all up to here is committed.
+    barrier: Option<u64>,
+    /// Clocks that the client had and the room did not when it joined: what brings these comes from the client itself, by
+    /// another socket, and must not reach it before it is committed. At most [`AHEAD_CLIENTS`].
+    ahead: Vec<(u64, u32)>,
+    /// Entries that this session may hear only once they are committed, oldest first: its own, and those that were held back.
+    /// Eight bytes for each entry that the log holds anyway, so bounded with it.
     after_commit: VecDeque<u64>,
     /// Updates that brought nothing new: sent back once the committed mark has passed the head as it stood on arrival.
     known: VecDeque<(u64, Bytes)>,
@@ -33,6 +38,22 @@ pub struct Seat {
     /// Wakes the session's task; set only while the session has nothing to do.
     pub waker: Option<Waker>,
 }
+
+/// Where a session continues in the log once its step 1 is answered.
+#[derive(Debug, Default)]
+pub struct Place {
+    /// The first entry that is neither in the answer nor held back.
+    pub next: u64,
+    /// If set, nothing from `next` on may be heard before all up to here is committed.
+    pub barrier: Option<u64>,
+    /// Entries before `next` that are held back until they are committed.
+    pub held: Vec<u64>,
+    /// Clocks that the client has and the room has not.
+    pub ahead: Vec<(u64, u32)>,
+}
+
+/// How many clients' clocks are remembered of those that a joining client is ahead with: its own and its sibling tabs'.
+pub const AHEAD_CLIENTS: usize = 64;
 
 /// How many bytes of known updates may wait for their echo before the session's socket is no longer read. One more message may
 /// come on top.
@@ -49,6 +70,8 @@ impl Seat {
             session,
             joined: false,
             next: 0,
+            barrier: None,
+            ahead: Vec::new(),
             after_commit: VecDeque::new(),
             known: VecDeque::new(),
             known_bytes: 0,
@@ -58,16 +81,22 @@ impl Seat {
         }
     }
 
-    /// Fixes the place in the log: everything before `head` has been answered, but for the entries held back.
-    pub fn join(&mut self, head: u64, held: impl IntoIterator<Item = u64>) {
+    /// Fixes the place in the log.
+    pub fn join(&mut self, place: Place) {
         self.joined = true;
-        self.next = head;
-        self.after_commit.extend(held);
-        let sorted = self.after_commit.make_contiguous();
-        sorted.sort_unstable();
-        let mut last = None;
-        self.after_commit
-            .retain(|position| last.replace(*position) != Some(*position));
+        self.next = place.next;
+        self.barrier = place.barrier;
+        self.ahead = place.ahead;
+        for position in place.held {
+            self.hold(position);
+        }
+    }
+
+    fn hold(&mut self, position: u64) {
+        let at = self.after_commit.partition_point(|held| *held < position);
+        if self.after_commit.get(at) != Some(&position) {
+            self.after_commit.insert(at, position);
+        }
     }
 
     /// Notes an entry of this session's own.
@@ -108,6 +137,7 @@ impl Seat {
                 .known
                 .front()
                 .is_some_and(|(head, _)| *head <= committed)
+            || self.barrier.is_some_and(|barrier| barrier <= committed)
     }
 
     /// Takes frames to send, oldest first, until they weigh `max_bytes` or nothing is left.
@@ -121,17 +151,21 @@ impl Seat {
         out: &mut VecDeque<Bytes>,
     ) -> Result<(), Behind> {
         out.append(&mut self.asks);
+        if !self.joined {
+            return Ok(());
+        }
         let mut bytes = 0;
         let mut push = |frame: Bytes| {
             bytes += frame.len();
             out.push_back(frame);
             bytes >= max_bytes
         };
+        let committed = log.committed();
         while let Some(position) = self
             .after_commit
             .front()
             .copied()
-            .filter(|position| *position < log.committed())
+            .filter(|position| *position < committed)
         {
             let entry = log.get(position).ok_or(Behind)?;
             self.after_commit.pop_front();
@@ -139,6 +173,36 @@ impl Seat {
                 return Ok(());
             }
         }
+        if self.next < log.head() && log.get(self.next).is_none() {
+            return Err(Behind);
+        }
+        self.barrier = self.barrier.filter(|barrier| *barrier > committed);
+        let others = self.barrier.is_none().then(|| log.entries_from(self.next));
+        for (position, entry) in others.into_iter().flatten() {
+            if entry.author != self.session {
+                let has = |client| {
+                    self.ahead
+                        .iter()
+                        .find(|(ahead, _)| *ahead == client)
+                        .map_or(0, |(_, clock)| *clock)
+                };
+                match entry.stance(has) {
+                    Stance::Had if position >= committed => self.hold(position),
+                    Stance::PartlyHad if position >= committed => {
+                        self.barrier = Some(position + 1);
+                        break;
+                    }
+                    _ => {
+                        self.next = position + 1;
+                        if push(entry.update.frame()) {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+            self.next = position + 1;
+        }
+        // Last, because it is nothing new: on a slow line others' edits must not wait for it.
         while self
             .known
             .front()
@@ -147,18 +211,6 @@ impl Seat {
             let (_, frame) = self.known.pop_front().expect("the front was just seen");
             self.known_bytes -= frame.len();
             if push(frame) {
-                return Ok(());
-            }
-        }
-        if !self.joined {
-            return Ok(());
-        }
-        if self.next < log.head() && log.get(self.next).is_none() {
-            return Err(Behind);
-        }
-        for (position, entry) in log.entries_from(self.next) {
-            self.next = position + 1;
-            if entry.author != self.session && push(entry.update.frame()) {
                 return Ok(());
             }
         }
@@ -189,7 +241,7 @@ mod tests {
     fn r5_others_entries_come_at_once_and_own_ones_only_after_the_commit() {
         let mut log = log_by(&[1, 2, 1]);
         let mut seat = Seat::new(1);
-        seat.join(0, []);
+        seat.join(Place::default());
         seat.authored(0);
         seat.authored(2);
         assert_eq!(pulled(&mut seat, &log), [2]);
@@ -206,7 +258,10 @@ mod tests {
     fn r6_a_known_update_is_echoed_once_all_before_its_arrival_is_committed() {
         let mut log = log_by(&[2, 2]);
         let mut seat = Seat::new(1);
-        seat.join(2, []);
+        seat.join(Place {
+            next: 2,
+            ..Place::default()
+        });
         seat.knew(2, Bytes::from_static(&[9]));
         log.commit(1);
         assert!(pulled(&mut seat, &log).is_empty());
@@ -218,8 +273,13 @@ mod tests {
     fn r7_entries_held_back_on_joining_come_after_their_commit_and_once() {
         let mut log = log_by(&[2, 3, 2]);
         let mut seat = Seat::new(1);
-        seat.join(3, [0, 2]);
-        seat.join(3, [2, 0]);
+        for held in [vec![0, 2], vec![2, 0]] {
+            seat.join(Place {
+                next: 3,
+                held,
+                ..Place::default()
+            });
+        }
         assert!(pulled(&mut seat, &log).is_empty());
         log.commit(3);
         assert_eq!(pulled(&mut seat, &log), [2, 2]);
@@ -231,7 +291,7 @@ mod tests {
         let mut seat = Seat::new(1);
         assert!(pulled(&mut seat, &log).is_empty());
         assert_eq!(seat.slowest(), u64::MAX);
-        seat.join(0, []);
+        seat.join(Place::default());
         log.commit(2);
         log.rebase(super::super::log::Base {
             parts: Default::default(),

@@ -19,6 +19,24 @@ fn typed(client: u8, clock: u8) -> Vec<u8> {
     update
 }
 
+/// At the place of [`typed`], 400 KB of binary: kind 3 instead of 4.
+fn large(clock: u8) -> Vec<u8> {
+    let mut update = typed(10, clock);
+    update[4] -= 1;
+    update.truncate(update.len() - 3);
+    scrible_wire::varint::write_number(&mut update, 400_000);
+    update.resize(update.len() + 400_000, 1);
+    update.push(0);
+    update
+}
+
+/// The first characters of clients 11 and 10 in one update, as a sibling tab would forward it.
+fn of_two_clients() -> Vec<u8> {
+    vec![
+        2, 1, 11, 0, 0x04, 1, 1, b't', 1, b'p', 1, 10, 0, 0x04, 1, 1, b't', 1, b'a', 0,
+    ]
+}
+
 /// An update that deletes one character.
 fn deleted(client: u8, clock: u8) -> Vec<u8> {
     vec![0, 1, client, 1, clock, 1]
@@ -69,7 +87,7 @@ fn join(member: &Membership, has: &[(u64, u32)]) -> Vec<u8> {
 
 fn answer(member: &Membership, has: &[(u64, u32)]) -> Vec<Bytes> {
     let theirs: StateVector = has.iter().copied().collect();
-    member.join(theirs).encode(&Limits::default()).unwrap()
+    member.join(theirs).0.encode(&Limits::default()).unwrap()
 }
 
 /// One message a frame.
@@ -102,7 +120,7 @@ fn commit(room: &Arc<Room>) {
 }
 
 fn offer(member: &Membership, update: &[u8]) -> Offered {
-    member.offer(update, Carrier::Update).unwrap()
+    member.offer(update, Carrier::Update, None).unwrap()
 }
 
 #[test]
@@ -124,7 +142,11 @@ fn r6_a_known_update_is_echoed_after_the_commit_and_a_known_step_2_is_not() {
     offer(&ann, &typed(10, 0));
     heard(&bob);
     assert!(!offer(&bob, &typed(10, 0)).appended);
-    assert!(!bob.offer(&typed(10, 0), Carrier::Step2).unwrap().appended);
+    assert!(
+        !bob.offer(&typed(10, 0), Carrier::Step2, None)
+            .unwrap()
+            .appended
+    );
     assert_eq!(
         heard(&bob),
         Vec::<Vec<u8>>::new(),
@@ -133,6 +155,38 @@ fn r6_a_known_update_is_echoed_after_the_commit_and_a_known_step_2_is_not() {
     commit(&room);
     assert_eq!(heard(&bob), [typed(10, 0)]);
     assert_eq!(room.unstored(), 0, "nothing was journaled twice");
+}
+
+#[test]
+fn r6_an_answer_that_is_handed_back_while_it_is_being_sent_is_not_echoed() {
+    let room = room();
+    let ((ann, _), (bob, _)) = (enter(&room, 1, &[]), enter(&room, 2, &[]));
+    offer(&ann, &typed(10, 0));
+    offer(&ann, &typed(10, 1));
+    commit(&room);
+    heard(&bob);
+    let answered = Answered {
+        from: [(10, 1)].into_iter().collect(),
+        to: [(10, 2)].into_iter().collect(),
+    };
+    let echoes = |update: &[u8]| {
+        bob.offer(update, Carrier::Update, Some(&answered)).unwrap();
+        heard(&bob).len()
+    };
+    assert_eq!(echoes(&typed(10, 1)), 0, "it came with the answer");
+    assert_eq!(
+        echoes(&typed(10, 0)),
+        1,
+        "it did not: the client had it before"
+    );
+    offer(&ann, &deleted(10, 0));
+    commit(&room);
+    heard(&bob);
+    assert_eq!(
+        echoes(&deleted(10, 0)),
+        1,
+        "deletes name no ids that an answer could bring"
+    );
 }
 
 #[test]
@@ -175,13 +229,7 @@ fn r7_what_follows_on_a_held_entry_waits_with_it() {
     let room = room();
     let (ann, _) = enter(&room, 1, &[]);
     // One entry of two clients, as a sibling tab would forward it; the joiner has one of the two.
-    let both = [
-        &[
-            2, 1, 11, 0, 0x04, 1, 1, b't', 1, b'p', 1, 10, 0, 0x04, 1, 1, b't', 1, b'a',
-        ][..],
-        &[0],
-    ]
-    .concat();
+    let both = of_two_clients();
     offer(&ann, &both);
     offer(&ann, &typed(11, 1));
     let (back, answer) = enter(&room, 2, &[(10, 1)]);
@@ -259,16 +307,6 @@ fn r4_folding_changes_nothing_that_a_session_hears() {
 
 #[tokio::test]
 async fn w5_a_large_board_goes_out_in_parts_that_newcomers_share() {
-    let large = |clock: u8| {
-        let mut update = typed(10, clock);
-        // The same place, but 400 KB of binary: kind 3 instead of 4.
-        update[4] -= 1;
-        update.truncate(update.len() - 3);
-        scrible_wire::varint::write_number(&mut update, 400_000);
-        update.resize(update.len() + 400_000, 1);
-        update.push(0);
-        update
-    };
     let room = room();
     let (ann, _) = enter(&room, 1, &[]);
     for clock in 0..8 {
@@ -325,7 +363,7 @@ fn j3_beyond_the_bound_writers_are_refused_and_after_the_commit_taken_again() {
         .uncommitted_bytes
         .store(17 << 20, Ordering::Relaxed);
     assert_eq!(
-        ann.offer(&typed(10, 0), Carrier::Update),
+        ann.offer(&typed(10, 0), Carrier::Update, None),
         Err(Refused::Backlog)
     );
     room.shared().uncommitted_bytes.store(0, Ordering::Relaxed);
@@ -402,4 +440,159 @@ fn s2_a_viewer_is_told_whether_it_brings_news() {
         ann.brings_news(&[9, 9]),
         Err(Refused::Malformed(_))
     ));
+}
+
+/// Applies what a client hears to clocks that stand for its doc; panics where something would be pending.
+fn applies(clocks: &mut Clocks, updates: &[Vec<u8>]) {
+    for update in updates {
+        let taken = clocks.take(update, &Limits::default()).unwrap();
+        assert_eq!(taken.early, None, "a gap: {update:?}");
+    }
+}
+
+#[test]
+fn r8_no_gap_after_a_reconnect_while_nothing_is_stored() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    offer(&ann, &typed(10, 0));
+    offer(&ann, &typed(10, 1));
+    // Bob had heard the first entry, lost his connection and comes back.
+    let mut doc = Clocks::new();
+    applies(&mut doc, &[typed(10, 0)]);
+    let (bob, answer) = enter(&room, 2, &[(10, 1)]);
+    applies(&mut doc, &[answer]);
+    offer(&ann, &typed(10, 2));
+    applies(&mut doc, &heard(&bob));
+}
+
+#[test]
+fn r8_no_gap_when_another_client_builds_on_a_held_entry() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    let both = of_two_clients();
+    offer(&ann, &both);
+    offer(&ann, &typed_after(12, 11, 0));
+    let mut doc = Clocks::new();
+    applies(&mut doc, &[typed(10, 0)]);
+    let (_back, answer) = enter(&room, 2, &[(10, 1)]);
+    applies(&mut doc, &[answer]);
+}
+
+#[test]
+fn r8_no_gap_by_a_live_entry_behind_a_held_one() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    let both = of_two_clients();
+    offer(&ann, &both);
+    let mut doc = Clocks::new();
+    applies(&mut doc, &[typed(10, 0)]);
+    let (back, answer) = enter(&room, 2, &[(10, 1)]);
+    applies(&mut doc, &[answer]);
+    offer(&ann, &typed(11, 1));
+    applies(&mut doc, &heard(&back));
+}
+
+#[test]
+fn r7_a_late_update_of_the_old_socket_is_not_told_to_the_new_one_before_its_commit() {
+    let room = room();
+    let (old, _) = enter(&room, 1, &[]);
+    // The client has written clock 0, which still stands in the old socket's buffer, and reconnects.
+    let (new, _) = enter(&room, 2, &[(10, 1)]);
+    offer(&old, &typed(10, 0));
+    assert_eq!(
+        heard(&new),
+        Vec::<Vec<u8>>::new(),
+        "its own ids, not stored"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn w6_a_query_loses_no_farewell() {
+    let room = room();
+    let ((mut ann, _), (bob, _)) = (enter(&room, 1, &[]), enter(&room, 2, &[]));
+    let say = |clock| AwarenessEntry {
+        client: 10,
+        clock,
+        state: Some(b"{}"),
+    };
+    ann.hear(&[say(1)], Instant::now());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut out = VecDeque::new();
+    bob.pull(usize::MAX, &mut out, Waker::noop()).unwrap();
+    assert_eq!(out.len(), 1, "bob sees ann");
+    out.clear();
+    drop(ann);
+    // Within the tick bob asks for all.
+    assert_eq!(bob.presence(), None);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    bob.pull(usize::MAX, &mut out, Waker::noop()).unwrap();
+    assert_eq!(out.len(), 1, "bob must hear that ann has left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a3_an_observer_that_relays_does_not_take_away_a_peer() {
+    let room = room();
+    let ((mut ann, _), (mut observer, _)) = (enter(&room, 1, &[]), enter(&room, 2, &[]));
+    let say = |clock, state| AwarenessEntry {
+        client: 10,
+        clock,
+        state,
+    };
+    ann.hear(&[say(5, Some(&b"{}"[..]))], Instant::now());
+    observer.answered();
+    // The observer has no state of its own; like every y-websocket client it sends back what it was sent.
+    observer.presence();
+    observer.hear(&[say(5, Some(&b"{}"[..]))], Instant::now());
+    let mut out = VecDeque::new();
+    observer.pull(usize::MAX, &mut out, Waker::noop()).unwrap();
+    let farewells = out.len();
+    // And sends back the farewell.
+    observer.hear(&[say(5, None)], Instant::now());
+    assert_eq!((farewells, room.info().people), (0, 1));
+}
+
+#[test]
+fn j5_a_failed_room_goes_once_it_is_empty() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    offer(&ann, &typed(10, 0));
+    room.fail();
+    drop(ann);
+    assert!(room.is_over());
+    assert_eq!(
+        room.unstored(),
+        0,
+        "nobody waits for what can never be stored"
+    );
+}
+
+#[test]
+fn w5_one_large_uncommitted_entry_is_sent_in_parts_too() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    let parts: Vec<_> = (0..8).map(large).collect();
+    let whole =
+        scrible_wire::merge::merge(parts.iter().map(|p| &p[..]), &Limits::default()).unwrap();
+    offer(&ann, &whole);
+    let bob = room.enter(2, Identity::default()).unwrap();
+    assert!(answer(&bob, &[]).len() > 1, "3.2 MB in one message");
+}
+
+#[test]
+fn j3_a_reader_that_reconnects_is_no_writer() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    room.shared()
+        .uncommitted_bytes
+        .store(17 << 20, Ordering::Relaxed);
+    assert!(ann.offer(&[0, 0], Carrier::Step2, None).is_ok());
+}
+
+#[test]
+fn w5_no_update_before_the_first_step_1() {
+    let room = room();
+    let ann = room.enter(1, Identity::default()).unwrap();
+    offer(&ann, &typed(10, 0));
+    commit(&room);
+    assert_eq!(heard(&ann), Vec::<Vec<u8>>::new());
 }

@@ -1,4 +1,4 @@
-//! A stream that counts the bytes that its other end has accepted, so that a slow reader can be told from a dead one.
+//! A stream that counts what goes through it, so that a slow other end can be told from a dead one.
 
 use std::io;
 use std::pin::Pin;
@@ -6,17 +6,27 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Wraps a stream and counts what is written to it.
+/// Wraps a stream and counts bytes.
 #[derive(Debug)]
 pub struct Counted<S> {
     stream: S,
+    read: u64,
     written: u64,
 }
 
 impl<S> Counted<S> {
     /// Starts at zero.
     pub fn new(stream: S) -> Self {
-        Self { stream, written: 0 }
+        Self {
+            stream,
+            read: 0,
+            written: 0,
+        }
+    }
+
+    /// Bytes that came.
+    pub fn read(&self) -> u64 {
+        self.read
     }
 
     /// Bytes that the stream has accepted.
@@ -31,7 +41,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        self.read += (buf.filled().len() - before) as u64;
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use scrible::server::ServerConfig;
 use scrible_store::MemoryStore;
-use scrible_wire::message;
+use scrible_wire::{awareness, message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -95,28 +96,118 @@ async fn status(node: &Node, request: &str) -> String {
         .to_owned()
 }
 
+fn quick_pings(config: &mut ServerConfig) {
+    config.session.ping_interval = Duration::from_millis(100);
+}
+
+/// A connection that reads what comes and never answers a ping; resolves to what it heard once the server has given up on it.
+async fn mute(node: &Node) -> impl Future<Output = Vec<u8>> + use<> {
+    let mut stream = raw(node).await;
+    async move {
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).await.unwrap();
+        heard
+    }
+}
+
+async fn raw(node: &Node) -> TcpStream {
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    let request = upgrade("/demo").replace('\n', "\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
 #[tokio::test]
 async fn w8_a_connection_that_never_answers_a_ping_is_dead() {
     let store = Arc::new(MemoryStore::new());
-    let node = Node::start_with(&store, |config| {
-        config.session.ping_interval = Duration::from_millis(100)
-    })
-    .await;
+    let node = Node::start_with(&store, quick_pings).await;
     let (mut ann, _) = Client::join(node.address, "/demo").await;
-    let mut mute = TcpStream::connect(node.address).await.unwrap();
-    mute.write_all(upgrade("/demo").replace('\n', "\r\n").as_bytes())
-        .await
-        .unwrap();
-    // Never a pong: the stream just reads until the server gives up on it. Ann, who answers, stays.
-    let mut heard = Vec::new();
-    let ended = async { mute.read_to_end(&mut heard).await.unwrap() };
+    let mute = mute(&node).await;
     let answering = async { while !matches!(ann.hear().await, Heard::Closed(..)) {} };
-    tokio::select! {
-        _ = ended => {}
+    let heard = tokio::select! {
+        heard = mute => heard,
         () = answering => panic!("a client that answers pings was closed"),
-    }
+    };
     let ping = [0x89, 0];
     assert!(heard.windows(2).any(|bytes| bytes == ping), "it was asked");
+}
+
+#[tokio::test]
+async fn w8_a_slow_upload_is_alive() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start_with(&store, quick_pings).await;
+    let mut slow = raw(&node).await;
+    // The beginning of one masked binary frame of 1 MB.
+    slow.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0, 0xf, 0xff, 0xff, 0, 0, 0, 0])
+        .await
+        .unwrap();
+    let mut dead = std::pin::pin!(mute(&node).await);
+    let mut pace = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        tokio::select! {
+            // As long as this one was silent, the other had not sent a whole message either.
+            _ = &mut dead => break,
+            _ = pace.tick() => slow.write_all(&[0; 500]).await.unwrap(),
+        }
+    }
+    slow.write_all(&[0; 500]).await.unwrap();
+    let mut heard = vec![0; 1 << 16];
+    loop {
+        match slow.try_read(&mut heard) {
+            Ok(read) => assert!(read > 0, "the server gave up on it"),
+            Err(error) => break assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+    }
+}
+
+#[tokio::test]
+async fn j3_a_client_whose_echoes_wait_for_the_store_is_not_dead() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start_with(&store, quick_pings).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let mut large = vec![1, 1, 10, 0, 0x04, 1, 1, b't'];
+    scrible_wire::varint::write_number(&mut large, 100_000);
+    large.resize(large.len() + 100_000, b'x');
+    large.push(0);
+    store.pause_commits();
+    // The second is known, and larger than what may wait for its echo: the socket is not read any more.
+    ann.update(&large).await;
+    ann.update(&large).await;
+    let dead = mute(&node).await;
+    let echoes = async {
+        for _ in 0..2 {
+            assert_eq!(ann.next_update().await, large);
+        }
+    };
+    let resume = async {
+        dead.await;
+        store.resume_commits();
+    };
+    tokio::join!(echoes, resume);
+}
+
+#[tokio::test]
+async fn w6_queries_in_one_frame_are_answered_once() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let entry = awareness::Entry {
+        client: 10,
+        clock: 1,
+        state: Some(b"{}"),
+    };
+    ann.send(message::awareness(&awareness::encode([entry].into_iter())))
+        .await;
+    ann.send(vec![3; 1000]).await;
+    let heard = ann.heard_so_far().await;
+    let presence = heard
+        .iter()
+        .filter(|heard| matches!(heard, Heard::Awareness(_)))
+        .count();
+    assert!(
+        (1..=4).contains(&presence),
+        "{presence} messages for a thousand bytes"
+    );
 }
 
 fn upgrade(path: &str) -> String {

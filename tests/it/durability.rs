@@ -1,6 +1,7 @@
 //! What the echo promises, and what happens while the store does not answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scrible_store::{MemoryStore, StoreError};
 use scrible_wire::message;
@@ -149,4 +150,28 @@ async fn r10_the_sender_of_an_early_update_is_asked_once() {
         scrible_wire::merge::merge(all.iter().map(Vec::as_slice), &Default::default()).unwrap();
     ann.send(message::step2(&all)).await;
     assert_eq!(ann.next_update().await, all);
+}
+
+#[tokio::test]
+async fn j5_a_room_that_the_store_refuses_comes_back_and_does_not_hold_up_the_stop() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start_with(&store, |config| config.shutdown = Duration::from_secs(3600)).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let damage = StoreError::Corrupt {
+        room: "demo".into(),
+        what: "a row is missing".into(),
+    };
+    store.fail_commits(1, damage);
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(ann.closed().await, 4500);
+    let (mut ann, content) = Client::join(node.address, "/demo").await;
+    assert_eq!(content, [0, 0], "what was refused is not there");
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(
+        ann.next_update().await,
+        typed(10, 0),
+        "its client brings it back"
+    );
+    let stopped = tokio::time::timeout(Duration::from_secs(20), node.stopped()).await;
+    assert_eq!(stopped.unwrap().unstored, 0);
 }

@@ -118,26 +118,31 @@ impl Splitter<'_> {
         Ok(())
     }
 
-    /// Puts each delete range into the part that brings the last of what it deletes.
+    /// Gives each part the deletions of what it brings, so that nothing shows up only to vanish with a later part. What is
+    /// deleted without being brought is taken to be there and goes with the first.
     fn add_deletes(&mut self, deletes: Vec<DeletedRanges>) {
         let mut brought: HashMap<u64, Vec<(u32, usize)>> = HashMap::new();
         for (at, part) in self.parts.iter().enumerate() {
             for piece in &part.pieces {
-                brought
-                    .entry(piece.client)
-                    .or_default()
-                    .push((piece.end, at));
+                let ends = brought.entry(piece.client).or_default();
+                ends.push((piece.end, at));
             }
         }
         for (client, ranges) in deletes {
             let ends = brought.get(&client).map_or(&[][..], Vec::as_slice);
-            for (start, end) in ranges {
-                let at = ends.partition_point(|(brought, _)| *brought < end);
-                let at = ends.get(at).or(ends.last()).map_or(0, |(_, part)| *part);
-                let deletes = &mut self.parts[at].deletes;
-                match deletes.last_mut() {
-                    Some((last, ranges)) if *last == client => ranges.push((start, end)),
-                    _ => deletes.push((client, vec![(start, end)])),
+            for (mut start, end) in ranges {
+                while start < end {
+                    let at = ends.partition_point(|(brought, _)| *brought <= start);
+                    let (cut, part) = match ends.get(at) {
+                        Some((brought, part)) => (end.min(*brought), *part),
+                        None => (end, ends.last().map_or(0, |(_, part)| *part)),
+                    };
+                    let deletes = &mut self.parts[part].deletes;
+                    match deletes.last_mut() {
+                        Some((last, ranges)) if *last == client => ranges.push((start, cut)),
+                        _ => deletes.push((client, vec![(start, cut)])),
+                    }
+                    start = cut;
                 }
             }
         }
