@@ -15,11 +15,13 @@
 //! - [`access`] who may do what
 //! - [`rest`] plain HTTP
 //! - [`server`] how the parts are put together and stopped
+//! - [`import`] files brought into a room, as one more client
 //! - [`config`], [`cli`], [`telemetry`] settings, commands, the log
 
 pub mod access;
 pub mod cli;
 pub mod config;
+pub mod import;
 pub mod journal;
 pub mod rest;
 pub mod room;

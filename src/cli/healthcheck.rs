@@ -41,11 +41,7 @@ pub async fn run(listen: &ListenConfig) -> ExitCode {
 }
 
 async fn check(listen: &ListenConfig) -> anyhow::Result<()> {
-    let host = reachable(&listen.host);
-    let address = match host.parse::<IpAddr>() {
-        Ok(IpAddr::V6(_)) => format!("[{host}]:{}", listen.port),
-        _ => format!("{host}:{}", listen.port),
-    };
+    let address = address(listen);
     let asking = tokio::time::timeout(DEADLINE, ask(&address));
     let answer = asking
         .await
@@ -60,6 +56,15 @@ async fn check(listen: &ListenConfig) -> anyhow::Result<()> {
         health.status
     );
     Ok(())
+}
+
+/// Where the server of these settings is reached from this machine.
+pub(super) fn address(listen: &ListenConfig) -> String {
+    let host = reachable(&listen.host);
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(_)) => format!("[{host}]:{}", listen.port),
+        _ => format!("{host}:{}", listen.port),
+    }
 }
 
 async fn ask(address: &str) -> anyhow::Result<Health> {

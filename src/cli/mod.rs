@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod healthcheck;
+pub mod import;
 pub mod migrate;
 
 use std::ffi::OsString;
@@ -16,7 +17,7 @@ use clap::{Arg, ArgMatches, Command};
 use crate::config::{Config, ConfigError, Effective, Given, SETTINGS, Setting};
 
 /// What is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Task {
     /// Run the server.
     Serve,
@@ -26,6 +27,8 @@ pub enum Task {
     Migrate,
     /// Ask a running server how it is.
     Healthcheck,
+    /// Put a file into a room of a running server.
+    Import(import::Args),
 }
 
 /// A command line that could be understood.
@@ -51,6 +54,7 @@ impl Invocation {
             Some(("config", matches)) => (Task::Config, matches),
             Some(("migrate", matches)) => (Task::Migrate, matches),
             Some(("healthcheck", matches)) => (Task::Healthcheck, matches),
+            Some(("import", matches)) => (Task::Import(import::Args::of(matches)), matches),
             Some((_, matches)) => (Task::Serve, matches),
             None => (Task::Serve, &matches),
         };
@@ -83,6 +87,7 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Task::Config => ExitCode::SUCCESS,
         Task::Migrate => migrate::run(&config).await,
         Task::Healthcheck => healthcheck::run(&config.listen).await,
+        Task::Import(args) => import::run(&args, &config.listen).await,
     }
 }
 
@@ -111,6 +116,7 @@ fn command() -> Command {
         .subcommand(
             Command::new("healthcheck").about("Ask the running server how it is: 0 when all is well, else 1"),
         )
+        .subcommand(import::Args::command())
         .arg(file)
         .args(SETTINGS.iter().filter_map(argument))
 }
@@ -200,6 +206,22 @@ mod tests {
                 "{help}"
             );
         }
+    }
+
+    #[test]
+    fn import_takes_a_file_and_a_room() {
+        let line = "scrible import b.tldr a/b --merge --root r --server ws://h:1 --port 4000";
+        let invocation = parse(line).unwrap();
+        let wanted = import::Args {
+            file: "b.tldr".into(),
+            room: "a/b".to_owned(),
+            server: Some("ws://h:1".to_owned()),
+            root: Some("r".to_owned()),
+            merge: true,
+        };
+        assert_eq!(invocation.task, Task::Import(wanted));
+        assert_eq!(invocation.given.flags["PORT"], "4000");
+        assert!(parse("scrible import b.tldr").is_err());
     }
 
     #[test]

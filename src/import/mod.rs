@@ -1,0 +1,253 @@
+//! Puts the content of a file into a room of a running server, as one more client: whoever is in the room sees it come.
+//!
+//! [`format`] tells what the file is, [`board`] turns a tldraw board into an update, [`send`] talks to the server. Knows
+//! no document and no store. The rule: what is reported as stored was acknowledged, and to run it again doubles nothing.
+
+mod any;
+pub mod board;
+pub mod format;
+pub mod send;
+
+use std::hash::{BuildHasher, RandomState};
+
+use anyhow::{Context, Result, bail, ensure};
+use scrible_wire::{Limits, StateVector, merge, scan, split};
+
+use self::board::{Board, Schema};
+use self::format::Content;
+use self::send::{Line, Progress};
+use crate::room::RoomName;
+
+/// Parts are about this large, so that everybody in the room hears something new every few moments.
+const PART_BYTES: usize = 256 << 10;
+/// Clients of Yjs have ids of 32 bits (53 in later versions). Above this, imports are the highest in nearly every room.
+const FIRST_IMPORT_CLIENT: u64 = 1 << 52;
+/// Ids end below this: JavaScript knows no larger whole numbers.
+const CLIENTS_END: u64 = 1 << 53;
+/// How far above the highest id in the room a new one may lie: far enough that no two imports take the same, near enough
+/// that thousands of imports find their place.
+const CLIENT_BITS: u32 = 40;
+
+/// What to put where.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The server: `ws://host:port`, perhaps with a path under which rooms are mounted.
+    pub server: String,
+    /// The room.
+    pub room: RoomName,
+    /// The array for a board's records; `tl_<room>` if not given, as most tldraw pages have it.
+    pub root: Option<String>,
+    /// Put a board into a room that has content.
+    pub merge: bool,
+}
+
+/// What has been done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Bytes that were sent and are stored.
+    pub bytes: usize,
+    /// In how many parts.
+    pub parts: usize,
+    /// Changes that the room did not have; deletions are not counted.
+    pub changes: usize,
+    /// How many records of a board went in, and how many were somebody's own and did not.
+    pub records: Option<(usize, usize)>,
+}
+
+/// Puts the content of `file` into the room and returns once all of it is stored. `progress` is told after each part.
+///
+/// # Errors
+/// A sentence for the person who typed the command. If something was stored before, it says how much.
+pub async fn run(
+    import: &Import,
+    file: Vec<u8>,
+    progress: impl FnMut(Progress),
+) -> Result<Imported> {
+    let content = format::recognise(file)?;
+    let mut line = Line::open(&address(import)?).await?;
+    let theirs = line.greeting().await?;
+    let (update, records) = match content {
+        Content::Update(update) => (new_in(update, &theirs)?, None),
+        Content::Board(board) => {
+            let schema = schema_for(import, &board, &theirs, &mut line).await?;
+            let root = import
+                .root
+                .clone()
+                .unwrap_or_else(|| format!("tl_{}", import.room));
+            let update = board.update(&root, fresh_client(&theirs)?, schema);
+            (update, Some((board.records(), board.personal)))
+        }
+    };
+    let facts = scan(&update, &Limits::default())
+        .map_err(|malformed| anyhow::anyhow!("no room would take this content: {malformed}"))?;
+    let parts = split::split(&update, PART_BYTES, &Limits::default()).context("cut the content")?;
+    let imported = Imported {
+        bytes: update.len(),
+        parts: parts.len(),
+        changes: facts.structs,
+        records,
+    };
+    drop((update, facts));
+    // What comes from others meanwhile is nothing to us, so we ask for nothing that was there before.
+    line.join(&theirs).await?;
+    let again = if imported.records.is_some() {
+        "run the same again with --merge"
+    } else {
+        "run the same again: what is stored is not sent twice"
+    };
+    line.store(parts, progress).await.map_err(|stopped| {
+        let Progress { stored, total } = stopped.progress;
+        stopped
+            .error
+            .context(format!("{stored} of {total} bytes were stored; {again}"))
+    })?;
+    line.close().await;
+    Ok(imported)
+}
+
+/// Whether the schema has to go with the board.
+///
+/// Records of two versions under one schema would be read wrongly by every page, so a room that was ever written in another
+/// version than the file is refused. Whether it was can be told from its bytes: an object with a `schemaVersion` that
+/// is not exactly the file's. Somebody's text that looks so refuses too, which does no harm.
+async fn schema_for(
+    import: &Import,
+    board: &Board,
+    theirs: &StateVector,
+    line: &mut Line,
+) -> Result<Schema> {
+    if theirs.is_empty() {
+        return Ok(Schema::Written);
+    }
+    ensure!(
+        import.merge,
+        "room {} has content already: take another room, or add the board to what is there with --merge (records with \
+         the same id are replaced)",
+        import.room
+    );
+    const MARK: &[u8] = b"\x0dschemaVersion";
+    let ours = board.schema_bytes();
+    let marks_in_ours = occurrences(&ours, MARK);
+    let (mut marks, mut same) = (0, 0);
+    line.content(|update| {
+        marks += occurrences(update, MARK);
+        same += occurrences(update, &ours);
+    })
+    .await?;
+    match marks {
+        0 => Ok(Schema::Written),
+        marks if marks == same * marks_in_ours => Ok(Schema::There),
+        _ => bail!(
+            "the board in room {} was written by another version of tldraw than the file, and one room holds one version: \
+             open the file in the version that your pages use and save it again, or take another room",
+            import.room
+        ),
+    }
+}
+
+fn occurrences(bytes: &[u8], wanted: &[u8]) -> usize {
+    let Some((first, rest)) = wanted.split_first() else {
+        return 0;
+    };
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
+    starts
+        .filter(|(at, _)| bytes[at + 1..].starts_with(rest))
+        .count()
+}
+
+/// What the room lacks of an update, and all that it deletes.
+fn new_in(update: Vec<u8>, theirs: &StateVector) -> Result<Vec<u8>> {
+    if theirs.is_empty() {
+        return Ok(update);
+    }
+    merge::diff([&update[..]], theirs, &Limits::default()).context("compare the file with the room")
+}
+
+/// A client id that nobody has, above all that are in the room.
+fn fresh_client(theirs: &StateVector) -> Result<u64> {
+    let highest = theirs.iter().map(|(client, _)| client).max();
+    let from = highest
+        .map_or(0, |client| client + 1)
+        .max(FIRST_IMPORT_CLIENT);
+    // Its hashers have random keys, from the system.
+    let random = RandomState::new().hash_one(from) >> (64 - CLIENT_BITS);
+    let client = from + random;
+    ensure!(
+        client < CLIENTS_END,
+        "a client in the room has the highest id that there can be, and imported records could not take precedence"
+    );
+    Ok(client)
+}
+
+/// Where the room is. The server decodes the name once, so everything that means something in a URL is encoded.
+fn address(import: &Import) -> Result<String> {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const KEPT: AsciiSet = NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    let server = import.server.trim_end_matches('/');
+    ensure!(
+        !server.starts_with("wss:"),
+        "{server}: this command does not speak TLS; run it where the server can be reached by ws://"
+    );
+    ensure!(
+        server.starts_with("ws://") && !server.contains(['?', '#']),
+        "{server} is no address of a server; it looks like ws://host:port"
+    );
+    let room = utf8_percent_encode(import.room.as_str(), &KEPT);
+    Ok(format!("{server}/{room}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn import(server: &str, room: &str) -> Import {
+        Import {
+            server: server.to_owned(),
+            room: RoomName::new(room).unwrap(),
+            root: None,
+            merge: false,
+        }
+    }
+
+    #[test]
+    fn i3_every_room_name_survives_the_address() {
+        for room in ["demo", "a/b c", "ünï/?#%20", "+&=", "a//b/"] {
+            let address = address(&import("ws://[::1]:1/", room)).unwrap();
+            let path = address.strip_prefix("ws://[::1]:1").unwrap();
+            assert!(path.is_ascii() && !path.contains(['?', '#', ' ']), "{path}");
+            assert_eq!(RoomName::from_path(path).unwrap().as_str(), room);
+        }
+        for server in ["http://h:1", "h:1", "wss://h", "ws://h/?a"] {
+            address(&import(server, "demo")).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn i6_a_fresh_client_is_above_all_others_and_never_the_same() {
+        let people: StateVector = [(7, 1), (u64::from(u32::MAX), 2)].into_iter().collect();
+        let mut seen = std::collections::HashSet::new();
+        let mut theirs = people;
+        for _ in 0..1000 {
+            let client = fresh_client(&theirs).unwrap();
+            assert!(theirs.iter().all(|(other, _)| other < client));
+            assert!((FIRST_IMPORT_CLIENT..CLIENTS_END).contains(&client));
+            assert!(seen.insert(client));
+            theirs.raise(client, 1);
+        }
+        theirs.raise(CLIENTS_END - 1, 1);
+        fresh_client(&theirs).unwrap_err();
+    }
+
+    #[test]
+    fn occurrences_are_counted() {
+        assert_eq!(occurrences(b"abcabxab", b"ab"), 3);
+        assert_eq!(occurrences(b"aaa", b"aa"), 2);
+        assert_eq!(occurrences(b"a", b"ab"), 0);
+        assert_eq!(occurrences(b"a", b""), 0);
+    }
+}

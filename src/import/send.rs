@@ -1,0 +1,343 @@
+//! One connection to a server: joins a room, hands over parts, and knows which of them are stored.
+//!
+//! Knows messages and close codes, not what an update holds. The rule: the bytes under way are bounded, and the socket is
+//! read whenever it is written, because a server that cannot get rid of its echoes stops reading.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context as Waking, Poll};
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use bytes::Bytes;
+use futures_util::{Sink, Stream};
+use scrible_wire::varint::Reader;
+use scrible_wire::{Limits, Message, Messages, StateVector, message};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message as Frame};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+/// Bytes that may be under way, and one part on top.
+const WINDOW_BYTES: usize = 4 << 20;
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long nothing may come of what was sent. A room may have to be loaded, and one part may be a photo on a slow line.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The server says why it refuses, holds the connection for some seconds and only then closes it.
+const FAREWELL: Duration = Duration::from_secs(7);
+/// The answer to a step 1 may be one large struct; the server is the one that we were told to trust.
+const MAX_MESSAGE_BYTES: usize = 1 << 30;
+/// An update of nothing. The server echoes it to us alone, once everything that was there when it arrived is stored.
+///
+/// The echo of a part itself would not do: it may come back cut to what was new, and somebody else may send the same bytes.
+const NOTHING: &[u8] = &[0, 0];
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes that are stored.
+    pub stored: usize,
+    /// Bytes in all.
+    pub total: usize,
+}
+
+/// Why not everything was stored.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The reason.
+    pub error: Error,
+    /// What was stored until then.
+    pub progress: Progress,
+}
+
+/// A connection to a room.
+pub struct Line {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Waiting to be written: what fits into the window.
+    queue: VecDeque<Frame>,
+    /// Why nothing can be written any more. The server's reason may still be there to be read.
+    unwritable: Option<tungstenite::Error>,
+    /// What the server said against us.
+    denied: Option<String>,
+    /// When to give up.
+    deadline: Instant,
+}
+
+impl Line {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nobody there, or not a server that has rooms, or one that refuses the room.
+    pub async fn open(url: &str) -> Result<Self> {
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        let connecting = timeout(CONNECT, connect_async_with_config(url, Some(config), true));
+        let (socket, _) = connecting
+            .await
+            .with_context(|| format!("no answer from {url}"))?
+            .map_err(|error| unreachable(url, error))?;
+        Ok(Self {
+            socket,
+            queue: VecDeque::new(),
+            unwritable: None,
+            denied: None,
+            deadline: Instant::now() + PATIENCE,
+        })
+    }
+
+    /// Waits until the room is open, and returns what it has.
+    ///
+    /// # Errors
+    /// The server closes, or says something else than servers of rooms do.
+    pub async fn greeting(&mut self) -> Result<StateVector> {
+        loop {
+            let frame = self.hear().await?;
+            if let Message::SyncStep1(theirs) = first(&frame)? {
+                return StateVector::decode(theirs, &Limits::default().without_counts())
+                    .context("read what the room has");
+            }
+        }
+    }
+
+    /// Hands all content of the room to `each`, update by update.
+    ///
+    /// # Errors
+    /// As with [`Line::greeting`].
+    pub async fn content(&mut self, mut each: impl FnMut(&[u8])) -> Result<()> {
+        self.say(message::step1(&StateVector::new().encode()));
+        loop {
+            let frame = self.hear().await?;
+            match first(&frame)? {
+                Message::Update(update) => each(update),
+                Message::SyncStep2(update) => {
+                    each(update);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Joins as one who has `theirs`, and waits for the answer.
+    ///
+    /// # Errors
+    /// As with [`Line::greeting`].
+    pub async fn join(&mut self, theirs: &StateVector) -> Result<()> {
+        self.say(message::step1(&theirs.encode()));
+        while !matches!(first(&self.hear().await?)?, Message::SyncStep2(_)) {}
+        Ok(())
+    }
+
+    /// Sends parts and returns once all are stored.
+    ///
+    /// # Errors
+    /// The server refuses, closes, or does not answer; with how much is stored.
+    pub async fn store(
+        &mut self,
+        parts: Vec<Vec<u8>>,
+        mut told: impl FnMut(Progress),
+    ) -> Result<(), Stopped> {
+        let mut progress = Progress {
+            stored: 0,
+            total: parts.iter().map(Vec::len).sum(),
+        };
+        match self.hand_over(parts, &mut progress, &mut told).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Stopped { error, progress }),
+        }
+    }
+
+    async fn hand_over(
+        &mut self,
+        parts: Vec<Vec<u8>>,
+        progress: &mut Progress,
+        told: &mut impl FnMut(Progress),
+    ) -> Result<()> {
+        let mut parts = parts.into_iter().peekable();
+        let mut under_way: VecDeque<usize> = VecDeque::new();
+        let mut bytes = 0;
+        loop {
+            while bytes < WINDOW_BYTES
+                && let Some(part) = parts.next()
+            {
+                under_way.push_back(part.len());
+                bytes += part.len();
+                self.say(message::update(&part));
+                self.say(message::update(NOTHING));
+            }
+            let Some(next) = under_way.front().copied() else {
+                return Ok(());
+            };
+            let frame = self
+                .hear()
+                .await
+                .with_context(|| format!("a part of {next} bytes was on its way"))?;
+            match first(&frame)? {
+                Message::Update(NOTHING) => {
+                    under_way.pop_front();
+                    bytes -= next;
+                    progress.stored += next;
+                    self.deadline = Instant::now() + PATIENCE;
+                    told(*progress);
+                }
+                // The server asks anew only when it was sent something that builds on what it does not have.
+                Message::SyncStep1(_) => {
+                    bail!(
+                        "the room lost something while its content came in, and did not take all of it"
+                    )
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends the connection in order.
+    pub async fn close(mut self) {
+        // Everything is stored already; a server that is gone by now takes nothing away.
+        timeout(Duration::from_secs(2), self.socket.close(None))
+            .await
+            .ok();
+    }
+
+    fn say(&mut self, message: Vec<u8>) {
+        self.queue.push_back(Frame::Binary(message.into()));
+    }
+
+    /// Writes what waits until a message comes.
+    async fn hear(&mut self) -> Result<Bytes> {
+        loop {
+            let deadline = self.deadline;
+            let heard = timeout_at(deadline, std::future::poll_fn(|cx| self.poll(cx))).await;
+            let frame = match (heard, &self.denied) {
+                (Ok(Some(Ok(frame))), _) => frame,
+                (Err(_), None) => bail!(
+                    "the server neither stored nor refused anything for {} seconds; ask it how it is with `scrible \
+                     healthcheck`",
+                    PATIENCE.as_secs()
+                ),
+                // It may have gone without saying more.
+                (_, Some(denied)) => bail!("the server refuses: {denied}"),
+                (Ok(Some(Err(error))), None) => {
+                    return Err(match self.unwritable.take() {
+                        Some(first) => Error::new(first),
+                        None => Error::new(error),
+                    }
+                    .context("the connection broke"));
+                }
+                (Ok(None), None) => bail!("the server closed the connection without a word"),
+            };
+            match frame {
+                Frame::Binary(frame) => {
+                    if let Some(Ok(Message::Auth(body))) = Messages::new(&frame).next() {
+                        self.denied = Some(reason(body));
+                        self.queue.clear();
+                        self.deadline = self.deadline.min(Instant::now() + FAREWELL);
+                        continue;
+                    }
+                    return Ok(frame);
+                }
+                Frame::Close(Some(close)) => return Err(closed(close.code.into(), &close.reason)),
+                _ => {}
+            }
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Waking<'_>) -> Poll<Option<Result<Frame, tungstenite::Error>>> {
+        if self.unwritable.is_none()
+            && let Err(error) = self.poll_write(cx)
+        {
+            self.queue.clear();
+            self.unwritable = Some(error);
+        }
+        Pin::new(&mut self.socket).poll_next(cx)
+    }
+
+    fn poll_write(&mut self, cx: &mut Waking<'_>) -> Result<(), tungstenite::Error> {
+        let mut socket = Pin::new(&mut self.socket);
+        while !self.queue.is_empty() {
+            match socket.as_mut().poll_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => return Ok(()),
+            }
+            if let Some(frame) = self.queue.pop_front() {
+                socket.as_mut().start_send(frame)?;
+            }
+        }
+        match socket.poll_flush(cx) {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+/// Servers send one message a frame.
+fn first(frame: &[u8]) -> Result<Message<'_>> {
+    match Messages::new(frame).next() {
+        Some(Ok(message)) => Ok(message),
+        Some(Err(malformed)) => Err(anyhow!(
+            "this is no y-websocket server: it sends a message with an error ({malformed})"
+        )),
+        None => Err(anyhow!(
+            "this is no y-websocket server: it sends nothing in a frame"
+        )),
+    }
+}
+
+fn reason(body: &[u8]) -> String {
+    let mut reader = Reader::new(body);
+    let reason = reader.number().and_then(|_| reader.var_str());
+    reason.unwrap_or("it does not say why").to_owned()
+}
+
+fn closed(code: u16, reason: &str) -> Error {
+    let remedy = match code {
+        4413 => {
+            ". One value in the file is larger than the server takes as one message: raise its SCRIBLE_MAX_MESSAGE_BYTES"
+        }
+        1012 | 1013 | 4500 => ". Try again in a moment",
+        _ => "",
+    };
+    anyhow!("the server closed with code {code}: {reason}{remedy}")
+}
+
+fn unreachable(url: &str, error: tungstenite::Error) -> Error {
+    match error {
+        tungstenite::Error::Io(error) => Error::new(error).context(format!(
+            "nobody answers at {url}: start the server with `scrible`, or name it with --server"
+        )),
+        tungstenite::Error::Http(response) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let body = String::from_utf8_lossy(body);
+            anyhow!("{url} refuses with {}: {}", response.status(), body.trim())
+        }
+        error => Error::new(error).context(format!("connect to {url}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i7_a_close_code_is_named_with_its_remedy() {
+        for (code, remedy) in [(4413, "SCRIBLE_MAX_MESSAGE_BYTES"), (1012, "Try again")] {
+            let error = closed(code, "because").to_string();
+            assert!(error.contains(&format!("{code}: because. ")), "{error}");
+            assert!(error.contains(remedy), "{error}");
+        }
+        assert!(closed(4422, "bad").to_string().ends_with("4422: bad"));
+    }
+
+    #[test]
+    fn what_the_server_says_against_us_is_read() {
+        let frame = message::permission_denied("no");
+        let Some(Ok(Message::Auth(body))) = Messages::new(&frame).next() else {
+            panic!("a refusal");
+        };
+        assert_eq!(reason(body), "no");
+        assert_eq!(reason(&[]), "it does not say why");
+    }
+}
