@@ -3,10 +3,13 @@
 //! Knows the table of settings and each command's entry; serving itself is passed in by `main`. The rule: nothing here
 //! decides what a setting means or beats, that is [`config`](crate::config)'s.
 
+pub mod backup;
+pub mod check;
 pub mod config;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
+pub mod restore;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -29,6 +32,12 @@ pub enum Task {
     Healthcheck,
     /// Put a file into a room of a running server.
     Import(import::Args),
+    /// Copy the database.
+    Backup(backup::Args),
+    /// Put a copy in the place of the database.
+    Restore(restore::Args),
+    /// Read every room and say which are damaged.
+    Check(check::Args),
 }
 
 /// A command line that could be understood.
@@ -55,6 +64,9 @@ impl Invocation {
             Some(("migrate", matches)) => (Task::Migrate, matches),
             Some(("healthcheck", matches)) => (Task::Healthcheck, matches),
             Some(("import", matches)) => (Task::Import(import::Args::of(matches)), matches),
+            Some(("backup", matches)) => (Task::Backup(backup::Args::of(matches)), matches),
+            Some(("restore", matches)) => (Task::Restore(restore::Args::of(matches)), matches),
+            Some(("check", matches)) => (Task::Check(check::Args::of(matches)), matches),
             Some((_, matches)) => (Task::Serve, matches),
             None => (Task::Serve, &matches),
         };
@@ -88,6 +100,9 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Task::Migrate => migrate::run(&config).await,
         Task::Healthcheck => healthcheck::run(&config.listen).await,
         Task::Import(args) => import::run(&args, &config.listen).await,
+        Task::Backup(args) => backup::run(&args, &config).await,
+        Task::Restore(args) => restore::run(&args, &config).await,
+        Task::Check(args) => check::run(&args, &config).await,
     }
 }
 
@@ -95,6 +110,26 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
 fn refuse(error: &ConfigError) -> ExitCode {
     eprintln!("scrible: {error}");
     ExitCode::FAILURE
+}
+
+/// Waits for something that may be dropped half-way, and drops it when the process is told to stop: unlike a signal
+/// that ends the process at once, this takes unfinished files away.
+async fn unless_interrupted<T>(doing: impl Future<Output = T>) -> T {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut term) => {
+                tokio::select! { _ = term.recv() => {}, _ = tokio::signal::ctrl_c() => {} }
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let done = tokio::select! { done = doing => Some(done), () = interrupted => None };
+    done.unwrap_or_else(|| {
+        eprintln!("scrible: interrupted; nothing was changed");
+        // Returning would wait for threads that copy a large file.
+        std::process::exit(130)
+    })
 }
 
 fn command() -> Command {
@@ -117,6 +152,9 @@ fn command() -> Command {
             Command::new("healthcheck").about("Ask the running server how it is: 0 when all is well, else 1"),
         )
         .subcommand(import::Args::command())
+        .subcommand(backup::Args::command())
+        .subcommand(restore::Args::command())
+        .subcommand(check::Args::command())
         .arg(file)
         .args(SETTINGS.iter().filter_map(argument))
 }
@@ -222,6 +260,44 @@ mod tests {
         assert_eq!(invocation.task, Task::Import(wanted));
         assert_eq!(invocation.given.flags["PORT"], "4000");
         assert!(parse("scrible import b.tldr").is_err());
+    }
+
+    #[test]
+    fn the_commands_for_the_whole_database_take_their_arguments() {
+        let file = || "a b.db".into();
+        for (arguments, wanted) in [
+            (
+                &["backup", "a b.db"][..],
+                Task::Backup(backup::Args {
+                    file: file(),
+                    force: false,
+                }),
+            ),
+            (
+                &["backup", "--force", "a b.db"],
+                Task::Backup(backup::Args {
+                    file: file(),
+                    force: true,
+                }),
+            ),
+            (
+                &["restore", "a b.db", "--keep-damaged"],
+                Task::Restore(restore::Args {
+                    file: file(),
+                    keep_damaged: true,
+                }),
+            ),
+            (
+                &["check", "--json"],
+                Task::Check(check::Args { json: true }),
+            ),
+        ] {
+            let line = [&["scrible"], arguments].concat();
+            assert_eq!(Invocation::parse(line).unwrap().task, wanted);
+        }
+        assert!(parse("scrible backup").is_err());
+        assert!(parse("scrible restore").is_err());
+        assert!(parse("scrible check room").is_err());
     }
 
     #[test]

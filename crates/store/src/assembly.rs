@@ -26,9 +26,14 @@ impl<'a> Assembly<'a> {
         Ok(Self { name, room })
     }
 
+    /// The number that the next row must have.
+    pub fn next_seq(&self) -> u64 {
+        self.room.updates.len() as u64 + 1
+    }
+
     /// Takes the next row.
     pub fn push(&mut self, seq: i64, bytes: Bytes) -> Result<(), StoreError> {
-        let expected = self.room.updates.len() as u64 + 1;
+        let expected = self.next_seq();
         let head = self.room.head;
         let what = match u64::try_from(seq) {
             Ok(seq) if seq > head => format!("row {seq} stands beyond the head {head}"),

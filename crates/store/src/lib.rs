@@ -22,7 +22,12 @@ pub mod contract;
 pub use error::StoreError;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryStore;
-pub use sqlite::{Durability, Migrations, SqliteOptions, SqliteStore};
+#[cfg(any(test, feature = "testing"))]
+pub use sqlite::execute_raw;
+pub use sqlite::{
+    DamagedRooms, Durability, Existing, InspectedRoom, Inspection, Migrations, Restored,
+    RoomDamage, SqliteOptions, SqliteStore, Tally, back_up, restore,
+};
 pub use store::{
     Batch, Incarnation, NewUpdate, Receipt, RoomAppend, RoomId, RoomReceipt, Store, StoredRoom,
     StoredUpdate,

@@ -6,6 +6,7 @@
 use crate::StoreError;
 
 // Primary result codes, https://www.sqlite.org/rescode.html; the extended ones carry them in their low byte.
+const BUSY: i32 = 5;
 const CORRUPT: i32 = 11;
 const NOT_A_DATABASE: i32 = 26;
 
@@ -16,13 +17,24 @@ pub fn unavailable(doing: &str, error: &sqlx::Error) -> StoreError {
 
 /// A failure while reading one room: damaged pages are that room's damage.
 pub fn while_reading(room: &str, error: &sqlx::Error) -> StoreError {
-    match primary_code(error) {
-        Some(CORRUPT | NOT_A_DATABASE) => StoreError::Corrupt {
+    if is_damage(error) {
+        StoreError::Corrupt {
             room: room.to_owned(),
             what: sentence(error),
-        },
-        _ => unavailable("load a room", error),
+        }
+    } else {
+        unavailable("load a room", error)
     }
+}
+
+/// Whether what the file holds makes no sense.
+pub fn is_damage(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(CORRUPT | NOT_A_DATABASE))
+}
+
+/// Whether somebody else's lock was in the way.
+pub fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(BUSY)
 }
 
 /// Whether the file is something else than a database.

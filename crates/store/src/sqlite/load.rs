@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use super::fault;
 use crate::assembly::Assembly;
@@ -24,16 +24,43 @@ pub async fn load(readers: &SqlitePool, room: &str) -> Result<Option<StoredRoom>
     let Some((id, head)) = found else {
         return Ok(None);
     };
-    let mut assembly = Assembly::new(room, RoomId(id), head)?;
+    let room = assemble(&mut tx, room, id, head)
+        .await
+        .map_err(|torn| torn.error)?;
+    tx.commit().await.map_err(failed)?;
+    Ok(Some(room))
+}
+
+/// Why a room could not be put together, and the row at which that showed, if it was one.
+pub struct Torn {
+    /// The number of the row.
+    pub at: Option<u64>,
+    /// Why.
+    pub error: StoreError,
+}
+
+/// The room's rows, inside a transaction that the head was read in.
+pub async fn assemble(
+    conn: &mut SqliteConnection,
+    name: &str,
+    id: i64,
+    head: Option<i64>,
+) -> Result<StoredRoom, Torn> {
+    let torn = |at, error| Torn { at, error };
+    let mut assembly = Assembly::new(name, RoomId(id), head).map_err(|e| torn(None, e))?;
     let mut rows = sqlx::query_as::<_, (i64, Vec<u8>)>(
         "SELECT seq, bytes FROM room_updates WHERE room = ?1 ORDER BY seq",
     )
     .bind(id)
-    .fetch(&mut *tx);
-    while let Some((seq, bytes)) = rows.try_next().await.map_err(failed)? {
-        assembly.push(seq, Bytes::from(bytes))?;
+    .fetch(conn);
+    loop {
+        let at = Some(assembly.next_seq());
+        let next = rows.try_next().await;
+        match next.map_err(|e| torn(at, fault::while_reading(name, &e)))? {
+            Some((seq, bytes)) => assembly
+                .push(seq, Bytes::from(bytes))
+                .map_err(|e| torn(at, e))?,
+            None => return assembly.finish().map_err(|e| torn(at, e)),
+        }
     }
-    drop(rows);
-    tx.commit().await.map_err(failed)?;
-    assembly.finish().map(Some)
 }

@@ -5,9 +5,15 @@
 //! is never used again, because nobody knows what state its transaction is in.
 
 mod append;
+mod backup;
 mod fault;
+mod inspect;
 mod load;
+mod partial;
 mod place;
+#[cfg(any(test, feature = "testing"))]
+mod raw;
+mod restore;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +26,12 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use self::backup::{Existing, back_up};
+pub use self::inspect::{InspectedRoom, Inspection, RoomDamage, Tally};
 use self::place::FileIdentity;
+#[cfg(any(test, feature = "testing"))]
+pub use self::raw::execute_raw;
+pub use self::restore::{DamagedRooms, Restored, restore};
 use crate::{Batch, Receipt, Store, StoreError, StoredRoom, batch};
 
 /// The log of committed pages is folded back into the file at this many pages (4 MiB).
@@ -115,6 +126,7 @@ impl SqliteStore {
     pub async fn open(url_or_path: &str, options: SqliteOptions) -> Result<Self, StoreError> {
         let path = place::path_of(url_or_path)?;
         let write_options = write_options(&path, &options);
+        let before = FileIdentity::of(&path).ok();
         let mut conn = connect_first(&path, &write_options).await?;
         let migrations_run = match options.migrations {
             Migrations::Run => schema::migrate(&mut conn, &path).await?,
@@ -126,6 +138,12 @@ impl SqliteStore {
         forget_old_nodes(&mut conn).await?;
         let identity = FileIdentity::of(&path)
             .map_err(|e| StoreError::Unavailable(format!("cannot read {path:?}: {e}")))?;
+        // From the first transaction on our lock keeps others from replacing the file, but not before it.
+        if before.is_some_and(|before| before != identity) {
+            return Err(StoreError::Unavailable(format!(
+                "{path:?} was replaced while it was being opened"
+            )));
+        }
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -191,7 +209,10 @@ impl SqliteStore {
                 // Not created again when missing: an empty file under the old name is not this store.
                 let options = self.write_options.clone().create_if_missing(false);
                 let opened = options.connect().await;
-                opened.map_err(|e| fault::unavailable("open the database again", &e))
+                let conn = opened.map_err(|e| fault::unavailable("open the database again", &e))?;
+                // Without a connection there was no lock that kept it from being replaced.
+                self.check_identity()?;
+                Ok(conn)
             }
             Writer::Closed => {
                 **slot = Writer::Closed;

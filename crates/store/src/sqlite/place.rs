@@ -43,6 +43,24 @@ pub fn create_parent(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// The folder that the path stands in.
+pub fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// The path with something behind its name, as SQLite names what belongs to a file.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether anything has this name, be it a link to nothing.
+pub fn stands(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
 /// Why SQLite could not use the file, in words that it does not have itself ("unable to open database file").
 ///
 /// Only for a file that could not be opened: see the rule above.
@@ -54,8 +72,7 @@ pub fn explain(path: &Path) -> Option<String> {
     match attempt {
         Ok(_) => None,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-            let parent = parent.unwrap_or(Path::new("."));
+            let parent = folder_of(path);
             Some(format!("cannot create {path:?}: is {parent:?} writable?"))
         }
         Err(e) => Some(format!("cannot open {path:?} for writing: {e}")),

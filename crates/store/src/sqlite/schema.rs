@@ -33,25 +33,70 @@ pub async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<Vec<Str
 
 /// Refuses a file that is not exactly at the version of this program.
 pub async fn expect_current(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let pending = pending(conn, path).await?;
+    refuse_pending(&pending, path)
+}
+
+/// The names of the migrations that the database lacks. Only reads; a database that is not ours, newer than we are, or
+/// in between two versions is an error.
+pub async fn pending(conn: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, StoreError> {
     refuse_foreign_tables(conn, path).await?;
-    let applied = applied(conn, path).await?;
-    let missing: Vec<String> = MIGRATIONS
-        .iter()
-        .filter(|m| !applied.contains(&m.version))
-        .map(name)
-        .collect();
+    let failed = |e| explain(path, e);
+    let table = &MIGRATIONS.table_name;
+    let recorded: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1")
+            .bind(&**table)
+            .fetch_optional(&mut *conn)
+            .await
+            .map_err(|e| fault::unavailable("read the schema", &e))?;
+    let mut pending = Vec::new();
+    let applied = match recorded {
+        None => Vec::new(),
+        Some(_) => {
+            if let Some(version) = conn.dirty_version(table).await.map_err(failed)? {
+                return Err(explain(path, MigrateError::Dirty(version)));
+            }
+            let applied = conn.list_applied_migrations(table).await;
+            applied.map_err(failed)?
+        }
+    };
+    for migration in MIGRATIONS.iter() {
+        match applied.iter().find(|a| a.version == migration.version) {
+            None => pending.push(name(migration)),
+            Some(applied) if applied.checksum == migration.checksum => {}
+            Some(_) => return Err(failed(MigrateError::VersionMismatch(migration.version))),
+        }
+    }
     let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
-    if let Some(&newer) = applied.iter().find(|&&v| v > known) {
-        return Err(newer_schema(path, newer));
+    match applied.iter().find(|a| a.version > known) {
+        Some(newer) => Err(newer_schema(path, newer.version)),
+        None => Ok(pending),
     }
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(StoreError::Invalid(format!(
-            "{path:?} lacks the migrations {}: run `scrible migrate`",
-            missing.join(", ")
-        )))
+}
+
+/// As [`pending`], for a database that must not be empty: SQLite takes a file without any bytes for one.
+pub async fn pending_where_rooms_are(
+    conn: &mut SqliteConnection,
+    path: &Path,
+) -> Result<Vec<String>, StoreError> {
+    let pending = pending(conn, path).await?;
+    if pending.len() < MIGRATIONS.iter().count() {
+        return Ok(pending);
     }
+    Err(StoreError::Invalid(format!(
+        "{path:?} is an empty database: it never held rooms"
+    )))
+}
+
+/// That migrations are to be run first, if there are any.
+pub fn refuse_pending(pending: &[String], path: &Path) -> Result<(), StoreError> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Invalid(format!(
+        "{path:?} lacks the migrations {}: run `scrible migrate`",
+        pending.join(", ")
+    )))
 }
 
 /// A database that has tables but none of our migrations belongs to another program.

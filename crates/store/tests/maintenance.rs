@@ -1,0 +1,412 @@
+//! Backup, restore and inspection of SQLite files: what they refuse, what they keep, and what they say.
+//!
+//! The rule: whatever was refused, both files are what they were before.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use scrible_store::{
+    Batch, DamagedRooms, Existing, Incarnation, Inspection, NewUpdate, Restored, RoomAppend,
+    RoomDamage, SqliteOptions, SqliteStore, Store, StoreError, Tally, back_up, execute_raw,
+    restore,
+};
+use tempfile::TempDir;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Everything that is in it.
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+async fn open(file: &Path) -> SqliteStore {
+    SqliteStore::open(text(file), SqliteOptions::default())
+        .await
+        .unwrap()
+}
+
+fn text(file: &Path) -> &str {
+    file.to_str().unwrap()
+}
+
+async fn append(store: &SqliteStore, room: &str, updates: &[&str]) {
+    let update = |text: &&str| NewUpdate {
+        bytes: text.to_string().into(),
+        author: None,
+        time_ms: 42,
+    };
+    let batch = Batch {
+        node: Incarnation::random(),
+        number: 1,
+        rooms: vec![RoomAppend {
+            room: room.into(),
+            id: None,
+            updates: updates.iter().map(update).collect(),
+        }],
+    };
+    store.append(&batch).await.unwrap();
+}
+
+/// Two rooms: "room" with five rows, "sound" with one.
+async fn filled(file: &Path) {
+    let store = open(file).await;
+    append(&store, "room", &["1", "2", "3", "4", "5"]).await;
+    append(&store, "sound", &["1"]).await;
+    store.close().await;
+}
+
+async fn head(file: &Path, room: &str) -> Option<u64> {
+    let store = open(file).await;
+    let room = store.load(room).await.unwrap();
+    store.close().await;
+    room.map(|room| room.head)
+}
+
+async fn copy(from: &Path, to: &Path) -> Result<Tally, StoreError> {
+    back_up(text(from), to, Existing::Refuse).await
+}
+
+async fn put(file: &Path, database: &Path) -> Result<Restored, StoreError> {
+    restore(file, text(database), DamagedRooms::Refuse).await
+}
+
+#[track_caller]
+fn assert_refused<T: std::fmt::Debug>(result: Result<T, StoreError>, why: &str) {
+    let error = result.unwrap_err();
+    assert!(matches!(error, StoreError::Invalid(_)), "{error:?}");
+    assert!(error.to_string().contains(why), "{error} lacks {why:?}");
+}
+
+#[tokio::test]
+async fn b1_a_backup_holds_what_was_committed_and_the_store_goes_on() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    let store = open(&database).await;
+    append(&store, "room", &["1", "2"]).await;
+    let tally = copy(&database, &file).await.unwrap();
+    assert_eq!((tally.rooms, tally.rows, tally.update_bytes), (1, 2, 2));
+    assert_eq!(tally.file_bytes, std::fs::metadata(&file).unwrap().len());
+    assert!(tally.is_sound());
+    append(&store, "room", &["3"]).await;
+    assert_eq!(store.load("room").await.unwrap().unwrap().head, 3);
+    assert_eq!(head(&file, "room").await, Some(2));
+}
+
+#[tokio::test]
+async fn b1_what_a_crash_left_in_the_log_is_in_the_backup() {
+    let folder = Folder::new();
+    let database = folder.file("rooms.db");
+    let store = open(&database).await;
+    append(&store, "room", &["1", "2"]).await;
+    // As a killed server leaves it: the rows are in the log alone.
+    let crashed = folder.file("crashed.db");
+    for suffix in ["", "-wal"] {
+        let name = |stem: &str| folder.file(&format!("{stem}.db{suffix}"));
+        std::fs::copy(name("rooms"), name("crashed")).unwrap();
+    }
+    let file = folder.file("copy.db");
+    assert_eq!(copy(&crashed, &file).await.unwrap().rows, 2);
+    assert_eq!(head(&file, "room").await, Some(2));
+}
+
+#[tokio::test]
+async fn b2_nothing_is_overwritten_unasked_and_refusals_leave_nothing() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    std::fs::write(&file, "precious").unwrap();
+    std::fs::write(folder.file("used.db-wal"), "").unwrap();
+    std::os::unix::fs::symlink(&database, folder.file("link.db")).unwrap();
+    let before = folder.names();
+    assert_refused(copy(&database, &file).await, "there already");
+    for (name, why) in [
+        ("used.db", "in use"),
+        ("rooms.db", "the database itself"),
+        ("link.db", "the database itself"),
+        ("", "folder"),
+    ] {
+        let result = back_up(text(&database), &folder.file(name), Existing::Replace).await;
+        assert_refused(result, why);
+    }
+    let error = copy(&database, &folder.file("no/such/copy.db")).await;
+    assert!(error.unwrap_err().to_string().contains("cannot create"));
+    let missing = folder.file("missing.db");
+    assert_refused(copy(&missing, &folder.file("x")).await, "no database at");
+    // Reading a database in WAL mode leaves these; the next start takes them over.
+    let mut names = folder.names();
+    names.retain(|name| !["rooms.db-shm", "rooms.db-wal"].contains(&&**name));
+    assert_eq!(names, before);
+    assert_eq!(std::fs::read(&file).unwrap(), b"precious");
+    let permissions = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(&database, permissions).unwrap();
+    back_up(text(&database), &file, Existing::Replace)
+        .await
+        .unwrap();
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640, "as private as the database");
+    assert_eq!(head(&file, "room").await, Some(5));
+}
+
+#[tokio::test]
+async fn b2_a_database_with_broken_pages_gives_no_backup() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    let store = open(&database).await;
+    let large = "x".repeat(500);
+    append(&store, "room", &vec![&*large; 2000]).await;
+    store.close().await;
+    let mut bytes = std::fs::read(&database).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 40960].fill(0xa5);
+    std::fs::write(&database, bytes).unwrap();
+    assert_refused(copy(&database, &file).await, "damaged");
+    assert!(!folder.names().iter().any(|name| name.contains("copy")));
+    let mut inspection = Inspection::open(text(&database)).await.unwrap();
+    assert!(!inspection.integrity().await.unwrap().is_empty());
+    let damage = inspection.next_room().await.unwrap().unwrap().unwrap_err();
+    assert_eq!(damage.room, "room");
+    let seq = damage.seq.unwrap();
+    assert!(
+        (2..2000).contains(&seq),
+        "the first that cannot be read: {seq}"
+    );
+}
+
+#[tokio::test]
+async fn b3_damaged_rooms_are_copied_named_and_restored_only_on_demand() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    execute_raw(
+        &database,
+        "DELETE FROM room_updates WHERE room = 1 AND seq = 3; \
+        INSERT INTO room_updates VALUES (77, 1, 0, NULL, x'00')",
+    )
+    .await;
+    let tally = copy(&database, &file).await.unwrap();
+    assert!(!tally.is_sound());
+    assert_eq!((tally.damaged_rooms, tally.damage.len()), (1, 1));
+    assert_eq!(tally.damage[0].room, "room");
+    assert_eq!(
+        tally.damage[0].what,
+        "its head is 5, but it has 4 rows up to 5"
+    );
+    assert_eq!(tally.strays, ["1 rows of room_updates belong to no room"]);
+    let other = folder.file("other.db");
+    filled(&other).await;
+    let refused = put(&file, &other).await;
+    assert_refused(refused, "the first is \"room\": its head is 5");
+    assert_eq!(head(&other, "room").await, Some(5));
+    restore(&file, text(&other), DamagedRooms::Keep)
+        .await
+        .unwrap();
+    let store = open(&other).await;
+    assert!(store.load("room").await.is_err());
+    assert_eq!(store.load("sound").await.unwrap().unwrap().head, 1);
+}
+
+#[tokio::test]
+async fn b4_what_is_no_backup_is_refused_and_the_database_stays() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    let path = |name: &str| folder.file(name);
+    for name in ["newer.db", "other-build.db", "half.db", "cut.db", "used.db"] {
+        copy(&database, &path(name)).await.unwrap();
+    }
+    execute_raw(
+        &path("newer.db"),
+        "INSERT INTO _sqlx_migrations \
+        SELECT 9999, 'later', installed_on, 1, checksum, 1 FROM _sqlx_migrations LIMIT 1",
+    )
+    .await;
+    execute_raw(
+        &path("other-build.db"),
+        "UPDATE _sqlx_migrations SET checksum = x'00'",
+    )
+    .await;
+    execute_raw(&path("half.db"), "UPDATE _sqlx_migrations SET success = 0").await;
+    let whole = std::fs::read(path("cut.db")).unwrap();
+    std::fs::write(path("cut.db"), &whole[..whole.len() - 8192]).unwrap();
+    std::fs::write(path("used.db-wal"), "pages").unwrap();
+    std::fs::write(path("empty.db"), "").unwrap();
+    std::fs::write(path("text.db"), "a letter to my aunt".repeat(100)).unwrap();
+    execute_raw(&path("rooms.db"), "SELECT 1").await;
+    let foreign = std::fs::File::create(path("foreign.db"));
+    drop(foreign.unwrap());
+    execute_raw(&path("foreign.db"), "CREATE TABLE songs (title TEXT)").await;
+    for (name, why) in [
+        ("missing.db", "cannot read"),
+        ("", "no file"),
+        ("rooms.db", "the database itself"),
+        ("newer.db", "newer version"),
+        ("other-build.db", "another build"),
+        ("half.db", "migration"),
+        ("cut.db", "damaged"),
+        ("used.db", "database in use"),
+        ("empty.db", "empty database"),
+        ("text.db", "not a SQLite database"),
+        ("foreign.db", "another program"),
+    ] {
+        let error = put(&path(name), &database).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{name}: {error}");
+        assert!(!error.to_string().contains(".restoring-"), "{error}");
+        assert_eq!(head(&database, "room").await, Some(5), "{name}");
+    }
+    let leftover = |name: &String| name.contains("restoring") || name.contains("before");
+    assert!(!folder.names().iter().any(leftover), "{:?}", folder.names());
+    // Where nothing is, nothing of another database may be either.
+    copy(&database, &file).await.unwrap();
+    std::fs::write(path("new.db-wal"), "pages of another").unwrap();
+    assert_refused(put(&file, &path("new.db")).await, "left over");
+    std::fs::remove_file(path("new.db-wal")).unwrap();
+    assert_eq!(put(&file, &path("new.db")).await.unwrap().kept, None);
+    assert_eq!(head(&path("new.db"), "room").await, Some(5));
+}
+
+#[tokio::test]
+async fn b5_whoever_has_the_database_open_is_in_the_way_also_when_idle() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    copy(&database, &file).await.unwrap();
+    let store = open(&database).await;
+    assert_refused(put(&file, &database).await, "in use");
+    append(&store, "room", &["6"]).await;
+    assert_eq!(store.load("room").await.unwrap().unwrap().head, 6);
+    store.close().await;
+    // A reader is one, too: it would go on with the old file.
+    let mut reader = Inspection::open(text(&database)).await.unwrap();
+    assert!(reader.next_room().await.unwrap().is_some());
+    assert_refused(put(&file, &database).await, "in use");
+    reader.close().await;
+    put(&file, &database).await.unwrap();
+    assert_eq!(head(&database, "room").await, Some(5));
+}
+
+#[tokio::test]
+async fn b6_the_old_database_is_kept_whole_with_owner_and_mode() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    copy(&database, &file).await.unwrap();
+    let store = open(&database).await;
+    append(&store, "room", &["6"]).await;
+    // As a killed server leaves it, with the last row in the log alone.
+    let crashed = folder.file("crashed.db");
+    std::fs::copy(&database, &crashed).unwrap();
+    std::fs::copy(folder.file("rooms.db-wal"), folder.file("crashed.db-wal")).unwrap();
+    std::fs::set_permissions(&crashed, std::fs::Permissions::from_mode(0o660)).unwrap();
+    let restored = put(&file, &crashed).await.unwrap();
+    let kept = restored.kept.unwrap();
+    assert!(text(&kept).starts_with(&format!("{}.before-2", text(&crashed))));
+    assert_eq!(restored.pending, [""; 0]);
+    assert_eq!((restored.tally.rooms, restored.tally.rows), (2, 6));
+    assert_eq!(head(&kept, "room").await, Some(6));
+    assert_eq!(head(&crashed, "room").await, Some(5));
+    let mode = std::fs::metadata(&crashed).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    assert_eq!(head(&file, "room").await, Some(5), "the backup stays");
+}
+
+#[tokio::test]
+async fn b6_a_database_that_cannot_be_read_is_kept_with_its_log() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    copy(&database, &file).await.unwrap();
+    for suffix in ["-shm", "-journal"] {
+        let _ = std::fs::remove_file(folder.file(&format!("rooms.db{suffix}")));
+    }
+    std::fs::write(&database, "the disk says this now".repeat(1000)).unwrap();
+    std::fs::write(folder.file("rooms.db-wal"), "and this").unwrap();
+    let kept = put(&file, &database).await.unwrap().kept.unwrap();
+    let log = PathBuf::from(format!("{}-wal", text(&kept)));
+    assert!(std::fs::read(&kept).unwrap().starts_with(b"the disk says"));
+    assert_eq!(std::fs::read(log).unwrap(), b"and this");
+    assert_eq!(head(&database, "room").await, Some(5));
+}
+
+#[tokio::test]
+async fn b6_a_database_that_was_cut_off_is_kept_as_it_is() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    copy(&database, &file).await.unwrap();
+    let whole = std::fs::read(&database).unwrap();
+    let cut = &whole[..whole.len() - 8192];
+    std::fs::write(&database, cut).unwrap();
+    let kept = put(&file, &database).await.unwrap().kept.unwrap();
+    assert_eq!(std::fs::read(&kept).unwrap().len(), cut.len());
+    assert_eq!(head(&database, "room").await, Some(5));
+}
+
+#[tokio::test]
+async fn b6_a_link_to_the_database_stays_a_link() {
+    let folder = Folder::new();
+    let (database, file) = (folder.file("rooms.db"), folder.file("copy.db"));
+    filled(&database).await;
+    copy(&database, &file).await.unwrap();
+    let elsewhere = Folder::new();
+    let link = elsewhere.file("link.db");
+    std::os::unix::fs::symlink(&database, &link).unwrap();
+    let kept = put(&file, &link).await.unwrap().kept.unwrap();
+    assert_eq!(elsewhere.names(), ["link.db"]);
+    assert_eq!(kept.parent(), database.canonicalize().unwrap().parent());
+    assert_eq!(head(&link, "room").await, Some(5));
+}
+
+#[tokio::test]
+async fn b7_inspection_names_the_row_at_which_each_damage_shows() {
+    for (damage, seq, what) in [
+        (
+            "DELETE FROM room_updates WHERE room = 1 AND seq = 3",
+            Some(3),
+            "found row 4",
+        ),
+        (
+            "DELETE FROM room_updates WHERE room = 1 AND seq = 5",
+            Some(5),
+            "rows end at 4",
+        ),
+        (
+            "UPDATE room_heads SET head = 4 WHERE room = 1",
+            Some(5),
+            "beyond the head 4",
+        ),
+        (
+            "DELETE FROM room_heads WHERE room = 1",
+            None,
+            "head is missing",
+        ),
+    ] {
+        let folder = Folder::new();
+        let database = folder.file("rooms.db");
+        filled(&database).await;
+        execute_raw(&database, damage).await;
+        let mut inspection = Inspection::open(text(&database)).await.unwrap();
+        assert_eq!(inspection.integrity().await.unwrap(), [""; 0]);
+        let found: RoomDamage = inspection.next_room().await.unwrap().unwrap().unwrap_err();
+        assert_eq!((&*found.room, found.seq), ("room", seq), "{damage}");
+        assert!(found.what.contains(what), "{found:?}");
+        let (name, sound) = inspection.next_room().await.unwrap().unwrap().unwrap();
+        assert_eq!((&*name, sound.head), ("sound", 1));
+        assert!(inspection.next_room().await.unwrap().is_none());
+        inspection.close().await;
+    }
+}
