@@ -16,6 +16,9 @@ import httpx
 from httpx_ws import WebSocketDisconnect, aconnect_ws
 from pycrdt import Array, Awareness, Doc, Encoder, Map, Provider, Text, create_awareness_message, read_message
 
+# httpx-ws gives up on a pong after 20 s. On a slow line a pong stands behind all that the buffers of the kernels on the way took
+# before it, which can be more than that: a setting of whoever writes the client, not of the server.
+PONG_SECONDS = 60
 MAX_MESSAGE_BYTES = 64 << 20
 FIRST_DELAY_S = 0.1
 LAST_DELAY_S = 2.5
@@ -115,7 +118,12 @@ class Peer:
             with contextlib.suppress(Exception):
                 async with httpx.AsyncClient() as http:
                     target = f"{self.url}/{self.room}"
-                    async with aconnect_ws(target, http, max_message_size_bytes=MAX_MESSAGE_BYTES) as socket:
+                    async with aconnect_ws(
+                        target,
+                        http,
+                        max_message_size_bytes=MAX_MESSAGE_BYTES,
+                        keepalive_ping_timeout_seconds=PONG_SECONDS,
+                    ) as socket:
                         delay = FIRST_DELAY_S
                         await self.stay(socket)
             self.channel, self.synced = None, False
