@@ -29,11 +29,9 @@ impl Source for StoreSource {
         };
         let limits = self.limits.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let updates: Vec<_> = stored
-                .updates
-                .into_iter()
-                .map(|update| update.bytes)
-                .collect();
+            let rows = stored.updates.into_iter().map(|update| update.bytes);
+            let updates = stored.base.map(|base| base.data).into_iter().chain(rows);
+            let updates: Vec<_> = updates.collect();
             Opened::from_updates(updates, Some(stored.id.0), &limits)
         });
         opened

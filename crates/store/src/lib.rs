@@ -1,7 +1,8 @@
-//! What outlives the process: rooms and their journals, behind one trait.
+//! What outlives the process: rooms, their journals and snapshots, behind one trait.
 //!
-//! Reading order: [`store`](Store) is what callers program against, `error` what can go wrong, `receipt` how the
-//! answer to a batch is remembered, `sqlite` the store of a single node. With the feature `testing` there are also an
+//! Reading order: [`store`](Store) is what callers program against, `snapshot` the types of snapshots and what makes one
+//! believable, `error` what can go wrong, `receipt` how the answer to a batch is remembered, `assembly` how a room is put
+//! together, `trimming` what may be deleted, `sqlite` the store of a single node. With the feature `testing` there are also an
 //! in-memory store that can be told to pause and to fail, and the contract suite that every store has to pass.
 //!
 //! This crate does not know what an update says: bytes go in and the same bytes come out. The one rule: an append is
@@ -9,19 +10,25 @@
 
 mod assembly;
 mod batch;
+mod checksum;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod receipt;
+mod snapshot;
 mod sqlite;
 mod store;
+mod trimming;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 
 pub use error::StoreError;
 #[cfg(any(test, feature = "testing"))]
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, SnapshotDamage};
+pub use snapshot::{
+    Builder, Lease, NewSnapshot, PassedOver, Snapshot, SnapshotInfo, Snapshots, Trim, Trimmed,
+};
 #[cfg(any(test, feature = "testing"))]
 pub use sqlite::execute_raw;
 pub use sqlite::{

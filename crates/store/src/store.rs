@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::StoreError;
+use crate::{Lease, NewSnapshot, PassedOver, Snapshot, Snapshots, StoreError, Trim, Trimmed};
 
 /// What outlives the process. One contract suite (feature `testing`) says what an implementation owes.
 ///
@@ -17,11 +17,18 @@ use crate::StoreError;
 /// committed; sending the same batch again settles it.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Everything that is stored of a room, as of one moment; `None` when it was never written.
+    /// A room as of one moment: its newest sound snapshot and all rows above that; `None` when it was never written.
     ///
-    /// A room whose rows do not add up to its head is [`StoreError::Corrupt`], never a shorter or an empty room:
-    /// serving what is left would let clients build on a hole.
-    async fn load(&self, room: &str) -> Result<Option<StoredRoom>, StoreError>;
+    /// A room that does not add up to its head is [`StoreError::Corrupt`], never a shorter or an empty room: serving
+    /// what is left would let clients build on a hole. A snapshot that cannot be used is no damage yet, as long as an
+    /// older one, or row 1, and all rows above it are there.
+    async fn load(&self, room: &str) -> Result<Option<StoredRoom>, StoreError> {
+        self.load_below(room, u64::MAX).await
+    }
+
+    /// As [`load`](Store::load), but passing over snapshots from `version` on: for a reader that found their content
+    /// unusable although their checksum holds.
+    async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError>;
 
     /// Commits the batch, all rooms or none, in one transaction. Rooms that are not there yet are created, also by
     /// an empty list of updates.
@@ -30,6 +37,42 @@ pub trait Store: Send + Sync + 'static {
     /// so that a batch whose answer was lost can be sent again without a duplicate; it must be the same batch. A
     /// lower number is [`StoreError::Conflict`]. A number of its own is used up by commits only, not by errors.
     async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError>;
+
+    /// What snapshots a room has, without their bytes; `None` when there is no such room.
+    async fn snapshots(&self, room: &str) -> Result<Option<Snapshots>, StoreError>;
+
+    /// One snapshot, `None` when it is not there. [`StoreError::Corrupt`] when it is not what was stored.
+    async fn snapshot(&self, room: &str, version: u64) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Stores a snapshot. Its version must be the newest one's, sound or not, plus 1, and it must cover no more than
+    /// the head and no less than the snapshots before it; else it is [`StoreError::Conflict`], and nothing is written.
+    ///
+    /// A dropped or failed call may or may not have stored it; [`snapshots`](Store::snapshots) tells.
+    async fn add_snapshot(&self, new: &NewSnapshot) -> Result<(), StoreError>;
+
+    /// Lists a snapshot that is there as a version: for a named version of a doc that has not changed since. Label and
+    /// author replace what stood there.
+    async fn list_snapshot(
+        &self,
+        room: RoomId,
+        version: u64,
+        label: Option<Arc<str>>,
+        author: Option<Arc<str>>,
+    ) -> Result<(), StoreError>;
+
+    /// Deletes exactly what is named, and does not mind what is gone already. In steps, so that appends go on between
+    /// them; a dropped or failed call may have done some of them, and can be repeated.
+    ///
+    /// Whatever is left must load even if any one snapshot turns out to be damaged: rows that are not covered by two
+    /// sound snapshots, and the newest two snapshots, are a [`StoreError::Conflict`], as are rows with others standing
+    /// below them. Then nothing is deleted. This reads the two newest snapshots.
+    async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError>;
+
+    /// Takes a lease, or makes one that is held last from now on. `false` while another holder has it.
+    async fn lease(&self, lease: &Lease) -> Result<bool, StoreError>;
+
+    /// Gives a lease back, if it is still held by that holder.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
 
     /// Could the store be written at this moment? Cheap, changes nothing, and answers within a few seconds. A full
     /// disk need not be noticed before something is written.
@@ -137,6 +180,10 @@ pub struct StoredRoom {
     pub id: RoomId,
     /// The highest sequence number; 0 when nothing was ever added.
     pub head: u64,
-    /// Ascending and contiguous, `1..=head`.
+    /// What the room stands on; `None` when all its rows are there.
+    pub base: Option<Snapshot>,
+    /// Ascending and contiguous, from the one behind the base, or from 1, to the head.
     pub updates: Vec<StoredUpdate>,
+    /// Newer snapshots that could not be used, newest first.
+    pub passed_over: Vec<PassedOver>,
 }

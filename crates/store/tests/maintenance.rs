@@ -195,7 +195,7 @@ async fn b3_damaged_rooms_are_copied_named_and_restored_only_on_demand() {
     execute_raw(
         &database,
         "DELETE FROM room_updates WHERE room = 1 AND seq = 3; \
-        INSERT INTO room_updates VALUES (77, 1, 0, NULL, x'00')",
+        INSERT INTO room_updates (room, seq, time_ms, bytes) VALUES (77, 1, 0, x'00')",
     )
     .await;
     let tally = copy(&database, &file).await.unwrap();

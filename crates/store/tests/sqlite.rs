@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scrible_store::contract::Place;
+use scrible_store::contract::{Damage, Place};
 use scrible_store::{
-    Batch, Incarnation, Migrations, NewUpdate, RoomAppend, SqliteOptions, SqliteStore, Store,
-    StoreError, store_contract,
+    Batch, Incarnation, Migrations, NewUpdate, RoomAppend, SnapshotDamage, SqliteOptions,
+    SqliteStore, Store, StoreError, store_contract,
 };
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
@@ -55,6 +55,35 @@ impl Folder {
 impl Place for Folder {
     async fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.store().await)
+    }
+
+    async fn damage(&self, damage: Damage) {
+        let id = |room: &str| format!("(SELECT id FROM rooms WHERE name = '{room}')");
+        let sql = match damage {
+            Damage::Snapshot {
+                room,
+                version,
+                kind,
+            } => {
+                let set = match kind {
+                    SnapshotDamage::Data => "data = zeroblob(length(data))",
+                    SnapshotDamage::Size => "data = substr(data, 1, length(data) - 1)",
+                    SnapshotDamage::StateVector => "state_vector = zeroblob(length(state_vector))",
+                    SnapshotDamage::Seq => "seq = seq + 1",
+                };
+                let id = id(&room);
+                format!("UPDATE room_snapshots SET {set} WHERE room = {id} AND version = {version}")
+            }
+            Damage::Row { room, seq } => format!(
+                "UPDATE room_updates SET bytes = zeroblob(length(bytes)) WHERE room = {} AND seq = {seq}",
+                id(&room)
+            ),
+            Damage::RowGone { room, seq } => format!(
+                "DELETE FROM room_updates WHERE room = {} AND seq = {seq}",
+                id(&room)
+            ),
+        };
+        self.execute(&sql).await;
     }
 }
 
@@ -281,7 +310,7 @@ async fn the_file_and_its_folders_are_created_and_migrations_told_once() {
     let store = SqliteStore::open(place, SqliteOptions::default())
         .await
         .unwrap();
-    assert_eq!(store.migrations_run(), ["0001 rooms"]);
+    assert_eq!(store.migrations_run(), ["0001 rooms", "0002 snapshots"]);
     assert_eq!(store.path(), file);
     assert!(file.is_file());
     let store = SqliteStore::open(place, SqliteOptions::default())
@@ -305,7 +334,7 @@ async fn migrating_can_be_a_step_of_its_own() {
     assert!(error.to_string().contains("scrible migrate"), "{error}");
     assert_eq!(
         SqliteStore::migrate(&folder.url()).await.unwrap(),
-        ["0001 rooms"]
+        ["0001 rooms", "0002 snapshots"]
     );
     assert!(
         SqliteStore::migrate(&folder.url())

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Node, Place, append, loaded, part, texts, update};
+use super::{Node, Place, append, loaded, noise, part, texts, update};
 use crate::{NewUpdate, RoomAppend};
 
 /// Beyond every limit on parameters or rows of a statement, at lengths that are no round number.
@@ -97,16 +97,4 @@ async fn roundtrip(place: &dyn Place, contents: &[Bytes]) {
     let room = loaded(&*store, "room").await;
     let stored: Vec<Bytes> = room.updates.into_iter().map(|u| u.bytes).collect();
     assert!(stored == contents, "other bytes came back");
-}
-
-/// Bytes without pattern, the same at every run.
-fn noise(len: usize) -> Bytes {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ len as u64;
-    let words = (0..len.div_ceil(8)).flat_map(|_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(len).collect::<Vec<u8>>().into()
 }

@@ -9,7 +9,11 @@
 mod batches;
 mod concurrency;
 mod contents;
+mod damage;
+mod leases;
 mod rooms;
+mod snapshots;
+mod trimming;
 
 use std::sync::Arc;
 
@@ -19,9 +23,14 @@ use bytes::Bytes;
 pub use self::batches::*;
 pub use self::concurrency::*;
 pub use self::contents::*;
+pub use self::damage::*;
+pub use self::leases::*;
 pub use self::rooms::*;
+pub use self::snapshots::*;
+pub use self::trimming::*;
 use crate::{
-    Batch, Incarnation, NewUpdate, Receipt, RoomAppend, RoomId, Store, StoreError, StoredRoom,
+    Batch, Builder, Incarnation, NewSnapshot, NewUpdate, Receipt, RoomAppend, RoomId,
+    SnapshotDamage, Store, StoreError, StoredRoom,
 };
 
 /// Where a store keeps what it keeps; empty at first.
@@ -29,6 +38,37 @@ use crate::{
 pub trait Place: Send + Sync {
     /// Opens a store there. Several may be open at once, as by two nodes or before and after a restart.
     async fn open(&self) -> Arc<dyn Store>;
+
+    /// Damages what is stored there, past every store.
+    async fn damage(&self, damage: Damage);
+}
+
+/// What can become of what is stored, through no fault of a store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Damage {
+    /// Of a snapshot.
+    Snapshot {
+        /// The name.
+        room: String,
+        /// Which.
+        version: u64,
+        /// What happens to it.
+        kind: SnapshotDamage,
+    },
+    /// Other bytes stand in a row.
+    Row {
+        /// The name.
+        room: String,
+        /// Which.
+        seq: u64,
+    },
+    /// A row is not there any more.
+    RowGone {
+        /// The name.
+        room: String,
+        /// Which.
+        seq: u64,
+    },
 }
 
 /// Makes a test of each case of the contract, each with a fresh place from the expression.
@@ -68,6 +108,29 @@ macro_rules! store_contract {
             the_same_batch_sent_twice_at_once_is_stored_once
             a_dropped_append_is_settled_by_sending_it_again
             a_load_sees_whole_batches_only
+            a_room_loads_from_its_newest_snapshot
+            a_snapshot_may_cover_nothing_or_everything
+            loading_below_a_version_passes_over_it_and_newer_ones
+            snapshots_are_told_newest_first
+            a_snapshot_comes_back_byte_for_byte
+            a_snapshot_that_does_not_fit_in_is_a_conflict
+            what_no_database_takes_is_invalid_in_a_snapshot
+            a_snapshot_can_become_a_version_later
+            rooms_have_snapshots_of_their_own
+            what_is_trimmed_is_gone_and_nothing_else
+            a_trim_that_would_leave_too_little_is_a_conflict
+            thousands_of_rows_are_trimmed
+            appending_goes_on_after_trimming
+            a_load_sees_whole_rooms_while_they_are_compacted
+            a_damaged_newest_snapshot_falls_back_without_loss
+            an_older_base_without_its_rows_is_corrupt
+            a_damaged_row_is_corrupt_and_named
+            a_damaged_snapshot_stands_in_nobodys_way
+            a_damaged_snapshot_does_not_cover_what_is_trimmed
+            a_lease_has_one_holder_until_it_is_given_back
+            a_lease_is_for_one_task_of_one_room
+            a_lease_that_ran_out_can_be_taken
+            a_lease_of_no_room_or_for_too_long_is_refused
         }
     };
     (@cases $place:expr; $($case:ident)*) => {
@@ -127,14 +190,68 @@ async fn append(store: &dyn Store, batch: &Batch) -> Receipt {
 
 /// Sends the batch until the store is available: another handle may be writing.
 async fn append_at_last(store: &dyn Store, batch: &Batch) -> Receipt {
+    until_available(|| store.append(batch)).await
+}
+
+/// Tries until the store is available.
+async fn until_available<T, F>(mut attempt: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     for _ in 0..100 {
-        match store.append(batch).await {
-            Ok(receipt) => return receipt,
+        match attempt().await {
+            Ok(done) => return done,
             Err(StoreError::Unavailable(_)) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),
         }
     }
     panic!("the store did not become available");
+}
+
+/// A room with so many rows, each with its own number as text.
+async fn doc(store: &dyn Store, room: &str, rows: u64) -> RoomId {
+    let texts: Vec<String> = (1..=rows).map(|seq| seq.to_string()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let batch = Node::new().batch(vec![part(room, None, &texts)]);
+    append(store, &batch).await.rooms[0].id
+}
+
+/// A snapshot of such a room: its data is the text `1-seq`.
+fn snapshot_of(room: RoomId, version: u64, seq: u64) -> NewSnapshot {
+    NewSnapshot {
+        room,
+        version,
+        seq,
+        data: format!("1-{seq}").into(),
+        state_vector: format!("vector {seq}").into(),
+        listed: false,
+        builder: Builder::Doc,
+        note: None,
+        label: None,
+        author: None,
+        time_ms: 1_700_000_000_000,
+    }
+}
+
+/// The base and the updates as text, after checking that they are the right ones up to the head.
+fn contents(room: &StoredRoom) -> Vec<String> {
+    let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).expect("tests store text");
+    let mut contents = Vec::new();
+    let mut next = 1;
+    if let Some(base) = &room.base {
+        let seq = base.info.seq;
+        assert_eq!(text(&base.data), format!("1-{seq}"));
+        assert_eq!(text(&base.state_vector), format!("vector {seq}"));
+        contents.push(text(&base.data));
+        next = seq + 1;
+    }
+    for update in &room.updates {
+        assert_eq!((update.seq, text(&update.bytes)), (next, next.to_string()));
+        contents.push(text(&update.bytes));
+        next += 1;
+    }
+    assert_eq!(next, room.head + 1);
+    contents
 }
 
 async fn loaded(store: &dyn Store, room: &str) -> StoredRoom {
@@ -150,6 +267,18 @@ fn texts(room: &StoredRoom) -> Vec<String> {
     room.updates.iter().map(|u| text(&u.bytes)).collect()
 }
 
+/// Bytes without pattern, the same at every run.
+fn noise(len: usize) -> Bytes {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ len as u64;
+    let words = (0..len.div_ceil(8)).flat_map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.take(len).collect::<Vec<u8>>().into()
+}
+
 #[cfg(test)]
 mod tests {
     struct Memory(crate::MemoryStore);
@@ -158,6 +287,21 @@ mod tests {
     impl super::Place for Memory {
         async fn open(&self) -> std::sync::Arc<dyn crate::Store> {
             std::sync::Arc::new(self.0.reopen())
+        }
+
+        async fn damage(&self, damage: super::Damage) {
+            use super::Damage;
+            match damage {
+                Damage::Snapshot {
+                    room,
+                    version,
+                    kind,
+                } => {
+                    self.0.damage_snapshot(&room, version, kind);
+                }
+                Damage::Row { room, seq } => self.0.damage_row(&room, seq),
+                Damage::RowGone { room, seq } => self.0.remove_row(&room, seq),
+            }
         }
     }
 
@@ -173,6 +317,10 @@ mod tests {
             include_str!("batches.rs"),
             include_str!("contents.rs"),
             include_str!("concurrency.rs"),
+            include_str!("snapshots.rs"),
+            include_str!("trimming.rs"),
+            include_str!("damage.rs"),
+            include_str!("leases.rs"),
         ];
         let written = sources.iter().flat_map(|source| {
             let starts = source.split("\npub async fn ").skip(1);

@@ -1,7 +1,9 @@
 //! Rooms: loading, creating, naming, and what an id is good for.
 
-use super::{Node, Place, append, loaded, part, texts};
-use crate::{RoomId, StoreError};
+use std::time::Duration;
+
+use super::{Node, Place, append, loaded, part, snapshot_of, texts};
+use crate::{Lease, RoomId, StoreError, Trim};
 
 /// Nothing is made up, also not by asking twice.
 pub async fn a_room_that_was_never_written_is_none(place: &dyn Place) {
@@ -234,9 +236,29 @@ pub async fn a_closed_store_is_unavailable(place: &dyn Place) {
     store.close().await;
     store.close().await;
     let batch = node.batch(vec![part("room", None, &["2"])]);
+    let id = RoomId(1);
+    let trim = Trim {
+        room: id,
+        rows: 1..=1,
+        versions: Vec::new(),
+    };
+    let lease = Lease {
+        room: id,
+        task: "compact",
+        holder: node.id,
+        ttl: Duration::from_secs(1),
+    };
+    let new = snapshot_of(id, 1, 1);
     for error in [
         store.load("room").await.unwrap_err(),
         store.append(&batch).await.unwrap_err(),
+        store.snapshots("room").await.unwrap_err(),
+        store.snapshot("room", 1).await.unwrap_err(),
+        store.add_snapshot(&new).await.unwrap_err(),
+        store.list_snapshot(id, 1, None, None).await.unwrap_err(),
+        store.trim(&trim).await.unwrap_err(),
+        store.lease(&lease).await.unwrap_err(),
+        store.release(&lease).await.unwrap_err(),
         store.check().await.unwrap_err(),
     ] {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr, SqliteConnection};
 
 use super::fault;
-use crate::{Batch, NewUpdate, Receipt, RoomId, RoomReceipt, StoreError, receipt};
+use crate::{Batch, NewUpdate, Receipt, RoomId, RoomReceipt, StoreError, checksum, receipt};
 
 /// `rooms.active_ms` is only moved when it is older than this, or every batch would rewrite the rows of all its rooms.
 const ACTIVE_GRAIN_MS: i64 = 60_000;
@@ -23,9 +23,9 @@ const MAX_STATEMENT_BYTES: usize = 4 << 20;
 
 static INSERT_UPDATES: LazyLock<[SqlStr; LADDER.len()]> = LazyLock::new(|| {
     LADDER.map(|rows| {
-        let values = vec!["(?, ?, ?, ?, ?)"; rows].join(", ");
+        let values = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
         AssertSqlSafe(format!(
-            "INSERT INTO room_updates (room, seq, time_ms, author, bytes) VALUES {values}"
+            "INSERT INTO room_updates (room, seq, time_ms, author, bytes, checksum) VALUES {values}"
         ))
         .into_sql_str()
     })
@@ -198,7 +198,8 @@ async fn insert_updates(
                 .bind(seq)
                 .bind(update.time_ms)
                 .bind(update.author.as_deref())
-                .bind(&update.bytes[..]);
+                .bind(&update.bytes[..])
+                .bind(checksum::of_row(*id, seq.cast_unsigned(), &update.bytes));
         }
         if let Err(error) = insert.execute(&mut *tx).await {
             return Err(if fault::is_unique_violation(&error) {
@@ -317,8 +318,10 @@ mod tests {
     #[tokio::test]
     async fn rooms_are_found_and_heads_raised_by_key_and_not_by_scan() {
         let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let schema = include_str!("../../../../migrations/sqlite/0001_rooms.sql");
-        sqlx::raw_sql(schema).execute(&mut conn).await.unwrap();
+        let path = std::path::Path::new(":memory:");
+        super::super::schema::migrate(&mut conn, path)
+            .await
+            .unwrap();
         for (sql, search) in [
             (RAISE_HEADS, "SEARCH room_heads USING INTEGER PRIMARY KEY"),
             (FIND_ROOMS, "SEARCH rooms USING"),

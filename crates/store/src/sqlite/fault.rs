@@ -3,7 +3,7 @@
 //! The rule: nothing that may pass by itself is reported as final, and nothing that a retry cannot heal is called
 //! [`StoreError::Corrupt`] unless it concerns the room that was asked for.
 
-use crate::StoreError;
+use crate::{RoomId, StoreError};
 
 // Primary result codes, https://www.sqlite.org/rescode.html; the extended ones carry them in their low byte.
 const BUSY: i32 = 5;
@@ -27,9 +27,10 @@ pub fn while_reading(room: &str, error: &sqlx::Error) -> StoreError {
     }
 }
 
-/// Whether what the file holds makes no sense.
+/// Whether what the file holds makes no sense: in its structure, or as a value of its column.
 pub fn is_damage(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(CORRUPT | NOT_A_DATABASE))
+        || matches!(error, sqlx::Error::ColumnDecode { .. })
 }
 
 /// Whether somebody else's lock was in the way.
@@ -45,6 +46,16 @@ pub fn is_not_a_database(error: &sqlx::Error) -> bool {
 /// Whether a row stood where it must not.
 pub fn is_unique_violation(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(e) if e.is_unique_violation())
+}
+
+/// Whether a row points to what is not there.
+pub fn is_foreign_key_violation(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(e) if e.is_foreign_key_violation())
+}
+
+/// That a room is not there.
+pub fn no_room(room: RoomId) -> StoreError {
+    StoreError::Conflict(format!("there is no room number {}", room.0))
 }
 
 /// What went wrong, in SQLite's own words where there are any.

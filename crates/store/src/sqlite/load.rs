@@ -1,34 +1,51 @@
 //! Reads one room as of one moment.
+//!
+//! Knows tables, and leaves what adds up to `assembly`. The rule: head, snapshots and rows are read in one transaction,
+//! because a batch that is committed between them would look like rows beyond the head.
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::fault;
+use super::{fault, snapshots};
 use crate::assembly::Assembly;
 use crate::{RoomId, StoreError, StoredRoom};
 
-/// Everything that is stored of the room. Head and rows are read in one transaction, because a batch that is
-/// committed between the two would look like rows beyond the head.
-pub async fn load(readers: &SqlitePool, room: &str) -> Result<Option<StoredRoom>, StoreError> {
+/// The room on its newest sound snapshot below a version, with all rows above that.
+pub async fn load(
+    readers: &SqlitePool,
+    room: &str,
+    below: u64,
+) -> Result<Option<StoredRoom>, StoreError> {
     let failed = |e: sqlx::Error| fault::while_reading(room, &e);
     let mut tx = readers.begin().await.map_err(failed)?;
+    let Some((id, head)) = find(&mut tx, room).await? else {
+        return Ok(None);
+    };
+    let mut assembly = Assembly::new(room, id, head)?;
+    find_base(&mut tx, &mut assembly, id, below).await?;
+    let loaded = add_rows(&mut tx, assembly, room, id)
+        .await
+        .map_err(|torn| torn.error)?;
+    // Not committed: SQLite refuses that where a damaged page was met, and nothing was changed.
+    tx.rollback().await.map_err(failed)?;
+    Ok(Some(loaded))
+}
+
+/// The room's id, and its head if that is there.
+pub async fn find(
+    conn: &mut SqliteConnection,
+    room: &str,
+) -> Result<Option<(RoomId, Option<i64>)>, StoreError> {
     let found: Option<(i64, Option<i64>)> = sqlx::query_as(
         "SELECT rooms.id, room_heads.head FROM rooms LEFT JOIN room_heads ON room_heads.room = rooms.id \
          WHERE rooms.name = ?1",
     )
     .bind(room)
-    .fetch_optional(&mut *tx)
+    .fetch_optional(conn)
     .await
-    .map_err(failed)?;
-    let Some((id, head)) = found else {
-        return Ok(None);
-    };
-    let room = assemble(&mut tx, room, id, head)
-        .await
-        .map_err(|torn| torn.error)?;
-    tx.commit().await.map_err(failed)?;
-    Ok(Some(room))
+    .map_err(|e| fault::while_reading(room, &e))?;
+    Ok(found.map(|(id, head)| (RoomId(id), head)))
 }
 
 /// Why a room could not be put together, and the row at which that showed, if it was one.
@@ -39,28 +56,77 @@ pub struct Torn {
     pub error: StoreError,
 }
 
-/// The room's rows, inside a transaction that the head was read in.
+/// Stands the room on its newest sound snapshot, if it has one. One is in memory at a time.
+async fn find_base(
+    conn: &mut SqliteConnection,
+    assembly: &mut Assembly<'_>,
+    id: RoomId,
+    mut below: u64,
+) -> Result<(), StoreError> {
+    loop {
+        let next = snapshots::newest_below(conn, id, below).await;
+        // Without the list nobody knows whether what is found is the newest, but a room that has all its rows needs none.
+        let version = match next {
+            Ok(None) => return Ok(()),
+            Ok(Some(version)) => version,
+            Err(error) if fault::is_damage(&error) => {
+                return Err(assembly.corrupt(format!(
+                    "its snapshots cannot be found: {}",
+                    fault::sentence(&error)
+                )));
+            }
+            Err(error) => return Err(fault::unavailable("load a room", &error)),
+        };
+        match snapshots::read(conn, id, version).await? {
+            Some(Ok(snapshot)) => return assembly.stand_on(snapshot),
+            Some(Err(why)) => assembly.pass_over(version, why),
+            None => assembly.pass_over(version, "it is in the index alone".to_owned()),
+        }
+        below = version;
+    }
+}
+
+/// The rows above the base.
+async fn add_rows(
+    conn: &mut SqliteConnection,
+    mut assembly: Assembly<'_>,
+    name: &str,
+    id: RoomId,
+) -> Result<StoredRoom, Torn> {
+    let torn = |at, error| Torn { at, error };
+    let mut rows = sqlx::query_as::<_, (i64, Option<i64>, Vec<u8>)>(
+        "SELECT seq, checksum, bytes FROM room_updates WHERE room = ?1 AND seq >= ?2 ORDER BY seq",
+    )
+    .bind(id.0)
+    .bind(assembly.first_seq().cast_signed())
+    .fetch(conn);
+    loop {
+        let at = Some(assembly.next_seq());
+        let next = rows.try_next().await;
+        let damaged = |e: sqlx::Error| match fault::is_damage(&e) {
+            true => assembly.corrupt(fault::sentence(&e)),
+            false => fault::while_reading(name, &e),
+        };
+        match next.map_err(|e| torn(at, damaged(e)))? {
+            Some((seq, sum, bytes)) => assembly
+                .push(seq, sum, Bytes::from(bytes))
+                .map_err(|e| torn(at, e))?,
+            None => return assembly.finish().map_err(|e| torn(at, e)),
+        }
+    }
+}
+
+/// The whole room, inside a transaction that the head was read in.
 pub async fn assemble(
     conn: &mut SqliteConnection,
     name: &str,
     id: i64,
     head: Option<i64>,
 ) -> Result<StoredRoom, Torn> {
-    let torn = |at, error| Torn { at, error };
-    let mut assembly = Assembly::new(name, RoomId(id), head).map_err(|e| torn(None, e))?;
-    let mut rows = sqlx::query_as::<_, (i64, Vec<u8>)>(
-        "SELECT seq, bytes FROM room_updates WHERE room = ?1 ORDER BY seq",
-    )
-    .bind(id)
-    .fetch(conn);
-    loop {
-        let at = Some(assembly.next_seq());
-        let next = rows.try_next().await;
-        match next.map_err(|e| torn(at, fault::while_reading(name, &e)))? {
-            Some((seq, bytes)) => assembly
-                .push(seq, Bytes::from(bytes))
-                .map_err(|e| torn(at, e))?,
-            None => return assembly.finish().map_err(|e| torn(at, e)),
-        }
-    }
+    let torn = |error| Torn { at: None, error };
+    let mut assembly = Assembly::new(name, RoomId(id), head).map_err(torn)?;
+    find_base(conn, &mut assembly, RoomId(id), u64::MAX)
+        .await
+        .map_err(torn)?;
+    add_rows(conn, assembly, name, RoomId(id)).await
 }

@@ -1,13 +1,13 @@
 //! The store of a single node: one SQLite file, one writing connection, a few reading ones.
 //!
-//! Does not know what a batch means (`append`) or how a room is put together (`load`); it owns the connections and the
-//! transaction around them. The rule: a connection on which anything went wrong, or whose user was dropped half-way,
-//! is never used again, because nobody knows what state its transaction is in.
+//! Does not know what a batch means (`append`), how a room is put together (`load`) or what stands in a snapshot
+//! (`snapshots`, `trim`); it owns the connections. The rule: whoever writes does so in a transaction of `writing`.
 
 mod append;
 mod backup;
 mod fault;
 mod inspect;
+mod leases;
 mod load;
 mod partial;
 mod place;
@@ -15,8 +15,12 @@ mod place;
 mod raw;
 mod restore;
 mod schema;
+mod snapshots;
+mod trim;
+mod writing;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -32,7 +36,11 @@ use self::place::FileIdentity;
 #[cfg(any(test, feature = "testing"))]
 pub use self::raw::execute_raw;
 pub use self::restore::{DamagedRooms, Restored, restore};
-use crate::{Batch, Receipt, Store, StoreError, StoredRoom, batch};
+use self::writing::{Writer, Writing};
+use crate::{
+    Batch, Lease, NewSnapshot, Receipt, RoomId, Snapshot, Snapshots, Store, StoreError, StoredRoom,
+    Trim, Trimmed, batch, snapshot,
+};
 
 /// The log of committed pages is folded back into the file at this many pages (4 MiB).
 const WAL_CHECKPOINT_PAGES: &str = "1000";
@@ -44,10 +52,6 @@ const ROW_BUFFER: usize = 1024;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A node that was not seen for this long will not retry a batch any more.
 const NODE_MEMORY_MS: i64 = 30 * 24 * 60 * 60 * 1000;
-
-/// Takes the lock of the only writer at once: a transaction that reads first and wants to write later can fail
-/// half-way instead of waiting.
-const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// What a receipt promises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -102,20 +106,6 @@ pub struct SqliteStore {
     writer: Mutex<Writer>,
     readers: SqlitePool,
     migrations_run: Vec<String>,
-}
-
-enum Writer {
-    Ready(SqliteConnection),
-    /// Taken by a call that is under way, or that was dropped or failed: the next one opens another.
-    Gone,
-    Closed,
-}
-
-/// What a failed call leaves behind.
-#[derive(PartialEq, Eq)]
-enum Connection {
-    Sound,
-    Suspect,
 }
 
 impl SqliteStore {
@@ -198,6 +188,14 @@ impl SqliteStore {
         }
     }
 
+    /// A transaction that excludes every other writer. Callers take turns in the order in which they came.
+    async fn write(&self, doing: &'static str) -> Result<Writing<'_>, StoreError> {
+        let mut slot = self.writer.lock().await;
+        self.check_identity()?;
+        let conn = self.take_writer(&mut slot).await?;
+        Writing::begin(slot, conn, doing).await
+    }
+
     /// The writing connection, out of its slot: whoever is dropped before putting it back leaves `Gone`.
     async fn take_writer(
         &self,
@@ -224,33 +222,80 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn load(&self, room: &str) -> Result<Option<StoredRoom>, StoreError> {
-        load::load(&self.readers, room).await
+    async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
+        load::load(&self.readers, room, version).await
     }
 
     async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {
         batch::validate(batch)?;
-        let mut slot = self.writer.lock().await;
-        self.check_identity()?;
-        let mut conn = self.take_writer(&mut slot).await?;
-        let (answer, connection) = commit(&mut conn, batch).await;
-        if connection == Connection::Sound {
-            *slot = Writer::Ready(conn);
+        let mut writing = self.write("append a batch").await?;
+        let done = append::append(writing.conn(), batch, now_ms()).await;
+        writing.end(done).await
+    }
+
+    async fn snapshots(&self, room: &str) -> Result<Option<Snapshots>, StoreError> {
+        snapshots::list(&self.readers, room).await
+    }
+
+    async fn snapshot(&self, room: &str, version: u64) -> Result<Option<Snapshot>, StoreError> {
+        snapshots::one(&self.readers, room, version).await
+    }
+
+    async fn add_snapshot(&self, new: &NewSnapshot) -> Result<(), StoreError> {
+        snapshot::validate(new)?;
+        let mut writing = self.write("store a snapshot").await?;
+        let done = snapshots::add(writing.conn(), new).await;
+        writing.end(done).await
+    }
+
+    async fn list_snapshot(
+        &self,
+        room: RoomId,
+        version: u64,
+        label: Option<Arc<str>>,
+        author: Option<Arc<str>>,
+    ) -> Result<(), StoreError> {
+        snapshot::validate_texts(&[label.as_deref(), author.as_deref()])?;
+        let mut writing = self.write("list a snapshot").await?;
+        let naming = snapshots::Naming {
+            room,
+            version,
+            label,
+            author,
+        };
+        let done = snapshots::name(writing.conn(), &naming).await;
+        writing.end(done).await
+    }
+
+    async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError> {
+        let sound = trim::sound(&self.readers, trim.room).await?;
+        let mut trimmed = Trimmed::default();
+        let mut steps = trim::Steps::new(trim);
+        while !steps.is_done() {
+            let mut writing = self.write("trim a room").await?;
+            let done = steps.next(writing.conn(), &sound).await;
+            let gone = writing.end(done).await?;
+            trimmed.rows += gone.rows;
+            trimmed.snapshots += gone.snapshots;
         }
-        answer
+        Ok(trimmed)
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<bool, StoreError> {
+        snapshot::validate_lease(lease)?;
+        let mut writing = self.write("take a lease").await?;
+        let done = leases::take(writing.conn(), lease, now_ms()).await;
+        writing.end(done).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let mut writing = self.write("give a lease back").await?;
+        let done = leases::release(writing.conn(), lease).await;
+        writing.end(done).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        let attempt = async {
-            let mut slot = self.writer.lock().await;
-            self.check_identity()?;
-            let mut conn = self.take_writer(&mut slot).await?;
-            let doing = |e| fault::unavailable("check the database", &e);
-            let tx = conn.begin_with(BEGIN).await.map_err(doing)?;
-            tx.rollback().await.map_err(doing)?;
-            *slot = Writer::Ready(conn);
-            Ok(())
-        };
+        let attempt = async { self.write("check the database").await?.undo().await };
         tokio::time::timeout(ACQUIRE_TIMEOUT, attempt)
             .await
             .unwrap_or_else(|_| {
@@ -267,39 +312,6 @@ impl Store for SqliteStore {
         let mut slot = self.writer.lock().await;
         if let Writer::Ready(conn) = std::mem::replace(&mut *slot, Writer::Closed) {
             close_cleanly(conn).await;
-        }
-    }
-}
-
-/// One batch in one transaction, and whether the connection may be used again.
-async fn commit(
-    conn: &mut SqliteConnection,
-    batch: &Batch,
-) -> (Result<Receipt, StoreError>, Connection) {
-    let mut tx = match conn.begin_with(BEGIN).await {
-        Ok(tx) => tx,
-        // Nothing was begun, most likely because another process holds the file.
-        Err(error) => {
-            let error = fault::unavailable("begin a batch", &error);
-            return (Err(error), Connection::Sound);
-        }
-    };
-    match append::append(&mut tx, batch, now_ms()).await {
-        Ok(receipt) => match tx.commit().await {
-            Ok(()) => (Ok(receipt), Connection::Sound),
-            Err(error) => {
-                let error = fault::unavailable("commit a batch", &error);
-                (Err(error), Connection::Suspect)
-            }
-        },
-        Err(error) => {
-            let undone = tx.rollback().await.is_ok() && !error.is_retryable();
-            let connection = if undone {
-                Connection::Sound
-            } else {
-                Connection::Suspect
-            };
-            (Err(error), connection)
         }
     }
 }

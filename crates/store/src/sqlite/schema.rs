@@ -17,7 +17,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 pub async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, StoreError> {
     let failed = |e: &sqlx::Error| fault::unavailable("migrate the database", e);
     let mut tx = conn
-        .begin_with(super::BEGIN)
+        .begin_with(super::writing::BEGIN)
         .await
         .map_err(|e| failed(&e))?;
     refuse_foreign_tables(&mut tx, path).await?;

@@ -3,16 +3,18 @@
 //!
 //! Knows no SQL. The rule: without such orders it behaves as the contract suite demands of every store.
 
-use std::collections::{BTreeMap, HashMap};
+mod data;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::assembly::Assembly;
+use self::data::Data;
+pub use self::data::SnapshotDamage;
 use crate::{
-    Batch, Incarnation, NewUpdate, Receipt, RoomId, RoomReceipt, Store, StoreError, StoredRoom,
-    batch, receipt,
+    Batch, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, Snapshot, Snapshots, Store, StoreError,
+    StoredRoom, Trim, Trimmed, batch, snapshot,
 };
 
 /// Rooms in memory. What is stored is shared by all handles that came from one by [`reopen`](Self::reopen); orders to
@@ -25,22 +27,10 @@ pub struct MemoryStore {
 }
 
 #[derive(Default)]
-struct Data {
-    rooms: HashMap<Arc<str>, Room>,
-    nodes: HashMap<Incarnation, (u64, Vec<u8>)>,
-    last_id: i64,
-}
-
-struct Room {
-    id: RoomId,
-    head: u64,
-    rows: BTreeMap<u64, NewUpdate>,
-}
-
-#[derive(Default)]
 struct Orders {
     commits: Gate,
     loads: Gate,
+    snapshots: Gate,
     answers_to_lose: usize,
     closed: bool,
 }
@@ -59,6 +49,7 @@ struct Gate {
 enum Way {
     Commits,
     Loads,
+    Snapshots,
 }
 
 impl Orders {
@@ -66,6 +57,7 @@ impl Orders {
         match way {
             Way::Commits => &self.commits,
             Way::Loads => &self.loads,
+            Way::Snapshots => &self.snapshots,
         }
     }
 
@@ -73,6 +65,7 @@ impl Orders {
         match way {
             Way::Commits => &mut self.commits,
             Way::Loads => &mut self.loads,
+            Way::Snapshots => &mut self.snapshots,
         }
     }
 }
@@ -182,18 +175,40 @@ impl MemoryStore {
         self.orders.borrow().loads.done
     }
 
+    /// The next `n` new snapshots fail with `error` and write nothing; 0 takes the order back.
+    pub fn fail_snapshots(&self, n: usize, error: StoreError) {
+        self.fail(Way::Snapshots, n, error);
+    }
+
+    /// Returns once this handle has stored `n` snapshots.
+    pub async fn snapshots_stored(&self, n: u64) {
+        self.until(|orders| orders.snapshots.done >= n).await;
+    }
+
     /// Damages a room: the row is gone, the head stays.
     pub fn remove_row(&self, room: &str, seq: u64) {
-        if let Some(room) = self.data().rooms.get_mut(room) {
-            room.rows.remove(&seq);
-        }
+        self.data().remove_row(room, seq);
+    }
+
+    /// Damages a room: other bytes stand in the row, under the checksum that it had.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn damage_row(&self, room: &str, seq: u64) {
+        self.data().damage_row(room, seq);
+    }
+
+    /// Damages a snapshot.
+    ///
+    /// # Panics
+    /// When there is no such snapshot.
+    pub fn damage_snapshot(&self, room: &str, version: u64, kind: SnapshotDamage) {
+        self.data().damage_snapshot(room, version, kind);
     }
 
     /// What is stored of a room, with authors and times, past every pause; nothing for an unknown room.
     pub fn rows(&self, room: &str) -> Vec<(u64, NewUpdate)> {
-        let data = self.data();
-        let rows = data.rooms.get(room).into_iter().flat_map(|r| &r.rows);
-        rows.map(|(&seq, update)| (seq, update.clone())).collect()
+        self.data().rows(room)
     }
 
     fn fail(&self, way: Way, n: usize, error: StoreError) {
@@ -211,6 +226,13 @@ impl MemoryStore {
     async fn until(&self, holds: impl FnMut(&Orders) -> bool) {
         let mut orders = self.orders.subscribe();
         orders.wait_for(holds).await.expect("self holds the sender");
+    }
+
+    fn be_open(&self) -> Result<(), StoreError> {
+        match self.orders.borrow().closed {
+            true => Err(closed()),
+            false => Ok(()),
+        }
     }
 
     /// Waits for the gate to open, then fails if that was ordered or the store was closed.
@@ -238,9 +260,9 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn load(&self, room: &str) -> Result<Option<StoredRoom>, StoreError> {
+    async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
         self.pass(Way::Loads).await?;
-        let loaded = self.data().load(room);
+        let loaded = self.data().load(room, version);
         self.orders
             .send_modify(|orders| orders.loads.done += u64::from(loaded.is_ok()));
         loaded
@@ -262,6 +284,54 @@ impl Store for MemoryStore {
         answer
     }
 
+    async fn snapshots(&self, room: &str) -> Result<Option<Snapshots>, StoreError> {
+        self.be_open()?;
+        Ok(self.data().snapshots(room))
+    }
+
+    async fn snapshot(&self, room: &str, version: u64) -> Result<Option<Snapshot>, StoreError> {
+        self.be_open()?;
+        self.data().snapshot(room, version)
+    }
+
+    async fn add_snapshot(&self, new: &NewSnapshot) -> Result<(), StoreError> {
+        snapshot::validate(new)?;
+        let _turn = self.turn.lock().await;
+        self.pass(Way::Snapshots).await?;
+        self.data().add_snapshot(new)?;
+        self.orders.send_modify(|orders| orders.snapshots.done += 1);
+        Ok(())
+    }
+
+    async fn list_snapshot(
+        &self,
+        room: RoomId,
+        version: u64,
+        label: Option<Arc<str>>,
+        author: Option<Arc<str>>,
+    ) -> Result<(), StoreError> {
+        snapshot::validate_texts(&[label.as_deref(), author.as_deref()])?;
+        self.be_open()?;
+        self.data().list_snapshot(room, version, label, author)
+    }
+
+    async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError> {
+        self.be_open()?;
+        self.data().trim(trim)
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<bool, StoreError> {
+        snapshot::validate_lease(lease)?;
+        self.be_open()?;
+        self.data().lease(lease)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.be_open()?;
+        self.data().release(lease);
+        Ok(())
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         let orders = self.orders.borrow();
         if orders.closed {
@@ -279,68 +349,6 @@ impl Store for MemoryStore {
     }
 }
 
-impl Data {
-    fn load(&self, name: &str) -> Result<Option<StoredRoom>, StoreError> {
-        let Some(room) = self.rooms.get(name) else {
-            return Ok(None);
-        };
-        let mut assembly = Assembly::new(name, room.id, Some(room.head.cast_signed()))?;
-        for (seq, update) in &room.rows {
-            assembly.push(seq.cast_signed(), update.bytes.clone())?;
-        }
-        assembly.finish().map(Some)
-    }
-
-    fn append(&mut self, batch: &Batch) -> Result<Receipt, StoreError> {
-        match self.nodes.get(&batch.node) {
-            Some((last, receipt)) if *last == batch.number => {
-                return receipt::decode_for(batch, receipt);
-            }
-            Some((last, _)) if *last > batch.number => {
-                return Err(StoreError::Conflict(format!(
-                    "batch {} of node {} comes after its batch {last}",
-                    batch.number, batch.node
-                )));
-            }
-            _ => {}
-        }
-        // All refusals come before the first change.
-        for part in &batch.rooms {
-            let known = self.rooms.get(&part.room).map(|room| room.id);
-            if part.id.is_some() && part.id != known {
-                return Err(StoreError::Conflict(format!(
-                    "room {:?} has the id {known:?}, not {:?}",
-                    part.room, part.id
-                )));
-            }
-        }
-        let mut rooms = Vec::with_capacity(batch.rooms.len());
-        for part in &batch.rooms {
-            let last_id = &mut self.last_id;
-            let room = self.rooms.entry(Arc::clone(&part.room)).or_insert_with(|| {
-                *last_id += 1;
-                Room {
-                    id: RoomId(*last_id),
-                    head: 0,
-                    rows: BTreeMap::new(),
-                }
-            });
-            let first_seq = room.head + 1;
-            room.rows
-                .extend((first_seq..).zip(part.updates.iter().cloned()));
-            room.head += part.updates.len() as u64;
-            rooms.push(RoomReceipt {
-                id: room.id,
-                first_seq,
-            });
-        }
-        let receipt = Receipt { rooms };
-        let remembered = (batch.number, receipt::encode(batch, &receipt));
-        self.nodes.insert(batch.node, remembered);
-        Ok(receipt)
-    }
-}
-
 fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
@@ -348,7 +356,7 @@ fn closed() -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RoomAppend;
+    use crate::{Incarnation, RoomAppend};
 
     fn batch(number: u64, text: &'static str) -> Batch {
         let update = NewUpdate {

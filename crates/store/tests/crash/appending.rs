@@ -1,35 +1,20 @@
-//! A process that appends is killed in the middle, again and again, on one file.
-//!
-//! Started without arguments this is the test: it starts itself as the child, kills it with SIGKILL after a random
-//! number of receipts, opens the file and demands every update that the child had a receipt for, each exactly once,
-//! and no batch in part. The seed is printed; `CRASH_SEED=n` runs one again.
+//! A process that appends: every update that it had a receipt for is there, each exactly once, and no batch in part.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 
 use scrible_store::{
     Batch, Incarnation, NewUpdate, RoomAppend, SqliteOptions, SqliteStore, Store, StoredRoom,
 };
 use tokio::task::JoinSet;
 
+use crate::{Chance, run_and_kill, tell};
+
 const ROUNDS: u64 = 12;
 const NODES: u64 = 3;
 const ROOMS: u64 = 4;
 
-fn main() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let arguments: Vec<String> = std::env::args().collect();
-    match &arguments[1..] {
-        [child, file, round] if child == "child" => {
-            runtime.block_on(append_for_ever(file, round.parse().expect("a round")));
-        }
-        _ => runtime.block_on(kill_again_and_again()),
-    }
-}
-
 /// The child: announces each batch, appends it, tells the receipt.
-async fn append_for_ever(file: &str, round: u64) {
+pub async fn append_for_ever(file: &str, round: u64) {
     let store = SqliteStore::open(file, SqliteOptions::default()).await;
     let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(store.expect("the file opens"));
     let mut nodes = JoinSet::new();
@@ -50,14 +35,6 @@ async fn append_for_ever(file: &str, round: u64) {
         });
     }
     nodes.join_all().await;
-}
-
-/// One write call a line, so that a kill leaves a torn line only at the very end.
-fn tell(line: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("{line}\n").as_bytes())
-        .expect("the parent listens");
-    out.flush().expect("the parent listens");
 }
 
 /// What a node appends under a number follows from the two, so the parent can say what must be there.
@@ -86,23 +63,15 @@ fn batch_of(round: u64, node: u64, number: u64) -> Batch {
     }
 }
 
-async fn kill_again_and_again() {
-    let seed = std::env::var("CRASH_SEED")
-        .ok()
-        .and_then(|s| s.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| Incarnation::random().0 as u64);
-    println!("crash: CRASH_SEED={seed}");
-    let mut state = seed | 1;
+/// The test.
+pub async fn kill_again_and_again(chance: &mut Chance) {
     let folder = tempfile::TempDir::new().expect("a folder");
     let file = folder.path().join("rooms.db");
     let file = file.to_str().expect("a plain path");
     let mut expected: HashMap<String, usize> = HashMap::new();
     let mut receipts = 0;
     for round in 0..ROUNDS {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let lines = run_and_kill(file, round, state % 300);
+        let lines = run_and_kill("append", file, round, chance.below(300));
         receipts += lines.iter().filter(|line| line.starts_with("got")).count();
         verify(file, round, &lines, &mut expected).await;
     }
@@ -111,35 +80,6 @@ async fn kill_again_and_again() {
         "only {receipts} receipts: nothing was tested"
     );
     println!("crash: {ROUNDS} kills, {receipts} receipts, nothing lost, nothing twice");
-}
-
-/// Everything the child said before it died.
-fn run_and_kill(file: &str, round: u64, after_lines: u64) -> Vec<String> {
-    let program = std::env::current_exe().expect("our own path");
-    let mut child = Command::new(program)
-        .args(["child", file, &round.to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the child starts");
-    let mut out = BufReader::new(child.stdout.take().expect("piped"));
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    // To the end of the pipe: what was said before the kill counts.
-    while out.read_line(&mut line).expect("text") > 0 {
-        if !line.ends_with('\n') {
-            break;
-        }
-        lines.push(std::mem::take(&mut line).trim_end().to_owned());
-        if lines.len() as u64 == after_lines + 1 {
-            child.kill().expect("the child is killed");
-        }
-    }
-    let status = child.wait().expect("the child ends");
-    assert!(
-        status.code().is_none(),
-        "the child ended by itself: {status}"
-    );
-    lines
 }
 
 async fn verify(file: &str, round: u64, lines: &[String], expected: &mut HashMap<String, usize>) {

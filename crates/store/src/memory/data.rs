@@ -1,0 +1,315 @@
+//! What the store in memory holds, and the promises of the trait on it.
+//!
+//! Knows no orders to pause or to fail. The rule: all refusals come before the first change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use crate::assembly::Assembly;
+use crate::snapshot::{self, Held, MAX_LEASE};
+use crate::trimming::{self, COVER, Standing};
+use crate::{
+    Batch, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, RoomReceipt, Snapshot,
+    SnapshotInfo, Snapshots, StoreError, StoredRoom, Trim, Trimmed, checksum, receipt,
+};
+
+/// What becomes of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SnapshotDamage {
+    /// A bit of the data is another one.
+    Data,
+    /// The end of the data is missing.
+    Size,
+    /// A bit of the state vector is another one.
+    StateVector,
+    /// The sequence number is another one.
+    Seq,
+}
+
+#[derive(Default)]
+pub struct Data {
+    rooms: HashMap<Arc<str>, Room>,
+    nodes: HashMap<Incarnation, (u64, Vec<u8>)>,
+    /// Holder, and the millisecond in which it ends.
+    leases: HashMap<(RoomId, &'static str), (Incarnation, u128)>,
+    last_id: i64,
+}
+
+struct Room {
+    id: RoomId,
+    head: u64,
+    rows: BTreeMap<u64, Row>,
+    snapshots: BTreeMap<u64, HeldSnapshot>,
+}
+
+struct Row {
+    update: NewUpdate,
+    checksum: i64,
+}
+
+struct HeldSnapshot {
+    info: SnapshotInfo,
+    checksum: i64,
+    state_vector: Bytes,
+    data: Bytes,
+}
+
+impl HeldSnapshot {
+    fn believe(&self, room: RoomId) -> Result<Snapshot, String> {
+        let held = Held {
+            info: self.info.clone(),
+            checksum: self.checksum,
+            state_vector: self.state_vector.clone(),
+            data: self.data.clone(),
+        };
+        held.believe(room)
+    }
+}
+
+impl Data {
+    pub fn load(&self, name: &str, below: u64) -> Result<Option<StoredRoom>, StoreError> {
+        let Some(room) = self.rooms.get(name) else {
+            return Ok(None);
+        };
+        let mut assembly = Assembly::new(name, room.id, Some(room.head.cast_signed()))?;
+        for (&version, held) in room.snapshots.range(..below).rev() {
+            match held.believe(room.id) {
+                Ok(snapshot) => {
+                    assembly.stand_on(snapshot)?;
+                    break;
+                }
+                Err(why) => assembly.pass_over(version, why),
+            }
+        }
+        let first = assembly.first_seq();
+        for (seq, row) in room.rows.range(first..) {
+            let bytes = row.update.bytes.clone();
+            assembly.push(seq.cast_signed(), Some(row.checksum), bytes)?;
+        }
+        assembly.finish().map(Some)
+    }
+
+    pub fn append(&mut self, batch: &Batch) -> Result<Receipt, StoreError> {
+        match self.nodes.get(&batch.node) {
+            Some((last, receipt)) if *last == batch.number => {
+                return receipt::decode_for(batch, receipt);
+            }
+            Some((last, _)) if *last > batch.number => {
+                return Err(StoreError::Conflict(format!(
+                    "batch {} of node {} comes after its batch {last}",
+                    batch.number, batch.node
+                )));
+            }
+            _ => {}
+        }
+        for part in &batch.rooms {
+            let known = self.rooms.get(&part.room).map(|room| room.id);
+            if part.id.is_some() && part.id != known {
+                return Err(StoreError::Conflict(format!(
+                    "room {:?} has the id {known:?}, not {:?}",
+                    part.room, part.id
+                )));
+            }
+        }
+        let mut rooms = Vec::with_capacity(batch.rooms.len());
+        for part in &batch.rooms {
+            let last_id = &mut self.last_id;
+            let room = self.rooms.entry(Arc::clone(&part.room)).or_insert_with(|| {
+                *last_id += 1;
+                Room {
+                    id: RoomId(*last_id),
+                    head: 0,
+                    rows: BTreeMap::new(),
+                    snapshots: BTreeMap::new(),
+                }
+            });
+            let id = room.id;
+            let first_seq = room.head + 1;
+            let row = |(seq, update): (u64, &NewUpdate)| {
+                let checksum = checksum::of_row(id, seq, &update.bytes);
+                let update = update.clone();
+                (seq, Row { update, checksum })
+            };
+            room.rows.extend((first_seq..).zip(&part.updates).map(row));
+            room.head += part.updates.len() as u64;
+            rooms.push(RoomReceipt { id, first_seq });
+        }
+        let receipt = Receipt { rooms };
+        let remembered = (batch.number, receipt::encode(batch, &receipt));
+        self.nodes.insert(batch.node, remembered);
+        Ok(receipt)
+    }
+
+    pub fn snapshots(&self, name: &str) -> Option<Snapshots> {
+        let room = self.rooms.get(name)?;
+        Some(Snapshots {
+            room: room.id,
+            head: room.head,
+            first_row: room.rows.keys().next().copied().unwrap_or(room.head + 1),
+            snapshots: room
+                .snapshots
+                .values()
+                .rev()
+                .map(|held| held.info.clone())
+                .collect(),
+            unreadable: Vec::new(),
+        })
+    }
+
+    pub fn snapshot(&self, name: &str, version: u64) -> Result<Option<Snapshot>, StoreError> {
+        let Some(room) = self.rooms.get(name) else {
+            return Ok(None);
+        };
+        let found = room
+            .snapshots
+            .get(&version)
+            .map(|held| held.believe(room.id));
+        found.transpose().map_err(|why| StoreError::Corrupt {
+            room: name.to_owned(),
+            what: format!("snapshot {version} cannot be used: {why}"),
+        })
+    }
+
+    pub fn add_snapshot(&mut self, new: &NewSnapshot) -> Result<(), StoreError> {
+        let room = self.room_mut(new.room)?;
+        let newest = room.snapshots.iter().rev();
+        let newest = newest.map(|(version, held)| (*version, held.info.seq));
+        snapshot::fits(new, room.head, newest)?;
+        let Held {
+            info,
+            checksum,
+            state_vector,
+            data,
+        } = Held::new(new);
+        let held = HeldSnapshot {
+            info,
+            checksum,
+            state_vector,
+            data,
+        };
+        room.snapshots.insert(new.version, held);
+        Ok(())
+    }
+
+    pub fn list_snapshot(
+        &mut self,
+        id: RoomId,
+        version: u64,
+        label: Option<Arc<str>>,
+        author: Option<Arc<str>>,
+    ) -> Result<(), StoreError> {
+        let found = self.room_mut(id)?.snapshots.get_mut(&version);
+        let held = found.ok_or_else(|| {
+            StoreError::Conflict(format!(
+                "there is no snapshot {version} of room number {}",
+                id.0
+            ))
+        })?;
+        held.info.listed = true;
+        held.info.label = label;
+        held.info.author = author;
+        Ok(())
+    }
+
+    pub fn trim(&mut self, trim: &Trim) -> Result<Trimmed, StoreError> {
+        let room = self.room_mut(trim.room)?;
+        let sound = |(version, held): (&u64, &HeldSnapshot)| {
+            held.believe(trim.room).ok()?;
+            Some((*version, held.info.seq))
+        };
+        let standing = Standing {
+            versions: room.snapshots.keys().rev().copied().collect(),
+            sound: room
+                .snapshots
+                .iter()
+                .rev()
+                .filter_map(sound)
+                .take(COVER)
+                .collect(),
+            first_row: room.rows.keys().next().copied(),
+        };
+        trimming::allow(trim, &standing)?;
+        let (rows, snapshots) = (room.rows.len(), room.snapshots.len());
+        room.rows.retain(|seq, _| !trim.rows.contains(seq));
+        room.snapshots
+            .retain(|version, _| !trim.versions.contains(version));
+        Ok(Trimmed {
+            rows: (rows - room.rows.len()) as u64,
+            snapshots: (snapshots - room.snapshots.len()) as u64,
+        })
+    }
+
+    pub fn lease(&mut self, lease: &Lease) -> Result<bool, StoreError> {
+        self.room_mut(lease.room)?;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since.unwrap_or_default().as_millis();
+        if let Some((holder, until)) = self.leases.get(&(lease.room, lease.task)) {
+            let lasts = *until > now && *until <= now + MAX_LEASE.as_millis();
+            if *holder != lease.holder && lasts {
+                return Ok(false);
+            }
+        }
+        let until = now + lease.ttl.as_millis();
+        self.leases
+            .insert((lease.room, lease.task), (lease.holder, until));
+        Ok(true)
+    }
+
+    pub fn release(&mut self, lease: &Lease) {
+        let key = (lease.room, lease.task);
+        if self
+            .leases
+            .get(&key)
+            .is_some_and(|(holder, _)| *holder == lease.holder)
+        {
+            self.leases.remove(&key);
+        }
+    }
+
+    pub fn rows(&self, name: &str) -> Vec<(u64, NewUpdate)> {
+        let rows = self.rooms.get(name).into_iter().flat_map(|room| &room.rows);
+        rows.map(|(&seq, row)| (seq, row.update.clone())).collect()
+    }
+
+    pub fn remove_row(&mut self, name: &str, seq: u64) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.rows.remove(&seq);
+        }
+    }
+
+    pub fn damage_row(&mut self, name: &str, seq: u64) {
+        let room = self.rooms.get_mut(name).expect("the room is there");
+        let row = room.rows.get_mut(&seq).expect("the row is there");
+        row.update.bytes = flipped(&row.update.bytes);
+    }
+
+    pub fn damage_snapshot(&mut self, name: &str, version: u64, kind: SnapshotDamage) {
+        let room = self.rooms.get_mut(name).expect("the room is there");
+        let held = room.snapshots.get_mut(&version);
+        let held = held.expect("the snapshot is there");
+        match kind {
+            SnapshotDamage::Data => held.data = flipped(&held.data),
+            SnapshotDamage::Size => held.data.truncate(held.data.len().saturating_sub(1)),
+            SnapshotDamage::StateVector => held.state_vector = flipped(&held.state_vector),
+            SnapshotDamage::Seq => held.info.seq += 1,
+        }
+    }
+
+    fn room_mut(&mut self, id: RoomId) -> Result<&mut Room, StoreError> {
+        let room = self.rooms.values_mut().find(|room| room.id == id);
+        room.ok_or_else(|| StoreError::Conflict(format!("there is no room number {}", id.0)))
+    }
+}
+
+/// With the lowest bit of the last byte turned over, or with a byte where there was none.
+fn flipped(bytes: &Bytes) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    match bytes.last_mut() {
+        Some(last) => *last ^= 1,
+        None => bytes.push(0),
+    }
+    bytes.into()
+}
