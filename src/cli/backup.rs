@@ -87,10 +87,12 @@ pub async fn run(args: &Args, config: &Config) -> ExitCode {
 /// What is in a database, in a phrase.
 pub(super) fn contents(tally: &Tally) -> String {
     format!(
-        "{} rooms, {} rows, {} of updates in a file of {}",
+        "{} rooms, {} rows, {} of updates, {} snapshots of {} in a file of {}",
         tally.rooms,
         tally.rows,
         size(tally.update_bytes),
+        tally.snapshots,
+        size(tally.snapshot_bytes),
         size(tally.file_bytes)
     )
 }

@@ -289,7 +289,17 @@ mod tests {
             ),
             (
                 &["check", "--json"],
-                Task::Check(check::Args { json: true }),
+                Task::Check(check::Args {
+                    json: true,
+                    repair: false,
+                }),
+            ),
+            (
+                &["check", "--repair"],
+                Task::Check(check::Args {
+                    json: false,
+                    repair: true,
+                }),
             ),
         ] {
             let line = [&["scrible"], arguments].concat();

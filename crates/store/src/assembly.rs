@@ -31,6 +31,11 @@ impl<'a> Assembly<'a> {
         Ok(Self { name, room })
     }
 
+    /// The room's id.
+    pub fn id(&self) -> RoomId {
+        self.room.id
+    }
+
     /// Notes a snapshot that cannot be used.
     pub fn pass_over(&mut self, version: u64, why: String) {
         self.room.passed_over.push(PassedOver { version, why });

@@ -32,8 +32,9 @@ pub use snapshot::{
 #[cfg(any(test, feature = "testing"))]
 pub use sqlite::execute_raw;
 pub use sqlite::{
-    DamagedRooms, Durability, Existing, InspectedRoom, Inspection, Migrations, Restored,
-    RoomDamage, SqliteOptions, SqliteStore, Tally, back_up, restore,
+    DamagedRooms, Durability, Existing, InspectedRoom, InspectedRow, Inspection, MendedRow,
+    Mending, Migrations, Repair, Restored, RoomDamage, SetAside, SqliteOptions, SqliteStore, Tally,
+    back_up, restore,
 };
 pub use store::{
     Batch, Incarnation, NewUpdate, Receipt, RoomAppend, RoomId, RoomReceipt, Store, StoredRoom,

@@ -170,6 +170,7 @@ pub struct Lease {
 }
 
 /// What a store has under one version, before anybody believes it.
+#[derive(Clone)]
 pub(crate) struct Held {
     pub info: SnapshotInfo,
     pub checksum: i64,
@@ -276,13 +277,14 @@ pub(crate) fn validate_lease(lease: &Lease) -> Result<(), StoreError> {
 
 /// Where a new snapshot must fit in. `newest` are the version and sequence number of what stands, newest first.
 pub(crate) fn fits(
-    new: &NewSnapshot,
+    room: RoomId,
+    new: &SnapshotInfo,
     head: u64,
     newest: impl IntoIterator<Item = (u64, u64)>,
 ) -> Result<(), StoreError> {
     let (version, seq) = (new.version, new.seq);
     let conflict = |what: String| {
-        let sentence = format!("snapshot {version} of room number {}: {what}", new.room.0);
+        let sentence = format!("snapshot {version} of room number {}: {what}", room.0);
         Err(StoreError::Conflict(sentence))
     };
     if seq > head {
@@ -351,9 +353,13 @@ mod tests {
 
     #[test]
     fn a_damaged_number_is_no_measure_for_what_comes_after_it() {
-        assert!(fits(&new(1, 0), 0, []).is_ok());
-        assert!(fits(&new(3, 9), 9, [(2, 9), (1, 4)]).is_ok());
-        assert!(fits(&new(3, 5), 9, [(2, 1 << 60), (1, 4)]).is_ok());
+        let verdict = |new: NewSnapshot, head, newest: &[(u64, u64)]| {
+            let info = Held::new(&new).info;
+            fits(new.room, &info, head, newest.iter().copied())
+        };
+        assert!(verdict(new(1, 0), 0, &[]).is_ok());
+        assert!(verdict(new(3, 9), 9, &[(2, 9), (1, 4)]).is_ok());
+        assert!(verdict(new(3, 5), 9, &[(2, 1 << 60), (1, 4)]).is_ok());
         for (new, head, newest) in [
             (new(3, 3), 9, [(2, 1 << 60), (1, 4)]),
             (new(3, 3), 9, [(2, 4), (1, 1)]),
@@ -361,7 +367,7 @@ mod tests {
             (new(4, 9), 9, [(2, 4), (1, 1)]),
             (new(3, 10), 9, [(2, 4), (1, 1)]),
         ] {
-            let error = fits(&new, head, newest).unwrap_err();
+            let error = verdict(new, head, &newest).unwrap_err();
             assert!(matches!(error, StoreError::Conflict(_)), "{error}");
         }
     }

@@ -13,7 +13,7 @@ use crate::snapshot::{self, Held, MAX_LEASE};
 use crate::trimming::{self, COVER, Standing};
 use crate::{
     Batch, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, RoomReceipt, Snapshot,
-    SnapshotInfo, Snapshots, StoreError, StoredRoom, Trim, Trimmed, checksum, receipt,
+    Snapshots, StoreError, StoredRoom, Trim, Trimmed, checksum, receipt,
 };
 
 /// What becomes of a snapshot.
@@ -42,31 +42,12 @@ struct Room {
     id: RoomId,
     head: u64,
     rows: BTreeMap<u64, Row>,
-    snapshots: BTreeMap<u64, HeldSnapshot>,
+    snapshots: BTreeMap<u64, Held>,
 }
 
 struct Row {
     update: NewUpdate,
     checksum: i64,
-}
-
-struct HeldSnapshot {
-    info: SnapshotInfo,
-    checksum: i64,
-    state_vector: Bytes,
-    data: Bytes,
-}
-
-impl HeldSnapshot {
-    fn believe(&self, room: RoomId) -> Result<Snapshot, String> {
-        let held = Held {
-            info: self.info.clone(),
-            checksum: self.checksum,
-            state_vector: self.state_vector.clone(),
-            data: self.data.clone(),
-        };
-        held.believe(room)
-    }
 }
 
 impl Data {
@@ -76,7 +57,7 @@ impl Data {
         };
         let mut assembly = Assembly::new(name, room.id, Some(room.head.cast_signed()))?;
         for (&version, held) in room.snapshots.range(..below).rev() {
-            match held.believe(room.id) {
+            match held.clone().believe(room.id) {
                 Ok(snapshot) => {
                     assembly.stand_on(snapshot)?;
                     break;
@@ -166,7 +147,7 @@ impl Data {
         let found = room
             .snapshots
             .get(&version)
-            .map(|held| held.believe(room.id));
+            .map(|held| held.clone().believe(room.id));
         found.transpose().map_err(|why| StoreError::Corrupt {
             room: name.to_owned(),
             what: format!("snapshot {version} cannot be used: {why}"),
@@ -177,19 +158,8 @@ impl Data {
         let room = self.room_mut(new.room)?;
         let newest = room.snapshots.iter().rev();
         let newest = newest.map(|(version, held)| (*version, held.info.seq));
-        snapshot::fits(new, room.head, newest)?;
-        let Held {
-            info,
-            checksum,
-            state_vector,
-            data,
-        } = Held::new(new);
-        let held = HeldSnapshot {
-            info,
-            checksum,
-            state_vector,
-            data,
-        };
+        let held = Held::new(new);
+        snapshot::fits(new.room, &held.info, room.head, newest)?;
         room.snapshots.insert(new.version, held);
         Ok(())
     }
@@ -216,8 +186,8 @@ impl Data {
 
     pub fn trim(&mut self, trim: &Trim) -> Result<Trimmed, StoreError> {
         let room = self.room_mut(trim.room)?;
-        let sound = |(version, held): (&u64, &HeldSnapshot)| {
-            held.believe(trim.room).ok()?;
+        let sound = |(version, held): (&u64, &Held)| {
+            held.clone().believe(trim.room).ok()?;
             Some((*version, held.info.seq))
         };
         let standing = Standing {

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::partial::{self, Partial};
 use super::place::{self, FileIdentity};
-use super::{fault, inspect, schema};
+use super::{fault, inspect, schema, tally};
 use crate::{StoreError, Tally};
 
 /// What becomes of a file that has the name of the new one.
@@ -108,5 +108,5 @@ pub async fn verify(copied: &mut SqliteConnection, shown: &Path) -> Result<Tally
             "{shown:?} is damaged, SQLite finds: {first}"
         )));
     }
-    inspect::tally(copied, shown).await
+    tally::tally(copied, shown).await
 }

@@ -1,68 +1,74 @@
 //! Reads a database as it is, damage included, for those who look after it.
 //!
-//! Knows tables and SQLite's own checks, not what an update says. The rule: it opens the file for reading only and
-//! holds no more than one room, so it may look at a database that a server is writing.
+//! Knows tables and SQLite's own checks, not what an update says. The rules: it holds one snapshot or a few rows at a
+//! time; what it reads of a room is of one moment; and on a connection of its own it opens the file for reading only, so
+//! it may look at a database that a server is writing.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 
-use super::{fault, load, place, schema};
-use crate::{StoreError, StoredRoom};
+use super::{fault, place, schema, snapshots};
+use crate::assembly::{check_row, known_head};
+use crate::{RoomId, Snapshot, StoreError};
 
 /// Readers do not wait for writers; only for another process that recovers the log after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many damages are told one by one; the rest is counted.
-const TOLD: usize = 20;
+/// Rows that SQLite's thread reads ahead. Any of them may be large.
+pub const ROW_BUFFER: usize = 4;
+/// What [`Inspection::next_rows`] returns at a time: rows, and bytes, unless one alone has more.
+const ROWS: usize = 1_000;
+const ROW_BYTES: usize = 1 << 20;
 
-/// What is wrong with one room.
+/// One room, before its snapshots and rows are read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RoomDamage {
+pub struct InspectedRoom {
+    /// Its number.
+    pub id: RoomId,
     /// The canonical name.
-    pub room: String,
-    /// The first row that is missing, cannot be read or must not be there; `None` when it is not a row's fault.
-    pub seq: Option<u64>,
-    /// What was expected and what was found.
-    pub what: String,
+    pub name: String,
+    /// The highest sequence number, or why it cannot be told.
+    pub head: Result<u64, String>,
+    /// The lowest and the highest row that stand.
+    pub rows: Option<(u64, u64)>,
+    /// The versions of its snapshots, newest first, or why they cannot be told.
+    pub versions: Result<Vec<u64>, String>,
+    /// How many rows and snapshots repair has set aside.
+    pub set_aside: u64,
 }
 
-/// One room as it is stored, and its name; or why it cannot be had.
-pub type InspectedRoom = Result<(String, StoredRoom), RoomDamage>;
-
-/// What a database holds.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    /// Rooms.
-    pub rooms: u64,
-    /// Their rows.
-    pub rows: u64,
-    /// Bytes of the updates in these.
-    pub update_bytes: u64,
-    /// Size of the file.
-    pub file_bytes: u64,
-    /// Rooms whose rows do not add up to their head.
-    pub damaged_rooms: u64,
-    /// The first of these.
-    pub damage: Vec<RoomDamage>,
-    /// Rows that belong to no room, in a sentence for each table.
-    pub strays: Vec<String>,
-}
-
-impl Tally {
-    /// Whether every room adds up and nothing is left over.
-    pub fn is_sound(&self) -> bool {
-        self.damaged_rooms == 0 && self.strays.is_empty()
-    }
+/// One row, or why its bytes are not what was stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InspectedRow {
+    /// Its number.
+    pub seq: u64,
+    /// What was found.
+    pub found: Result<Bytes, String>,
 }
 
 /// A database that is being looked at, room by room.
 pub struct Inspection {
     conn: SqliteConnection,
     path: PathBuf,
+    /// The room that was looked at last.
     after: i64,
+    room: Cursor,
+}
+
+/// How far the room was read.
+#[derive(Default)]
+struct Cursor {
+    id: i64,
+    /// Snapshots to be read, the next one last.
+    versions: Vec<u64>,
+    /// The row that was read last; `None` when there are no more.
+    seq: Option<i64>,
+    /// A transaction is open.
+    open: bool,
 }
 
 impl Inspection {
@@ -70,11 +76,23 @@ impl Inspection {
     /// [`StoreError::Invalid`].
     pub async fn open(url_or_path: &str) -> Result<Self, StoreError> {
         let path = place::path_of(url_or_path)?;
-        let mut conn = connect(&path).await?;
+        let conn = connect(&path).await?;
+        Self::over(conn, path).await
+    }
+
+    /// Looks through a connection that is there.
+    pub(super) async fn over(
+        mut conn: SqliteConnection,
+        path: PathBuf,
+    ) -> Result<Self, StoreError> {
         let pending = schema::pending(&mut conn, &path).await?;
         schema::refuse_pending(&pending, &path)?;
-        let after = i64::MIN;
-        Ok(Self { conn, path, after })
+        Ok(Self {
+            conn,
+            path,
+            after: i64::MIN,
+            room: Cursor::default(),
+        })
     }
 
     /// The database file.
@@ -82,24 +100,121 @@ impl Inspection {
         &self.path
     }
 
-    /// What SQLite finds wrong with the file, and rows that belong to no room; empty when all is well.
+    /// What SQLite finds wrong with the structure of the file; empty when all is well.
     ///
     /// Reads everything as of one moment. Until it is done a server's log of committed pages can't be reused and grows.
     pub async fn integrity(&mut self) -> Result<Vec<String>, StoreError> {
-        let mut findings = integrity(&mut self.conn).await?;
-        match strays(&mut self.conn).await {
-            Ok(strays) => findings.extend(strays),
-            Err(error) if fault::is_damage(&error) => findings.push(fault::sentence(&error)),
-            Err(error) => return Err(fault::unavailable("check the references", &error)),
-        }
-        Ok(findings)
+        integrity(&mut self.conn).await
     }
 
-    /// The next room as of one moment, in the order in which they were made; `None` after the last.
+    /// What belongs to no room, in a sentence for each table; empty when all is well.
+    pub async fn strays(&mut self) -> Result<Vec<String>, StoreError> {
+        match strays(&mut self.conn).await {
+            Ok(strays) => Ok(strays),
+            Err(error) if fault::is_damage(&error) => Ok(vec![fault::sentence(&error)]),
+            Err(error) => Err(fault::unavailable("check the references", &error)),
+        }
+    }
+
+    /// The next room, in the order in which they were made; `None` after the last.
+    ///
+    /// From here to the next call everything is read as of one moment.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when the list of rooms itself is damaged: nothing more can be found then.
     pub async fn next_room(&mut self) -> Result<Option<InspectedRoom>, StoreError> {
+        self.look_at(Place::After(self.after)).await
+    }
+
+    /// The same room from its beginning, as it is now.
+    pub async fn again(&mut self) -> Result<Option<InspectedRoom>, StoreError> {
+        self.look_at(Place::At(self.after)).await
+    }
+
+    /// The next snapshot of the room, newest first, with its version; `None` after the last.
+    pub async fn next_snapshot(
+        &mut self,
+    ) -> Result<Option<(u64, Result<Snapshot, String>)>, StoreError> {
+        let Some(version) = self.room.versions.pop() else {
+            return Ok(None);
+        };
+        let found = self.snapshot(version).await?;
+        Ok(Some((version, found)))
+    }
+
+    /// One snapshot of the room.
+    pub async fn snapshot(&mut self, version: u64) -> Result<Result<Snapshot, String>, StoreError> {
+        let found = snapshots::read(&mut self.conn, RoomId(self.room.id), version).await?;
+        Ok(found.unwrap_or_else(|| Err("it stands in the index alone".to_owned())))
+    }
+
+    /// The next rows of the room, ascending; none after the last. What cannot be read at all ends the list: nobody
+    /// knows what comes behind it.
+    pub async fn next_rows(&mut self) -> Result<Vec<InspectedRow>, StoreError> {
+        let Some(after) = self.room.seq.take() else {
+            return Ok(Vec::new());
+        };
+        let id = self.room.id;
+        let mut found = sqlx::query_as::<_, (i64, Option<i64>, Vec<u8>)>(
+            "SELECT seq, checksum, bytes FROM room_updates WHERE room = ?1 AND seq > ?2 ORDER BY seq",
+        )
+        .bind(id)
+        .bind(after)
+        .fetch(&mut self.conn);
+        let (mut rows, mut bytes, mut last) = (Vec::new(), 0, after);
+        while rows.len() < ROWS && bytes < ROW_BYTES {
+            match found.try_next().await {
+                Ok(None) => return Ok(rows),
+                Ok(Some((seq, sum, data))) => {
+                    (bytes, last) = (bytes + data.len(), seq);
+                    let seq = seq.cast_unsigned();
+                    let sound = check_row(RoomId(id), seq, sum, &data);
+                    let found = sound.map(|()| Bytes::from(data));
+                    rows.push(InspectedRow { seq, found });
+                }
+                Err(error) if fault::is_damage(&error) => {
+                    let found = Err(fault::sentence(&error));
+                    let seq = last.max(0).cast_unsigned() + 1;
+                    rows.push(InspectedRow { seq, found });
+                    return Ok(rows);
+                }
+                Err(error) => return Err(fault::unavailable("read the rows", &error)),
+            }
+        }
+        self.room.seq = Some(last);
+        Ok(rows)
+    }
+
+    /// Lets go of the file.
+    pub async fn close(mut self) {
+        let _ = self.end_room().await;
+        let _ = self.conn.close().await;
+    }
+
+    /// The connection, outside of any transaction.
+    pub(super) async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        self.end_room().await?;
+        Ok(&mut self.conn)
+    }
+
+    async fn end_room(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.room).open {
+            // Not committed: SQLite refuses that where a damaged page was met, and nothing was changed.
+            self.execute("ROLLBACK").await?;
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let done = sqlx::query(sql).execute(&mut self.conn).await;
+        done.map_err(|e| fault::unavailable("read the rooms", &e))?;
+        Ok(())
+    }
+
+    async fn look_at(&mut self, place: Place) -> Result<Option<InspectedRoom>, StoreError> {
+        self.end_room().await?;
+        self.execute("BEGIN").await?;
+        self.room.open = true;
         let after = self.after;
         let failed = |e: sqlx::Error| match fault::is_damage(&e) {
             true => StoreError::Invalid(format!(
@@ -108,37 +223,70 @@ impl Inspection {
             )),
             false => fault::unavailable("read the rooms", &e),
         };
-        let mut tx = self.conn.begin().await.map_err(failed)?;
+        let (Place::After(id) | Place::At(id)) = place;
         // As bytes: a damaged name need not be UTF-8.
-        let found: Option<(i64, Vec<u8>, Option<i64>)> = sqlx::query_as(
-            "SELECT rooms.id, CAST(rooms.name AS BLOB), room_heads.head FROM rooms \
-             LEFT JOIN room_heads ON room_heads.room = rooms.id WHERE rooms.id > ?1 ORDER BY rooms.id LIMIT 1",
-        )
-        .bind(after)
-        .fetch_optional(&mut *tx)
+        let found: Option<(i64, Vec<u8>)> = sqlx::query_as(match place {
+            Place::After(_) => {
+                "SELECT id, CAST(name AS BLOB) FROM rooms WHERE id > ?1 ORDER BY id LIMIT 1"
+            }
+            Place::At(_) => "SELECT id, CAST(name AS BLOB) FROM rooms WHERE id = ?1",
+        })
+        .bind(id)
+        .fetch_optional(&mut self.conn)
         .await
         .map_err(failed)?;
-        let Some((id, name, head)) = found else {
+        let Some((id, name)) = found else {
             return Ok(None);
         };
         self.after = id;
-        let name = String::from_utf8_lossy(&name).into_owned();
-        match load::assemble(&mut tx, &name, id, head).await {
-            Ok(room) => Ok(Some(Ok((name, room)))),
-            Err(torn) => match torn.error {
-                StoreError::Corrupt { room, what } => Ok(Some(Err(RoomDamage {
-                    room,
-                    seq: torn.at,
-                    what,
-                }))),
-                other => Err(other),
-            },
-        }
+        let room = RoomId(id);
+        let head = told(
+            self.scalar("SELECT head FROM room_heads WHERE room = ?1", id)
+                .await,
+        )?;
+        let first = self.scalar("SELECT min(seq) FROM room_updates WHERE room = ?1", id);
+        let first = told(first.await)?.ok().flatten();
+        let last = self.scalar("SELECT max(seq) FROM room_updates WHERE room = ?1", id);
+        let last = told(last.await)?.ok().flatten();
+        let aside = "SELECT count(*) FROM room_damaged WHERE room = ?1";
+        let set_aside = told(self.scalar(aside, id).await)?;
+        let versions = told(snapshots::versions(&mut self.conn, room).await)?;
+        self.room.id = id;
+        self.room.seq = Some(i64::MIN);
+        self.room.versions = versions.clone().unwrap_or_default();
+        self.room.versions.reverse();
+        Ok(Some(InspectedRoom {
+            id: room,
+            name: String::from_utf8_lossy(&name).into_owned(),
+            head: head.and_then(known_head),
+            rows: first
+                .zip(last)
+                .map(|(first, last)| (first.cast_unsigned(), last.cast_unsigned())),
+            versions,
+            set_aside: set_aside.ok().flatten().map_or(0, i64::cast_unsigned),
+        }))
     }
 
-    /// Lets go of the file.
-    pub async fn close(self) {
-        let _ = self.conn.close().await;
+    async fn scalar(&mut self, sql: &'static str, id: i64) -> Result<Option<i64>, sqlx::Error> {
+        let found: Option<Option<i64>> = sqlx::query_scalar(sql)
+            .bind(id)
+            .fetch_optional(&mut self.conn)
+            .await?;
+        Ok(found.flatten())
+    }
+}
+
+enum Place {
+    After(i64),
+    At(i64),
+}
+
+/// Damage is something to be told, the rest is an error.
+fn told<T>(found: Result<T, sqlx::Error>) -> Result<Result<T, String>, StoreError> {
+    match found {
+        Ok(found) => Ok(Ok(found)),
+        Err(error) if fault::is_damage(&error) => Ok(Err(fault::sentence(&error))),
+        Err(error) => Err(fault::unavailable("read the rooms", &error)),
     }
 }
 
@@ -147,7 +295,8 @@ pub async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
-        .busy_timeout(BUSY_TIMEOUT);
+        .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(ROW_BUFFER);
     if !place::stands(path) {
         let sentence = format!("there is no database at {path:?}");
         return Err(StoreError::Invalid(sentence));
@@ -198,7 +347,7 @@ pub async fn integrity(conn: &mut SqliteConnection) -> Result<Vec<String>, Store
 }
 
 /// Rows whose room is gone: opening can't meet them, but something has taken their room away.
-async fn strays(conn: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+pub async fn strays(conn: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
     let strays: Vec<(String, i64)> = sqlx::query_as(
         "SELECT \"table\", count(*) FROM pragma_foreign_key_check GROUP BY 1 ORDER BY 1",
     )
@@ -206,41 +355,4 @@ async fn strays(conn: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error>
     .await?;
     let sentence = |(table, rows)| format!("{rows} rows of {table} belong to no room");
     Ok(strays.into_iter().map(sentence).collect())
-}
-
-/// Counts what is there and compares heads with rows. `shown` is what the file is called towards people.
-pub async fn tally(conn: &mut SqliteConnection, shown: &Path) -> Result<Tally, StoreError> {
-    let failed = |e: sqlx::Error| match fault::is_damage(&e) {
-        true => StoreError::Invalid(format!("{shown:?} is damaged: {}", fault::sentence(&e))),
-        false => fault::unavailable("count the rooms", &e),
-    };
-    let mut tally = Tally {
-        strays: strays(conn).await.map_err(failed)?,
-        ..Tally::default()
-    };
-    let mut rooms = sqlx::query_as::<_, (Vec<u8>, Option<i64>, i64, i64, i64)>(
-        "SELECT CAST(rooms.name AS BLOB), room_heads.head, count(room_updates.seq), \
-         coalesce(max(room_updates.seq), 0), coalesce(sum(length(room_updates.bytes)), 0) \
-         FROM rooms LEFT JOIN room_heads ON room_heads.room = rooms.id \
-         LEFT JOIN room_updates ON room_updates.room = rooms.id GROUP BY rooms.id ORDER BY rooms.id",
-    )
-    .fetch(conn);
-    while let Some((name, head, rows, last, bytes)) = rooms.try_next().await.map_err(failed)? {
-        tally.rooms += 1;
-        tally.rows += rows.unsigned_abs();
-        tally.update_bytes += bytes.unsigned_abs();
-        let what = match head {
-            // Numbers are unique and above 0: as many as the last one says are all of them.
-            Some(head) if head == rows && head == last => continue,
-            Some(head) => format!("its head is {head}, but it has {rows} rows up to {last}"),
-            None => "its head is missing".to_owned(),
-        };
-        tally.damaged_rooms += 1;
-        if tally.damage.len() < TOLD {
-            let room = String::from_utf8_lossy(&name).into_owned();
-            let seq = None;
-            tally.damage.push(RoomDamage { room, seq, what });
-        }
-    }
-    Ok(tally)
 }

@@ -22,11 +22,7 @@ pub async fn load(
     let Some((id, head)) = find(&mut tx, room).await? else {
         return Ok(None);
     };
-    let mut assembly = Assembly::new(room, id, head)?;
-    find_base(&mut tx, &mut assembly, id, below).await?;
-    let loaded = add_rows(&mut tx, assembly, room, id)
-        .await
-        .map_err(|torn| torn.error)?;
+    let loaded = assemble(&mut tx, Assembly::new(room, id, head)?, below).await?;
     // Not committed: SQLite refuses that where a damaged page was met, and nothing was changed.
     tx.rollback().await.map_err(failed)?;
     Ok(Some(loaded))
@@ -48,21 +44,36 @@ pub async fn find(
     Ok(found.map(|(id, head)| (RoomId(id), head)))
 }
 
-/// Why a room could not be put together, and the row at which that showed, if it was one.
-pub struct Torn {
-    /// The number of the row.
-    pub at: Option<u64>,
-    /// Why.
-    pub error: StoreError,
+/// The room inside of a transaction.
+pub async fn within(
+    tx: &mut SqliteConnection,
+    name: &str,
+    id: RoomId,
+) -> Result<StoredRoom, StoreError> {
+    let head: Option<i64> = sqlx::query_scalar("SELECT head FROM room_heads WHERE room = ?1")
+        .bind(id.0)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(|e| fault::while_reading(name, &e))?;
+    assemble(tx, Assembly::new(name, id, head)?, u64::MAX).await
+}
+
+async fn assemble(
+    conn: &mut SqliteConnection,
+    mut assembly: Assembly<'_>,
+    below: u64,
+) -> Result<StoredRoom, StoreError> {
+    find_base(conn, &mut assembly, below).await?;
+    add_rows(conn, assembly).await
 }
 
 /// Stands the room on its newest sound snapshot, if it has one. One is in memory at a time.
 async fn find_base(
     conn: &mut SqliteConnection,
     assembly: &mut Assembly<'_>,
-    id: RoomId,
     mut below: u64,
 ) -> Result<(), StoreError> {
+    let id = assembly.id();
     loop {
         let next = snapshots::newest_below(conn, id, below).await;
         // Without the list nobody knows whether what is found is the newest, but a room that has all its rows needs none.
@@ -90,43 +101,21 @@ async fn find_base(
 async fn add_rows(
     conn: &mut SqliteConnection,
     mut assembly: Assembly<'_>,
-    name: &str,
-    id: RoomId,
-) -> Result<StoredRoom, Torn> {
-    let torn = |at, error| Torn { at, error };
+) -> Result<StoredRoom, StoreError> {
     let mut rows = sqlx::query_as::<_, (i64, Option<i64>, Vec<u8>)>(
         "SELECT seq, checksum, bytes FROM room_updates WHERE room = ?1 AND seq >= ?2 ORDER BY seq",
     )
-    .bind(id.0)
+    .bind(assembly.id().0)
     .bind(assembly.first_seq().cast_signed())
     .fetch(conn);
     loop {
-        let at = Some(assembly.next_seq());
-        let next = rows.try_next().await;
-        let damaged = |e: sqlx::Error| match fault::is_damage(&e) {
-            true => assembly.corrupt(fault::sentence(&e)),
-            false => fault::while_reading(name, &e),
-        };
-        match next.map_err(|e| torn(at, damaged(e)))? {
-            Some((seq, sum, bytes)) => assembly
-                .push(seq, sum, Bytes::from(bytes))
-                .map_err(|e| torn(at, e))?,
-            None => return assembly.finish().map_err(|e| torn(at, e)),
+        match rows.try_next().await {
+            Ok(Some((seq, sum, bytes))) => assembly.push(seq, sum, Bytes::from(bytes))?,
+            Ok(None) => return assembly.finish(),
+            Err(error) if fault::is_damage(&error) => {
+                return Err(assembly.corrupt(fault::sentence(&error)));
+            }
+            Err(error) => return Err(fault::unavailable("load a room", &error)),
         }
     }
-}
-
-/// The whole room, inside a transaction that the head was read in.
-pub async fn assemble(
-    conn: &mut SqliteConnection,
-    name: &str,
-    id: i64,
-    head: Option<i64>,
-) -> Result<StoredRoom, Torn> {
-    let torn = |error| Torn { at: None, error };
-    let mut assembly = Assembly::new(name, RoomId(id), head).map_err(torn)?;
-    find_base(conn, &mut assembly, RoomId(id), u64::MAX)
-        .await
-        .map_err(torn)?;
-    add_rows(conn, assembly, name, RoomId(id)).await
 }

@@ -13,9 +13,11 @@ mod partial;
 mod place;
 #[cfg(any(test, feature = "testing"))]
 mod raw;
+mod repair;
 mod restore;
 mod schema;
 mod snapshots;
+mod tally;
 mod trim;
 mod writing;
 
@@ -31,15 +33,18 @@ use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use self::backup::{Existing, back_up};
-pub use self::inspect::{InspectedRoom, Inspection, RoomDamage, Tally};
+pub use self::inspect::{InspectedRoom, InspectedRow, Inspection};
 use self::place::FileIdentity;
 #[cfg(any(test, feature = "testing"))]
 pub use self::raw::execute_raw;
+pub use self::repair::{MendedRow, Mending, Repair, SetAside};
 pub use self::restore::{DamagedRooms, Restored, restore};
+pub use self::tally::{RoomDamage, Tally};
 use self::writing::{Writer, Writing};
+use crate::snapshot::{self, Held};
 use crate::{
     Batch, Lease, NewSnapshot, Receipt, RoomId, Snapshot, Snapshots, Store, StoreError, StoredRoom,
-    Trim, Trimmed, batch, snapshot,
+    Trim, Trimmed, batch,
 };
 
 /// The log of committed pages is folded back into the file at this many pages (4 MiB).
@@ -243,8 +248,10 @@ impl Store for SqliteStore {
 
     async fn add_snapshot(&self, new: &NewSnapshot) -> Result<(), StoreError> {
         snapshot::validate(new)?;
+        // Before the turn comes: others wait for it.
+        let held = Held::new(new);
         let mut writing = self.write("store a snapshot").await?;
-        let done = snapshots::add(writing.conn(), new).await;
+        let done = snapshots::add(writing.conn(), new.room, &held).await;
         writing.end(done).await
     }
 

@@ -305,7 +305,7 @@ fn looks_like_a_database(path: &Path) -> bool {
 }
 
 /// Folds the log into the file, which takes that nobody else has it open, and keeps everybody out from then on.
-async fn lock(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+pub async fn lock(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("PRAGMA journal_mode = DELETE")
         .execute(&mut *conn)
         .await?;
@@ -313,7 +313,8 @@ async fn lock(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-fn in_use(path: &Path) -> StoreError {
+/// That somebody else has it open.
+pub fn in_use(path: &Path) -> StoreError {
     StoreError::Invalid(format!(
         "{path:?} is in use by a server or another program: stop it first"
     ))

@@ -11,9 +11,7 @@ use sqlx::{Row as _, SqliteConnection, SqlitePool};
 use super::{fault, load};
 use crate::assembly::known_head;
 use crate::snapshot::{self, Held};
-use crate::{
-    Builder, NewSnapshot, PassedOver, RoomId, Snapshot, SnapshotInfo, Snapshots, StoreError,
-};
+use crate::{Builder, PassedOver, RoomId, Snapshot, SnapshotInfo, Snapshots, StoreError};
 
 /// Texts come as bytes: a damaged one need not be UTF-8, and is no reason to lose a doc.
 macro_rules! select {
@@ -161,48 +159,52 @@ pub async fn versions(conn: &mut SqliteConnection, room: RoomId) -> Result<Vec<u
 }
 
 /// Stores one, if it fits in.
-pub async fn add(tx: &mut SqliteConnection, new: &NewSnapshot) -> Result<(), StoreError> {
+pub async fn add(tx: &mut SqliteConnection, room: RoomId, held: &Held) -> Result<(), StoreError> {
     let failed = |e: sqlx::Error| fault::unavailable("store a snapshot", &e);
     let head: Option<i64> = sqlx::query_scalar("SELECT head FROM room_heads WHERE room = ?1")
-        .bind(new.room.0)
+        .bind(room.0)
         .fetch_optional(&mut *tx)
         .await
         .map_err(failed)?;
-    let head = head.ok_or_else(|| fault::no_room(new.room))?;
+    let head = head.ok_or_else(|| fault::no_room(room))?;
     let mut newest = Vec::new();
-    for version in versions(tx, new.room).await.map_err(failed)? {
+    for version in versions(tx, room).await.map_err(failed)? {
         // Of what cannot be read only the number counts.
-        let found = read_info(tx, new.room, version).await?;
+        let found = read_info(tx, room, version).await?;
         let seq = found.and_then(Result::ok).map_or(u64::MAX, |info| info.seq);
         newest.push((version, seq));
         if seq <= head.cast_unsigned() {
             break;
         }
     }
-    snapshot::fits(new, head.cast_unsigned(), newest)?;
-    insert(tx, new).await
+    snapshot::fits(room, &held.info, head.cast_unsigned(), newest)?;
+    insert(tx, room, held).await
 }
 
 /// Stores one wherever it stands.
-pub async fn insert(tx: &mut SqliteConnection, new: &NewSnapshot) -> Result<(), StoreError> {
-    let held = Held::new(new);
+pub async fn insert(
+    tx: &mut SqliteConnection,
+    room: RoomId,
+    held: &Held,
+) -> Result<(), StoreError> {
+    let info = &held.info;
     sqlx::query(
         "INSERT INTO room_snapshots (room, version, seq, size, checksum, listed, builder, note, label, author, \
          time_ms, state_vector, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )
-    .bind(new.room.0)
-    .bind(number(new.version))
-    .bind(number(new.seq))
-    .bind(number(held.info.size))
+    .bind(room.0)
+    .bind(number(info.version))
+    .bind(number(info.seq))
+    .bind(number(info.size))
     .bind(held.checksum)
-    .bind(new.listed)
-    .bind(new.builder.as_str())
-    .bind(new.note.as_deref())
-    .bind(new.label.as_deref())
-    .bind(new.author.as_deref())
-    .bind(new.time_ms)
-    .bind(&new.state_vector[..])
-    .bind(&new.data[..])
+    .bind(info.listed)
+    .bind(info.builder.as_str())
+    .bind(info.note.as_deref())
+    .bind(info.label.as_deref())
+    .bind(info.author.as_deref())
+    .bind(info.time_ms)
+    .bind(&held.state_vector[..])
+    .bind(&held.data[..])
     .execute(tx)
     .await
     .map_err(|e| fault::unavailable("store a snapshot", &e))?;

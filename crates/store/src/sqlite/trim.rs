@@ -9,9 +9,9 @@ use super::{fault, snapshots};
 use crate::trimming::{self, COVER, Standing};
 use crate::{RoomId, StoreError, Trim, Trimmed};
 
-/// What one step deletes at most: rows, and bytes of updates in them, unless one alone has more.
-const STEP_ROWS: i64 = 5_000;
-const STEP_BYTES: u64 = 4 << 20;
+/// What one step deletes at most: rows, and bytes of updates in them, unless one alone has more. Some 40 ms.
+const STEP_ROWS: i64 = 2_000;
+const STEP_BYTES: u64 = 1 << 20;
 
 /// Version and sequence number of the newest snapshots that were found to be sound, newest first.
 ///
