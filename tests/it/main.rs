@@ -3,12 +3,15 @@
 
 mod boards;
 mod client;
+mod damage;
 mod node;
 mod program;
 
 mod admission;
+mod checking;
 mod durability;
 mod importing;
 mod operating;
+mod repairing;
 mod stopping;
 mod yrs_clients;

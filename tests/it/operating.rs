@@ -259,14 +259,14 @@ async fn b7_check_names_damaged_rooms_with_row_and_reason_and_no_others() {
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("no database at"), "{said:?}");
     let server = place.serve();
-    for room in ["/sound", "/flipped", "/holed", "/early"] {
+    for room in ["/sound", "/flipped", "/holed", "/early", "/old"] {
         write(server.address, room, 0..4).await;
     }
     // Beside the server, which has everything in its log.
     let said = place.run(&["check"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(
-        said.out.starts_with("4 rooms, no damage; 16 sound rows"),
+        said.out.starts_with("5 rooms, no damage; 20 sound rows"),
         "{said:?}"
     );
     assert!(server.stop().success());
@@ -274,13 +274,18 @@ async fn b7_check_names_damaged_rooms_with_row_and_reason_and_no_others() {
         |room, seq| format!("room = (SELECT id FROM rooms WHERE name = '{room}') AND seq = {seq}");
     for (what, whose) in [
         (
-            "UPDATE room_updates SET bytes = x'0101ff' WHERE",
+            "UPDATE room_updates SET bytes = x'01' WHERE",
             row("flipped", 3),
         ),
         ("DELETE FROM room_updates WHERE", row("holed", 2)),
         (
-            "UPDATE room_updates SET bytes = x'0000' WHERE",
+            "UPDATE room_updates SET bytes = x'0000', checksum = NULL WHERE",
             row("early", 2),
+        ),
+        // As a row that was written before there were checksums.
+        (
+            "UPDATE room_updates SET bytes = x'0101ff', checksum = NULL WHERE",
+            row("old", 3),
         ),
     ] {
         execute_raw(&place.database(), &format!("{what} {whose}")).await;
@@ -289,22 +294,23 @@ async fn b7_check_names_damaged_rooms_with_row_and_reason_and_no_others() {
     assert_eq!(said.code, Some(1), "{said:?}");
     let lines: Vec<&str> = said.out.lines().collect();
     for (line, start, reason) in [
-        (0, "room \"flipped\" is damaged at row 3: ", "update 3 of 4"),
+        (0, "room \"flipped\" is damaged at row 3: ", "checksum"),
         (1, "room \"holed\" is damaged at row 2: ", "found row 3"),
         (
             2,
             "room \"early\" is damaged at row 3: ",
-            "not stored before it",
+            "not stored before it; it is refused",
         ),
+        (3, "room \"old\" is damaged at row 3: ", "no update"),
     ] {
         assert!(lines[line].starts_with(start), "{said:?}");
         assert!(lines[line].contains(reason), "{said:?}");
     }
     assert!(
-        lines[3].starts_with("4 rooms, 3 DAMAGED; 4 sound rows"),
+        lines[4].starts_with("5 rooms, 4 DAMAGED; 4 sound rows"),
         "{said:?}"
     );
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.len(), 5);
 
     let server = place.serve();
     assert_eq!(

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use scrible_store::{
-    Batch, Builder, DamagedRooms, Existing, Incarnation, InspectedRow, Inspection, NewSnapshot,
-    NewUpdate, Restored, RoomAppend, RoomId, SqliteOptions, SqliteStore, Store, StoreError, Tally,
-    Trim, back_up, execute_raw, restore,
+    Batch, Builder, DamagedRooms, Existing, Incarnation, Inspection, NewSnapshot, NewUpdate,
+    Restored, RoomAppend, RoomId, SqliteOptions, SqliteStore, Store, StoreError, Tally, Trim,
+    back_up, execute_raw, restore,
 };
 use tempfile::TempDir;
 
@@ -176,31 +176,6 @@ async fn b2_a_database_with_broken_pages_gives_no_backup() {
     std::fs::write(&database, bytes).unwrap();
     assert_refused(copy(&database, &file).await, "damaged");
     assert!(!folder.names().iter().any(|name| name.contains("copy")));
-    let mut inspection = Inspection::open(text(&database)).await.unwrap();
-    assert!(!inspection.integrity().await.unwrap().is_empty());
-    let room = inspection.next_room().await.unwrap().unwrap();
-    assert_eq!((&*room.name, &room.head), ("room", &Ok(2000)));
-    let rows = all_rows(&mut inspection).await;
-    let damaged = rows.iter().position(|row| row.found.is_err()).unwrap();
-    assert!(
-        (1..2000).contains(&damaged),
-        "those before it are sound: {damaged}"
-    );
-    assert!(
-        rows.last().unwrap().found.is_err(),
-        "the list ends where it cannot be read"
-    );
-}
-
-async fn all_rows(inspection: &mut Inspection) -> Vec<InspectedRow> {
-    let mut all = Vec::new();
-    loop {
-        let rows = inspection.next_rows().await.unwrap();
-        if rows.is_empty() {
-            return all;
-        }
-        all.extend(rows);
-    }
 }
 
 #[tokio::test]
@@ -385,89 +360,6 @@ async fn b6_a_link_to_the_database_stays_a_link() {
     assert_eq!(elsewhere.names(), ["link.db"]);
     assert_eq!(kept.parent(), database.canonicalize().unwrap().parent());
     assert_eq!(head(&link, "room").await, Some(5));
-}
-
-#[tokio::test]
-async fn b7_inspection_tells_each_row_and_snapshot_and_what_is_wrong_with_it() {
-    let folder = Folder::new();
-    let database = folder.file("rooms.db");
-    filled(&database).await;
-    let store = open(&database).await;
-    for version in 1..=3 {
-        store
-            .add_snapshot(&snapshot(version, version + 1))
-            .await
-            .unwrap();
-    }
-    store.close().await;
-    execute_raw(
-        &database,
-        "DELETE FROM room_updates WHERE room = 1 AND seq = 3; \
-         UPDATE room_updates SET bytes = x'00' WHERE room = 1 AND seq = 4; \
-         UPDATE room_snapshots SET data = x'00' WHERE version = 2; \
-         DELETE FROM room_heads WHERE room = 2",
-    )
-    .await;
-    let mut inspection = Inspection::open(text(&database)).await.unwrap();
-    assert_eq!(inspection.integrity().await.unwrap(), [""; 0]);
-    assert_eq!(inspection.strays().await.unwrap(), [""; 0]);
-    for again in [false, true] {
-        let room = match again {
-            false => inspection.next_room().await,
-            true => inspection.again().await,
-        };
-        let room = room.unwrap().unwrap();
-        assert_eq!((&*room.name, &room.head), ("room", &Ok(5)));
-        assert_eq!(
-            (room.rows, &room.versions),
-            (Some((1, 5)), &Ok(vec![3, 2, 1]))
-        );
-        let mut versions = Vec::new();
-        while let Some((version, found)) = inspection.next_snapshot().await.unwrap() {
-            versions.push((version, found.is_ok()));
-        }
-        assert_eq!(versions, [(3, true), (2, false), (1, true)]);
-        let rows = all_rows(&mut inspection).await;
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|row| (row.seq, row.found.is_ok()))
-            .collect();
-        assert_eq!(rows, [(1, true), (2, true), (4, false), (5, true)]);
-    }
-    let room = inspection.next_room().await.unwrap().unwrap();
-    assert_eq!(room.head.unwrap_err(), "its head is missing");
-    assert_eq!((&*room.name, room.versions), ("sound", Ok(vec![])));
-    assert_eq!(all_rows(&mut inspection).await.len(), 1);
-    assert_eq!(inspection.next_room().await.unwrap(), None);
-    inspection.close().await;
-}
-
-#[tokio::test]
-async fn b7_inspection_reads_a_room_as_of_one_moment() {
-    let folder = Folder::new();
-    let database = folder.file("rooms.db");
-    let store = open(&database).await;
-    let large = "x".repeat(400_000);
-    append(&store, "room", &[&*large; 9]).await;
-    let mut inspection = Inspection::open(text(&database)).await.unwrap();
-    inspection.next_room().await.unwrap().unwrap();
-    let first = inspection.next_rows().await.unwrap();
-    assert!((1..9).contains(&first.len()), "a few at a time");
-    append(&store, "room", &["10"]).await;
-    for version in [1, 2] {
-        store.add_snapshot(&snapshot(version, 10)).await.unwrap();
-    }
-    let (room, rows, versions) = (RoomId(1), 1..=10, Vec::new());
-    store
-        .trim(&Trim {
-            room,
-            rows,
-            versions,
-        })
-        .await
-        .unwrap();
-    assert_eq!(first.len() + all_rows(&mut inspection).await.len(), 9);
-    assert_eq!(inspection.again().await.unwrap().unwrap().rows, None);
 }
 
 fn snapshot(version: u64, seq: u64) -> NewSnapshot {

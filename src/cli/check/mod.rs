@@ -118,6 +118,7 @@ async fn check(url: &str, tell: impl Fn(&Line) -> io::Result<()>) -> anyhow::Res
 async fn repair(url: &str, tell: impl Fn(&Line) -> io::Result<()>) -> anyhow::Result<bool> {
     let started = Instant::now();
     let mut repair = Repair::open(url).await?;
+    eprintln!("scrible: repairing; only a copy made with `scrible backup` before leads back");
     let findings = repair.inspection().integrity().await?;
     // Writing into a file whose pages contradict each other may cost what is sound in it.
     if let Some(first) = findings.first() {
@@ -139,7 +140,7 @@ async fn repair(url: &str, tell: impl Fn(&Line) -> io::Result<()>) -> anyhow::Re
         for line in report::findings(&room, &before) {
             tell(&line)?;
         }
-        let after = match plan(repair.inspection(), &room, &before).await? {
+        let after = match plan(repair.inspection(), &room).await? {
             Err(reason) => {
                 let room = room.name;
                 tell(&Line::Left { room, reason })?;
@@ -230,24 +231,16 @@ async fn judge_as(
 async fn plan(
     inspection: &mut Inspection,
     room: &InspectedRoom,
-    verdict: &Verdict,
 ) -> anyhow::Result<Result<Plan, String>> {
+    // The head may be what is wrong: none is too high for what else there is.
     inspection.again().await?;
-    // Without a head nobody could judge the rest: none is too high.
-    let headless;
-    let verdict = match room.head {
-        Ok(_) => verdict,
-        Err(_) => {
-            headless = judge_as(inspection, room, u64::MAX - 1).await?;
-            inspection.again().await?;
-            &headless
-        }
-    };
+    let verdict = judge_as(inspection, room, u64::MAX - 1).await?;
+    inspection.again().await?;
     let base = match verdict.sound {
         Some(version) => inspection.snapshot(version).await?.ok(),
         None => None,
     };
-    let mut mender = match Mender::new(room, verdict, base) {
+    let mut mender = match Mender::new(room, &verdict, base) {
         Ok(mender) => mender,
         Err(why) => return Ok(Err(why)),
     };
