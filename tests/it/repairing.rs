@@ -340,3 +340,89 @@ async fn b9_a_repair_that_is_killed_leaves_each_room_repaired_or_as_it_was() {
         assert_eq!(content(&place, name).await.clock(20), 4);
     }
 }
+
+/// Numbers that follow from a seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+/// Something that can happen to a room of so many rows and snapshots, as SQL.
+fn accident(chance: &mut Chance, rows: u64, snapshots: u64) -> String {
+    let seq = 1 + chance.below(rows);
+    let version = 1 + chance.below(snapshots.max(1));
+    let last = seq + chance.below(4);
+    match chance.below(9) {
+        0 => format!("UPDATE room_updates SET bytes = x'aa' WHERE seq = {seq}"),
+        1 => format!("UPDATE room_updates SET bytes = x'01', checksum = NULL WHERE seq = {seq}"),
+        2 => format!("DELETE FROM room_updates WHERE seq BETWEEN {seq} AND {last}"),
+        3 => "DELETE FROM room_heads".to_owned(),
+        4 => "UPDATE room_heads SET head = head / 2".to_owned(),
+        5 => format!("UPDATE room_snapshots SET data = x'0000' WHERE version = {version}"),
+        6 => format!("UPDATE room_snapshots SET state_vector = x'00' WHERE version = {version}"),
+        7 => format!("UPDATE room_snapshots SET seq = seq + 1 WHERE version = {version}"),
+        _ => format!("DELETE FROM room_snapshots WHERE version = {version}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b9_after_any_accidents_a_room_is_repaired_and_sound_or_left_as_it_was() {
+    let (mut repaired, mut left) = (0, 0);
+    for seed in 1..=40_u64 {
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let rows = 1 + chance.below(20);
+        let mut covered: Vec<u64> = (0..chance.below(5))
+            .map(|_| 1 + chance.below(rows))
+            .collect();
+        covered.sort_unstable();
+        let place = Place::new();
+        let id = fill(&place, "room", rows, &covered).await;
+        if let [.., reserve, _] = covered[..] {
+            trim(&place, id, chance.below(reserve + 1)).await;
+        }
+        let mut accidents = Vec::new();
+        for _ in 0..1 + chance.below(3) {
+            accidents.push(accident(&mut chance, rows, covered.len() as u64));
+            spoil(&place, accidents.last().unwrap()).await;
+        }
+        let about = format!("seed {seed}: {rows} rows, {covered:?}, {accidents:?}");
+        let before = load(&place, "room")
+            .await
+            .map_err(|error| error.to_string());
+        let said = place.run(&["check", "--repair", "--json"]);
+        let told = lines(&said);
+        if of(&told, "left").is_empty() {
+            assert_eq!(said.code, Some(0), "{about}: {said:?}");
+            clean(&place);
+            let losses = of(&told, "repaired");
+            repaired += losses.len();
+            // What is told to be missing is all that is missing.
+            let kept = content(&place, "room").await;
+            for lost in losses
+                .iter()
+                .flat_map(|line| line["clocks"].as_array().unwrap())
+            {
+                let client = lost["client"].as_u64().unwrap();
+                let clock = u64::from(kept.clock(client));
+                assert!(clock < lost["to"].as_u64().unwrap(), "{about}: {said:?}");
+            }
+        } else {
+            left += 1;
+            assert_eq!(said.code, Some(1), "{about}: {said:?}");
+            let after = load(&place, "room")
+                .await
+                .map_err(|error| error.to_string());
+            assert_eq!(before, after, "{about}");
+        }
+    }
+    assert!(
+        repaired > 20 && left < 10,
+        "{repaired} repaired, {left} left"
+    );
+}

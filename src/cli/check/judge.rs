@@ -153,6 +153,7 @@ impl Judge {
         }
         self.next = seq + 1;
         self.swap_before(seq);
+        self.broken |= seq > expected.max(self.base + 1);
         match row.found {
             Err(why) => self.damage(seq..=seq, why),
             Ok(bytes) => match self.content(seq, &bytes) {
@@ -172,11 +173,11 @@ impl Judge {
             self.next = self.base + 1;
         }
         let last = self.next - 1;
+        self.swap_before(last + 1);
         if last < head {
             let what = format!("its head is {head}, but the rows end at {last}");
             self.damage(last + 1..=head, what);
         }
-        self.swap_before(head + 1);
         if head == 0 && self.found.base.is_none() && !self.found.damaged_snapshots.is_empty() {
             self.refuse(None, "its head is 0, but it has snapshots".to_owned());
         }
@@ -185,12 +186,7 @@ impl Judge {
 
     /// Before the first row.
     fn begin(&mut self, first: u64) {
-        let (expected, head) = (self.base + 1, self.head);
-        if first > expected && first <= head {
-            let what = format!("expected row {expected} of {head}, found row {first}");
-            self.damage(expected..=first - 1, what);
-        }
-        self.next = if first <= head { first } else { expected };
+        self.next = first.min(self.base + 1);
         self.stand = match first {
             1 => Some(Stand {
                 version: None,
@@ -209,20 +205,34 @@ impl Judge {
         let Some(newest) = self.newest.take() else {
             return;
         };
-        if let Some(older) = &self.stand
-            && !self.broken
-            && let Some((client, clock)) = lacking(&newest.clocks, &older.clocks)
-        {
-            let version = newest.version.unwrap_or_default();
+        if let Some(older) = self.stand.take().filter(|_| !self.broken) {
+            self.compare(&newest, &older);
+        }
+        self.broken = false;
+        self.stand = Some(newest);
+    }
+
+    /// The snapshot that the room opens on holds what an older one and the rows since then hold.
+    fn compare(&mut self, newest: &Stand, older: &Stand) {
+        let version = newest.version.unwrap_or_default();
+        if let Some((client, clock)) = lacking(&newest.clocks, &older.clocks) {
             let why = format!(
                 "it lacks clock {clock} of client {client}, which the rows that it covers bring"
             );
             let damaged = PassedOver { version, why };
             self.found.damaged_snapshots.insert(0, damaged);
             self.found.sound = older.version;
+        } else if let Some((client, clock)) = lacking(&older.clocks, &newest.clocks) {
+            let seq = newest.seq;
+            let what = format!("clock {clock} of client {client}, which snapshot {version} has");
+            // Either is wrong, and without the other none is a reserve.
+            if let Some(version) = older.version {
+                let why = format!("it and the rows up to {seq} lack {what}");
+                let damaged = PassedOver { version, why };
+                self.found.damaged_snapshots.push(damaged);
+            }
+            self.damage(seq..=seq, format!("the rows up to it lack {what}"));
         }
-        self.broken = false;
-        self.stand = Some(newest);
     }
 
     fn in_order(&self, info: &SnapshotInfo) -> Result<(), String> {
@@ -256,7 +266,9 @@ impl Judge {
     }
 
     fn damage(&mut self, rows: RangeInclusive<u64>, reason: String) {
-        self.broken = true;
+        // What a snapshot covers, nothing builds on.
+        let stand = self.stand.as_ref();
+        self.broken |= stand.is_some_and(|stand| *rows.end() > stand.seq);
         // Below, opening does not look.
         if *rows.end() > self.base {
             self.refuse(Some(*rows.start()), reason.clone());
@@ -294,6 +306,8 @@ pub fn clocks_of(snapshot: &Snapshot, limits: &Limits) -> Result<Clocks, String>
 /// Something that the older ones have and the newer ones lack.
 fn lacking(newer: &Clocks, older: &Clocks) -> Option<(u64, u32)> {
     let older = older.state_vector();
-    let mut clocks = older.iter();
-    clocks.find(|(client, clock)| newer.clock(*client) < *clock)
+    let lacking = older
+        .iter()
+        .filter(|(client, clock)| newer.clock(*client) < *clock);
+    lacking.min()
 }

@@ -129,9 +129,9 @@ impl Mender {
     pub fn row(&mut self, row: InspectedRow) -> Result<(), String> {
         let seq = row.seq;
         if seq <= self.start {
-            // The base holds what it brought. The reserve ends where it is broken.
+            // The base holds what it brought.
             if let Some(reason) = self.reserve.remove(&seq) {
-                self.replace(seq, reason, None);
+                self.drop_reserve(seq, reason);
             }
             return Ok(());
         }
@@ -189,7 +189,7 @@ impl Mender {
         self.fill_up_to(self.head + 1)?;
         // Missing ones of the reserve.
         for (seq, reason) in std::mem::take(&mut self.reserve) {
-            self.replace(seq, reason, None);
+            self.drop_reserve(seq, reason);
         }
         if self.clocks.clients() == 0 && (self.rebuild || !self.mending.rows.is_empty()) {
             return Err("nothing of it can be read".to_owned());
@@ -268,9 +268,10 @@ impl Mender {
         self.mending.rows.push(MendedRow { seq, reason, bytes });
     }
 
-    /// A row of the reserve goes with all below it.
-    fn replace(&mut self, seq: u64, reason: String, bytes: Option<Bytes>) {
-        self.mending.covered = self.mending.covered.max(seq);
+    /// A reserve with a damaged row is none. It goes, and a second snapshot covers what it covered.
+    fn drop_reserve(&mut self, seq: u64, reason: String) {
+        let bytes = None;
+        self.mending.covered = self.start;
         self.mending.rows.push(MendedRow { seq, reason, bytes });
     }
 

@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use scrible_store::{InspectedRoom, Inspection, Repair, StoreError};
 
@@ -22,6 +23,8 @@ use crate::config::Config;
 
 /// 1 is damage; this is that nobody knows.
 const NOT_CHECKED: u8 = 2;
+/// How often a room is mended in one run.
+const ROUNDS: usize = 4;
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,28 +135,8 @@ async fn repair(url: &str, tell: impl Fn(&Line) -> io::Result<()>) -> anyhow::Re
         tell(&Line::Database { reason })?;
     }
     while let Some(room) = next_room(repair.inspection(), &mut all, &tell).await? {
-        let before = judge(repair.inspection(), &room).await?;
-        if before.is_sound() {
-            all.add(&before);
-            continue;
-        }
-        for line in report::findings(&room, &before) {
-            tell(&line)?;
-        }
-        let after = match plan(repair.inspection(), &room).await? {
-            Err(reason) => {
-                let room = room.name;
-                tell(&Line::Left { room, reason })?;
-                before
-            }
-            Ok(plan) => {
-                repair.mend(&plan.mending).await?;
-                all.repaired_rooms += 1;
-                tell(&report::repaired(&room, &plan))?;
-                look_again(&mut repair, &tell).await?
-            }
-        };
-        all.add(&after);
+        let verdict = mend(&mut repair, room, &mut all, &tell).await?;
+        all.add(&verdict);
     }
     repair.close().await;
     all.seconds = started.elapsed().as_secs_f64();
@@ -162,18 +145,41 @@ async fn repair(url: &str, tell: impl Fn(&Line) -> io::Result<()>) -> anyhow::Re
     Ok(clean)
 }
 
-/// The room that was just mended, which must be sound now.
-async fn look_again(
+/// Mends a room if it is damaged. What it is then.
+async fn mend(
     repair: &mut Repair,
+    mut room: InspectedRoom,
+    all: &mut Summary,
     tell: &impl Fn(&Line) -> io::Result<()>,
 ) -> anyhow::Result<Verdict> {
-    let inspection = repair.inspection();
-    let Some(room) = inspection.again().await? else {
-        anyhow::bail!("the room that was mended is gone");
-    };
-    let verdict = judge(inspection, &room).await?;
-    for line in report::findings(&room, &verdict) {
-        tell(&line)?;
+    let mut verdict = judge(repair.inspection(), &room).await?;
+    // One damage can hide another of the reserve.
+    for round in 0..ROUNDS {
+        if verdict.is_sound() {
+            break;
+        }
+        for line in report::findings(&room, &verdict) {
+            tell(&line)?;
+        }
+        let plan = match plan(repair.inspection(), &room).await? {
+            Ok(plan) => plan,
+            Err(reason) => {
+                let room = room.name;
+                tell(&Line::Left { room, reason })?;
+                return Ok(verdict);
+            }
+        };
+        repair.mend(&plan.mending).await?;
+        all.repaired_rooms += u64::from(round == 0);
+        tell(&report::repaired(&room, &plan))?;
+        let again = repair.inspection().again().await?;
+        room = again.context("look at the room that was mended")?;
+        verdict = judge(repair.inspection(), &room).await?;
+    }
+    if !verdict.is_sound() {
+        for line in report::findings(&room, &verdict) {
+            tell(&line)?;
+        }
     }
     Ok(verdict)
 }
