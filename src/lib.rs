@@ -14,6 +14,7 @@
 //! - [`socket`] connections: upgrade, limits, close codes
 //! - [`access`] who may do what
 //! - [`rest`] plain HTTP
+//! - [`doc_worker`] the child processes in which documents are opened
 //! - [`server`] how the parts are put together and stopped
 //! - [`import`] files brought into a room, as one more client
 //! - [`config`], [`cli`], [`telemetry`] settings, commands, the log
@@ -21,6 +22,7 @@
 pub mod access;
 pub mod cli;
 pub mod config;
+pub mod doc_worker;
 pub mod import;
 pub mod journal;
 pub mod rest;

@@ -1,0 +1,18 @@
+//! Documents are opened here, in child processes of this program: for whatever bytes cannot tell.
+//!
+//! Knows yrs and bytes. Does not know rooms, sockets or stores. The rule: nothing of yrs runs in the process that serves.
+
+pub mod roots;
+
+use bytes::Bytes;
+
+/// What must be applied so that a doc shows an earlier content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restoration {
+    /// One v1 update. None: nothing differs, or what differs cannot be restored.
+    pub update: Option<Bytes>,
+    /// How many entries, values and pieces of text it sets, inserts or removes.
+    pub changes: u64,
+    /// What could not be restored and why, a sentence each.
+    pub left: Vec<String>,
+}
