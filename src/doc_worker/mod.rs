@@ -7,6 +7,7 @@ pub mod digest;
 pub mod json;
 pub mod numbers;
 pub mod open;
+pub mod restore;
 pub mod roots;
 pub mod xml;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use yrs::updates::decoder::Decode;
 use yrs::{Doc, Options, ReadTxn, Transact, Update};
 
-use super::roots::OFFSETS;
+use super::roots::OPTIONS_OFFSETS;
 
 /// Updates that go into one transaction. Each commit goes over what it brought, so a commit for every update costs more,
 /// and one for all of them holds on to everything that was deleted on the way.
@@ -19,7 +19,7 @@ const UPDATES_A_TRANSACTION: usize = 1_024;
 /// With a sentence when an update cannot be read or applied, or builds on something that is not there.
 pub fn open(updates: &[Bytes]) -> Result<Doc, String> {
     let doc = Doc::with_options(Options {
-        offset_kind: OFFSETS,
+        offset_kind: OPTIONS_OFFSETS,
         cleanup_formatting: false,
         skip_gc: false,
         ..Options::default()

@@ -2,7 +2,7 @@
 //!
 //! Does not know what is made of it. The rules: sequences are read through [`values`] only, never through yrs' own
 //! iterators, which stop at a length that may be wrong and never end in an array that holds text beyond the basic plane;
-//! and a doc is opened with [`OFFSETS`], because these rules count in UTF-16.
+//! and a doc is opened with [`OPTIONS_OFFSETS`], because these rules count in UTF-16.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use yrs::types::text::YChange;
 use yrs::{Any, Array, ArrayRef, Map, MapRef, OffsetKind, Out, ReadTxn, Text, TextRef};
 
 /// Yjs counts in UTF-16; yrs does so only when it is asked to.
-pub const OFFSETS: OffsetKind = OffsetKind::Utf16;
+pub const OPTIONS_OFFSETS: OffsetKind = OffsetKind::Utf16;
 
 /// The type that a root has in an editor that Yjs' own rules allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ mod tests {
 
     fn doc() -> Doc {
         Doc::with_options(Options {
-            offset_kind: OFFSETS,
+            offset_kind: OPTIONS_OFFSETS,
             ..Options::default()
         })
     }
