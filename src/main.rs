@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use scrible::access::OpenGate;
-use scrible::cli::{self, Invocation};
+use scrible::cli::{self, Invocation, Task};
 use scrible::config::Config;
+use scrible::doc_worker::child;
 use scrible::room::RoomsConfig;
 use scrible::server::{self, ServerConfig};
 use scrible::session::SessionConfig;
@@ -24,15 +25,22 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The time over which sessions end when the server stops: y-websocket clients come back within 2.5 s anyway.
 const STAGGER: Duration = Duration::from_secs(1);
 
+fn main() -> ExitCode {
+    let invocation = Invocation::from_process();
+    // Before any thread, setting or runtime: it limits itself first, and there may be many of it.
+    if let Task::DocWorker(config) = invocation.task {
+        return child::run(config);
+    }
+    run(invocation)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    cli::run(Invocation::from_process(), async |config| {
-        match serve(config).await {
-            Ok(code) => code,
-            Err(error) => {
-                eprintln!("scrible: {error:#}");
-                ExitCode::FAILURE
-            }
+async fn run(invocation: Invocation) -> ExitCode {
+    cli::run(invocation, async |config| match serve(config).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("scrible: {error:#}");
+            ExitCode::FAILURE
         }
     })
     .await

@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod check;
 pub mod config;
+pub mod doc_worker;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::config::{Config, ConfigError, Effective, Given, SETTINGS, Setting};
+use crate::doc_worker::child::{self, ChildConfig};
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +40,8 @@ pub enum Task {
     Restore(restore::Args),
     /// Read every room and say which are damaged.
     Check(check::Args),
+    /// Open docs for the process that started this one.
+    DocWorker(ChildConfig),
 }
 
 /// A command line that could be understood.
@@ -67,6 +71,9 @@ impl Invocation {
             Some(("backup", matches)) => (Task::Backup(backup::Args::of(matches)), matches),
             Some(("restore", matches)) => (Task::Restore(restore::Args::of(matches)), matches),
             Some(("check", matches)) => (Task::Check(check::Args::of(matches)), matches),
+            Some(("doc-worker", matches)) => {
+                (Task::DocWorker(doc_worker::config_of(matches)), matches)
+            }
             Some((_, matches)) => (Task::Serve, matches),
             None => (Task::Serve, &matches),
         };
@@ -103,6 +110,7 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Task::Backup(args) => backup::run(&args, &config).await,
         Task::Restore(args) => restore::run(&args, &config).await,
         Task::Check(args) => check::run(&args, &config).await,
+        Task::DocWorker(config) => child::run(config),
     }
 }
 
@@ -155,6 +163,7 @@ fn command() -> Command {
         .subcommand(backup::Args::command())
         .subcommand(restore::Args::command())
         .subcommand(check::Args::command())
+        .subcommand(doc_worker::command())
         .arg(file)
         .args(SETTINGS.iter().filter_map(argument))
 }

@@ -1,14 +1,16 @@
 //! A doc as one update without its garbage, and only after it was seen that nothing of the doc is lost by that.
 //!
-//! Runs in the child. The rule: what is answered was decoded again and compared; whoever gets it may delete the updates.
+//! Runs in the child. yrs sees values sealed, so that BigInts, -0 and the order of keys come out as they went in. The rule:
+//! what is answered passes the gate, was decoded again and compared; whoever gets it may delete the updates.
 
 use bytes::Bytes;
-use yrs::updates::encoder::Encode;
+use scrible_wire::{Limits, scan};
 use yrs::{Doc, ReadTxn, Snapshot, StateVector, Transact};
 
 use super::Built;
 use super::digest::{Digester, Digests};
-use super::open::open;
+use super::open::{Opened, Values, open};
+use super::restore::seal;
 
 /// What a doc says of itself: clocks and deletions, and the content.
 struct Account {
@@ -21,18 +23,38 @@ struct Account {
 /// # Errors
 /// With a sentence when they can't be applied, or when yrs would write another doc than it has read.
 pub fn build(updates: &[Bytes]) -> Result<Built, String> {
+    let unreadable = |why: String| format!("what was built cannot be read again: {why}");
+    let limits = Limits::default().without_counts();
     let digester = Digester::default();
-    let doc = open(updates)?;
+    let Opened { doc, clocks } = open(updates, Values::Sealed)?;
     let wanted = account(&doc, &digester)?;
-    let snapshot = Bytes::from(doc.transact().encode_diff_v1(&StateVector::default()));
+    let sealed = doc.transact().encode_diff_v1(&StateVector::default());
     // Never two of them at a time: each takes many times its bytes.
     drop(doc);
-    let again = open(std::slice::from_ref(&snapshot))
-        .map_err(|why| format!("what was built cannot be read again: {why}"))?;
-    same(&wanted, &account(&again, &digester)?)?;
+    let snapshot = seal::open(&sealed).map_err(|error| unreadable(error.to_string()))?;
+    let snapshot = Bytes::from(snapshot);
+    if scan(&snapshot, &limits).is_ok_and(|scan| scan.has_subdoc) {
+        return Err("it holds sub-documents, whose options yrs does not keep".to_owned());
+    }
+    let again = open(std::slice::from_ref(&snapshot), Values::Sealed).map_err(unreadable)?;
+    same(&wanted, &account(&again.doc, &digester)?)?;
+    // The same by our own count of the bytes, so that yrs is not its own judge.
+    let state_vector = clocks.state_vector();
+    if again.clocks.state_vector() != state_vector {
+        return Err("what was built has other clocks than the updates".to_owned());
+    }
+    let mut has = again.clocks;
+    for (at, update) in updates.iter().enumerate() {
+        if !has
+            .take(update, &limits)
+            .is_ok_and(|taken| taken.is_known())
+        {
+            return Err(format!("what was built lacks some of update {}", at + 1));
+        }
+    }
     Ok(Built {
         snapshot,
-        state_vector: wanted.has.state_map.encode_v1().into(),
+        state_vector: state_vector.encode().into(),
     })
 }
 
@@ -91,7 +113,7 @@ mod tests {
             "{} of {total}",
             built.snapshot.len()
         );
-        let again = open(&[built.snapshot]).unwrap();
+        let again = open(&[built.snapshot], Values::Open).unwrap().doc;
         let (txn, original) = (again.transact(), doc.transact());
         let text = |txn: &yrs::Transaction<'_>| txn.get_text("t").unwrap().get_string(txn);
         assert_eq!(text(&txn), text(&original));
@@ -99,6 +121,48 @@ mod tests {
         assert_eq!(txn.state_vector(), original.state_vector());
         let vector = StateVector::decode_v1(&built.state_vector).unwrap();
         assert_eq!(vector, txn.state_vector());
+    }
+
+    #[test]
+    fn values_come_out_as_they_went_in() {
+        // {"b": -0, "a": 5n} under a key of a root.
+        let value = [
+            118, 2, 1, b'b', 125, 0x40, 1, b'a', 122, 0, 0, 0, 0, 0, 0, 0, 5,
+        ];
+        let update = [
+            &[1, 1, 7, 0, 0x28, 1, 1, b'm', 1, b'k', 1],
+            &value[..],
+            &[0],
+        ]
+        .concat();
+        let update = Bytes::from(update);
+        let built = build(std::slice::from_ref(&update)).unwrap();
+        assert_eq!(built.snapshot, update);
+        assert_eq!(built.state_vector[..], [1, 7, 1]);
+    }
+
+    #[test]
+    fn sub_documents_are_refused_while_they_are_there() {
+        let doc = Doc::with_client_id(7);
+        let mut updates = Vec::new();
+        {
+            let mut txn = doc.transact_mut();
+            let map = txn.get_or_insert_map("m");
+            map.insert(&mut txn, "k", Doc::new());
+            updates.push(Bytes::from(txn.encode_update_v1()));
+        }
+        let error = build(&updates).unwrap_err();
+        assert_eq!(
+            error,
+            "it holds sub-documents, whose options yrs does not keep"
+        );
+        {
+            let mut txn = doc.transact_mut();
+            let map = txn.get_or_insert_map("m");
+            map.remove(&mut txn, "k");
+            updates.push(Bytes::from(txn.encode_update_v1()));
+        }
+        build(&updates).unwrap();
     }
 
     #[test]

@@ -15,7 +15,7 @@ use yrs::branch::BranchPtr;
 use yrs::{Any, GetString, Number, Out, ReadTxn, TextRef, Transact};
 
 use super::numbers;
-use super::open::open;
+use super::open::{Opened, Values, open};
 use super::roots::{Kind, keys, roots, shape, values};
 use super::xml::Xml;
 
@@ -27,7 +27,7 @@ pub const MAX_DEPTH: usize = 1_000;
 /// # Errors
 /// With a sentence when the updates can't be applied, or when there is too much of it or it is too deep.
 pub fn json(updates: &[Bytes], max_bytes: usize) -> Result<Bytes, String> {
-    let doc = open(updates)?;
+    let Opened { doc, .. } = open(updates, Values::Open)?;
     let txn = doc.transact();
     let mut out = Bounded {
         bytes: Vec::new(),

@@ -2,16 +2,24 @@
 //!
 //! Knows yrs and bytes. Does not know rooms, sockets or stores. The rule: nothing of yrs runs in the process that serves.
 
-pub mod build;
-pub mod digest;
-pub mod json;
-pub mod numbers;
-pub mod open;
+mod build;
+pub mod child;
+mod digest;
+mod health;
+mod json;
+mod message;
+mod numbers;
+mod open;
+mod pool;
 pub mod restore;
 pub mod roots;
-pub mod xml;
+mod worker;
+mod xml;
 
 use bytes::Bytes;
+
+pub use health::DocWorkersHealth;
+pub use pool::{DocError, DocWorkers, DocWorkersConfig};
 
 /// A doc as one update.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,4 +39,14 @@ pub struct Restoration {
     pub changes: u64,
     /// What could not be restored and why, a sentence each.
     pub left: Vec<String>,
+}
+
+/// What may follow the head of a request: two docs.
+fn request_limit(max_doc_bytes: usize) -> usize {
+    max_doc_bytes.saturating_mul(2)
+}
+
+/// What may follow the head of an answer. JSON takes more than the bytes that it shows, mostly less than four times.
+fn answer_limit(max_doc_bytes: usize) -> usize {
+    max_doc_bytes.saturating_mul(4).saturating_add(1 << 20)
 }

@@ -7,7 +7,7 @@
 
 mod apply;
 mod plan;
-mod seal;
+pub(super) mod seal;
 mod sequence;
 #[cfg(test)]
 mod tests;

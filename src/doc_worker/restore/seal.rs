@@ -39,12 +39,12 @@ enum Way {
 
 /// Closes up the plain values of a v1 update: yrs shows values and bytes as [`yrs::Any::Buffer`], embeds and marks as a
 /// list of one text, and a mark's end still as null.
-pub(super) fn seal(update: &[u8]) -> Result<Vec<u8>, Malformed> {
+pub(in crate::doc_worker) fn seal(update: &[u8]) -> Result<Vec<u8>, Malformed> {
     rewrite(update, Way::Close)
 }
 
 /// Opens what [`seal`] closed up, in an update that yrs wrote.
-pub(super) fn open(update: &[u8]) -> Result<Vec<u8>, Malformed> {
+pub(in crate::doc_worker) fn open(update: &[u8]) -> Result<Vec<u8>, Malformed> {
     rewrite(update, Way::Open)
 }
 

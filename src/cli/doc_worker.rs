@@ -1,0 +1,35 @@
+//! `scrible doc-worker`: what the server starts as a child to open docs in.
+//!
+//! Not for people, so `--help` does not list it. The rule: it knows its arguments only, no settings and no environment.
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use crate::doc_worker::child::ChildConfig;
+
+/// The command as the parser knows it.
+pub fn command() -> Command {
+    let number = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("N")
+            .required(true)
+            .help(help)
+            .value_parser(value_parser!(u64))
+    };
+    Command::new("doc-worker")
+        .hide(true)
+        .about("Open docs for the process that starts this one, over standard input and output")
+        .arg(number("parent", "Process id of the one that asks").value_parser(value_parser!(u32)))
+        .arg(number("max-doc-bytes", "The largest doc").value_parser(value_parser!(usize)))
+        .arg(number("memory-bytes", "Memory that may be taken"))
+}
+
+/// Out of what was parsed by [`command`].
+pub fn config_of(matches: &ArgMatches) -> ChildConfig {
+    const REQUIRED: &str = "the parser refuses a command line without it";
+    ChildConfig {
+        parent: *matches.get_one("parent").expect(REQUIRED),
+        max_doc_bytes: *matches.get_one("max-doc-bytes").expect(REQUIRED),
+        memory_bytes: *matches.get_one("memory-bytes").expect(REQUIRED),
+    }
+}
