@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::ops::Range;
 use std::rc::Rc;
@@ -121,6 +122,40 @@ enum Side {
     Target,
 }
 
+/// What a root is used as.
+#[derive(Debug, Clone, Copy)]
+enum Use {
+    Nothing,
+    Map,
+    List,
+    Text,
+    /// Types alone, which could stand in a list, in XML or in a text.
+    Types,
+}
+
+impl Use {
+    fn of(root: &Shared, tree: &Tree) -> Use {
+        match root.sequence {
+            Sequence::Empty if root.entries.is_empty() => Use::Nothing,
+            Sequence::Empty => Use::Map,
+            Sequence::Text(_) => Use::Text,
+            _ if root.pieces(tree).is_some() => Use::Types,
+            _ => Use::List,
+        }
+    }
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Use::Nothing => "empty",
+            Use::Map => "a map",
+            Use::List | Use::Types => "a list",
+            Use::Text => "text",
+        })
+    }
+}
+
 impl Planner<'_> {
     fn roots(&mut self) {
         let (current, target) = (self.current, self.target);
@@ -128,7 +163,7 @@ impl Planner<'_> {
             match (target.root(name), current.shared(*old)) {
                 (Some(new), _) if current.node(*old).class == target.node(new).class => {}
                 (Some(new), Some(shared)) if target.shared(new).is_some() => {
-                    match target.shared(new).and_then(|new| conflict(shared, new)) {
+                    match self.conflict(shared, new) {
                         None => self.todo.push((*old, new)),
                         Some(why) => self.plan.say(|| format!("{} {why}", current.path(*old))),
                     }
@@ -155,6 +190,23 @@ impl Planner<'_> {
         }
     }
 
+    /// Why two roots of one name cannot be the same type, if they cannot. What one leaves open the other may tell.
+    fn conflict(&self, current: &Shared, target: NodeId) -> Option<String> {
+        let target = self.target.shared(target)?;
+        let (now, then) = (Use::of(current, self.current), Use::of(target, self.target));
+        let agree = match (now, then) {
+            (Use::Nothing, _) | (_, Use::Nothing) => true,
+            (Use::Text | Use::Types, Use::Text | Use::Types) => true,
+            (Use::List | Use::Types, Use::List | Use::Types) => true,
+            // Attributes that a text or an XML element has, and had when it was empty.
+            (Use::Map, _) => !target.entries.is_empty(),
+            (_, Use::Map) => !current.entries.is_empty(),
+            (Use::List, Use::Text) | (Use::Text, Use::List) => false,
+        };
+        (!agree)
+            .then(|| format!("is {now} now and was {then} then, and one cannot become the other"))
+    }
+
     /// Two types of the same kind.
     fn pair(&mut self, old: NodeId, new: NodeId) {
         let (Some(old), Some(new)) = (self.current.shared(old), self.target.shared(new)) else {
@@ -164,9 +216,12 @@ impl Planner<'_> {
         self.entries(at, &old.entries, &new.entries);
         match (&old.sequence, &new.sequence) {
             (Sequence::Keyed(old), Sequence::Keyed(new)) => self.keyed(at, old, new),
-            (Sequence::Text(old), Sequence::Text(new)) => self.text(at, old, new),
-            (Sequence::Text(old), _) => self.text(at, old, &[]),
-            (_, Sequence::Text(new)) => self.text(at, &[], new),
+            (Sequence::Text(_), _) | (_, Sequence::Text(_)) => {
+                if let (Some(old), Some(new)) = (old.pieces(self.current), new.pieces(self.target))
+                {
+                    self.text(at, &old, &new);
+                }
+            }
             _ => self.elements(at, &old.elements(), &new.elements()),
         }
     }
@@ -429,33 +484,6 @@ fn push_removal(hunks: &mut Vec<Hunk>, index: usize) {
             insert: Vec::new(),
         }),
     }
-}
-
-/// Why two roots of one name cannot be the same type, if they cannot. What one leaves open the other may tell.
-fn conflict(current: &Shared, target: &Shared) -> Option<String> {
-    let is_text = |shared: &Shared| match shared.sequence {
-        Sequence::Empty => None,
-        Sequence::Text(_) => Some(true),
-        Sequence::Elements(_) | Sequence::Keyed(_) => Some(false),
-    };
-    let name = |shared: &Shared| match (shared.entries.is_empty(), is_text(shared)) {
-        (_, Some(true)) => "text",
-        (_, Some(false)) => "a list",
-        (_, None) => "a map",
-    };
-    let differs = match (is_text(current), is_text(target)) {
-        (Some(current), Some(target)) => current != target,
-        (Some(_), None) => current.entries.is_empty() && !target.entries.is_empty(),
-        (None, Some(_)) => target.entries.is_empty() && !current.entries.is_empty(),
-        (None, None) => false,
-    };
-    differs.then(|| {
-        format!(
-            "is {} now and was {} then, and one cannot become the other",
-            name(current),
-            name(target)
-        )
-    })
 }
 
 fn collect_features(tree: &Tree, id: NodeId, depth: usize, features: &mut Vec<u64>) {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::sequence::{self, Stretch};
 use super::tree::{Class, Content, MarksId, NodeId, Piece, Tree, What};
 
-/// Where changed words have less than one character of so many in common, they are replaced as a whole.
+/// Where words would be cut up for less than one character in common of so many, they are replaced as a whole.
 const ONE_IN_COMMON_OF: usize = 3;
 
 /// A step over a text, from its beginning.
@@ -123,14 +123,12 @@ impl TextEdit {
             return self.other(current, target, sides);
         }
         let stretches = stretches(&olds, &news, sides);
-        let common: usize = stretches
-            .iter()
-            .map(|stretch| match stretch {
-                Stretch::Same(old, _) => old.len(),
-                Stretch::Other(..) => 0,
-            })
-            .sum();
-        if common * ONE_IN_COMMON_OF < olds.len().max(news.len()) {
+        let same = stretches.iter().filter_map(|stretch| match stretch {
+            Stretch::Same(old, _) => Some(old.len()),
+            Stretch::Other(..) => None,
+        });
+        let is_cut_up = stretches.len() - same.clone().count() > 1;
+        if is_cut_up && same.sum::<usize>() * ONE_IN_COMMON_OF < olds.len().max(news.len()) {
             return self.other(current, target, sides);
         }
         for stretch in stretches {

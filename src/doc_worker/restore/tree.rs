@@ -4,6 +4,7 @@
 //! [`super::seal`]), not what is done about a difference. The rule: two nodes are of one [`Class`] exactly if they show the
 //! same, however they came about; so comparing any two parts of two docs is comparing two numbers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -117,7 +118,7 @@ pub(super) enum Sequence {
 }
 
 /// A part of a text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub what: What,
     pub marks: MarksId,
@@ -370,12 +371,28 @@ impl Shared {
         children
     }
 
-    /// The number of elements, where the sequence is not text.
+    /// The elements, where the sequence is not text.
     pub(super) fn elements(&self) -> Vec<NodeId> {
         match &self.sequence {
             Sequence::Empty | Sequence::Text(_) => Vec::new(),
             Sequence::Elements(ids) => ids.clone(),
             Sequence::Keyed(keyed) => keyed.iter().map(|(_, id)| *id).collect(),
+        }
+    }
+
+    /// The pieces, where the sequence is text, or types alone, which could stand in a list as well as in a text.
+    pub(super) fn pieces(&self, tree: &Tree) -> Option<Cow<'_, [Piece]>> {
+        match &self.sequence {
+            Sequence::Empty => Some(Cow::Borrowed(&[])),
+            Sequence::Text(pieces) => Some(Cow::Borrowed(pieces)),
+            Sequence::Elements(ids) if ids.iter().all(|id| tree.shared(*id).is_some()) => {
+                let piece = |id: &NodeId| Piece {
+                    what: What::Node(*id),
+                    marks: MarksId::NONE,
+                };
+                Some(ids.iter().map(piece).collect())
+            }
+            Sequence::Elements(_) | Sequence::Keyed(_) => None,
         }
     }
 
@@ -391,6 +408,12 @@ impl Shared {
         };
         at.unwrap_or_default().to_string()
     }
+}
+
+/// Only text has marks, be it on types alone.
+fn has_marks(branch: BranchPtr, txn: &impl ReadTxn) -> bool {
+    let pieces = TextRef::from(branch).diff(txn, YChange::identity);
+    pieces.iter().any(|piece| piece.attributes.is_some())
 }
 
 /// Of entries with the same key the last one counts.
@@ -498,8 +521,11 @@ impl<T: ReadTxn> Reader<'_, T> {
         let branch = *branch;
         let is_text = match kind {
             Kind::Text | Kind::XmlText => true,
-            Kind::Root => roots::shape(&branch, self.txn)
-                .is_ok_and(|shape| shape.sequence == Some(RootKind::Text)),
+            Kind::Root => {
+                roots::shape(&branch, self.txn)
+                    .is_ok_and(|shape| shape.sequence == Some(RootKind::Text))
+                    || has_marks(branch, self.txn)
+            }
             _ => false,
         };
         let mut entries = Vec::new();
