@@ -33,3 +33,48 @@ pub fn config_of(matches: &ArgMatches) -> ChildConfig {
         memory_bytes: *matches.get_one("memory-bytes").expect(REQUIRED),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Invocation, Task};
+
+    #[test]
+    fn its_arguments_are_all_it_needs() {
+        let given = [
+            "scrible",
+            "doc-worker",
+            "--parent=7",
+            "--max-doc-bytes=8",
+            "--memory-bytes=9",
+        ];
+        let config = ChildConfig {
+            parent: 7,
+            max_doc_bytes: 8,
+            memory_bytes: 9,
+        };
+        assert_eq!(
+            Invocation::parse(given).unwrap().task,
+            Task::DocWorker(config)
+        );
+        for left_out in 2..given.len() {
+            let some: Vec<_> = given
+                .iter()
+                .filter(|word| **word != given[left_out])
+                .collect();
+            assert!(Invocation::parse(some).is_err());
+        }
+    }
+
+    #[test]
+    fn help_does_not_speak_of_it() {
+        let help = Invocation::parse(["scrible", "--help"])
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            help.contains("healthcheck") && !help.contains("doc-worker"),
+            "{help}"
+        );
+    }
+}

@@ -205,7 +205,9 @@ mod tests {
         };
         let all = [
             digests(&digester, |_| ()),
-            digests(&digester, |txn| drop(base(txn))),
+            digests(&digester, |txn| {
+                base(txn);
+            }),
             digests(&digester, |txn| {
                 let (_, inner) = base(txn);
                 inner.insert(txn, "x", 2);
@@ -214,7 +216,9 @@ mod tests {
                 let (map, _) = base(txn);
                 map.insert(txn, "k2", MapPrelim::from([("x", 1)]));
             }),
-            digests(&digester, |txn| drop(text(txn))),
+            digests(&digester, |txn| {
+                text(txn);
+            }),
             digests(&digester, |txn| {
                 let text = text(txn);
                 text.format(txn, 1, 1, [("b".into(), true.into())].into());

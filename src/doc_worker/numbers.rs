@@ -8,7 +8,6 @@ const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 /// The whole number that this is, if it is one that JavaScript holds exactly. -0 is 0, as in JSON.
 pub fn whole(value: f64) -> Option<i64> {
     // In this range every whole number is an i64.
-    #[expect(clippy::cast_possible_truncation)]
     (value.fract() == 0.0 && value.abs() <= MAX_SAFE).then_some(value as i64)
 }
 

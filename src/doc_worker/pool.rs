@@ -28,8 +28,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// yrs takes up to 26 times the bytes of a doc, and restoring holds two docs.
 const MEMORY_A_BYTE: u64 = 2 * 26;
 
-/// The program, its stacks, and what the allocator holds in reserve.
-const MEMORY_AT_LEAST: u64 = child::STACK_BYTES as u64 + (512 << 20);
+/// The program, its stacks, and what two allocators hold in reserve: 350 MB of address space in an idle child.
+const MEMORY_AT_LEAST: u64 = child::STACK_BYTES as u64 + (256 << 20);
 
 /// How to run doc workers.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ mod program;
 
 mod admission;
 mod checking;
+mod doc_worker;
 mod durability;
 mod importing;
 mod operating;
