@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The largest head. A million updates take about 5 MB.
-const MAX_HEAD_BYTES: usize = 32 << 20;
+/// A head may be larger than what follows it by this. The size of an update takes no more than its bytes.
+const HEAD_BYTES: usize = 1 << 20;
 
 /// What is asked of a worker. Numbers are sizes in bytes of what follows, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ pub fn read<H: Head>(mut from: impl Read, max_bytes: usize) -> io::Result<Option
         0 => return Ok(None),
         some => from.read_exact(&mut len[some..])?,
     }
-    let mut head = vec![0; head_len(len)?];
+    let mut head = vec![0; head_len(len, max_bytes)?];
     from.read_exact(&mut head)?;
     let (head, sizes, total) = decoded::<H>(&head, max_bytes)?;
     let mut bytes = vec![0; total];
@@ -152,7 +152,7 @@ pub async fn receive<H: Head>(
 ) -> io::Result<(H, Vec<Bytes>)> {
     let mut len = [0; 4];
     from.read_exact(&mut len).await?;
-    let mut head = vec![0; head_len(len)?];
+    let mut head = vec![0; head_len(len, max_bytes)?];
     from.read_exact(&mut head).await?;
     let (head, sizes, total) = decoded::<H>(&head, max_bytes)?;
     let mut bytes = vec![0; total];
@@ -163,18 +163,14 @@ pub async fn receive<H: Head>(
 fn encoded(head: &impl Head) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, head)?;
-    let len = bytes.len() - 4;
-    if len > MAX_HEAD_BYTES {
-        return Err(invalid("its head is too long"));
-    }
-    let len = u32::try_from(len).map_err(|_| invalid("its head is too long"))?;
+    let len = u32::try_from(bytes.len() - 4).map_err(|_| invalid("its head is too long"))?;
     bytes[..4].copy_from_slice(&len.to_le_bytes());
     Ok(bytes)
 }
 
-fn head_len(bytes: [u8; 4]) -> io::Result<usize> {
+fn head_len(bytes: [u8; 4], max_bytes: usize) -> io::Result<usize> {
     match u32::from_le_bytes(bytes) as usize {
-        len if len > MAX_HEAD_BYTES => Err(invalid("its head is too long")),
+        len if len > max_bytes.saturating_add(HEAD_BYTES) => Err(invalid("its head is too long")),
         len => Ok(len),
     }
 }

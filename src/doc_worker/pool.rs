@@ -73,6 +73,8 @@ pub enum DocError {
 }
 
 /// Children that open docs. Started when they are needed; when this is dropped, they are killed.
+///
+/// A request waits without limit for a free worker and holds its updates meanwhile, so whoever asks bounds how many wait.
 pub struct DocWorkers {
     config: DocWorkersConfig,
     permits: Semaphore,

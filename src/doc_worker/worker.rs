@@ -54,7 +54,7 @@ impl Worker {
         let mut child = Command::new(&config.program)
             .arg("doc-worker")
             .arg(format!("--parent={}", std::process::id()))
-            .arg(format!("--max-doc-bytes={}", config.max_doc_bytes))
+            .arg(format!("--doc-limit={}", config.max_doc_bytes))
             .arg(format!("--memory-bytes={}", config.memory_bytes()))
             // It deals with bytes of strangers and needs no secrets.
             .env_clear()

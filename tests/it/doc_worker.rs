@@ -16,7 +16,7 @@ use scrible::doc_worker::{Built, DocError, DocWorkers, DocWorkersConfig};
 use scrible_wire::varint::{Reader, write_number};
 use scrible_wire::{Clocks, Limits, Taking, scan};
 use serde_json::{Value, json};
-use tokio::time::{interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_scrible");
 
@@ -49,7 +49,9 @@ impl Pool {
     }
 
     fn children(&self) -> Vec<Pid> {
-        processes(&format!("--max-doc-bytes={}", self.max_doc_bytes))
+        let limit = format!("--doc-limit={}", self.max_doc_bytes);
+        // The same tests may run elsewhere on this machine.
+        processes(&[&limit, &format!("--parent={}", std::process::id())])
     }
 
     /// Its only child, once there is one and it works.
@@ -69,8 +71,8 @@ impl Pool {
     }
 }
 
-/// Processes with this argument, dead ones that nobody has waited for included.
-fn processes(argument: &str) -> Vec<Pid> {
+/// Processes with all these arguments, dead ones that nobody has waited for included.
+fn processes(arguments: &[&str]) -> Vec<Pid> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let pid = entry
@@ -78,9 +80,10 @@ fn processes(argument: &str) -> Vec<Pid> {
             .to_str()
             .and_then(|name| name.parse().ok());
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if line
-            .split(|byte| *byte == 0)
-            .any(|word| word == argument.as_bytes())
+        let words: Vec<_> = line.split(|byte| *byte == 0).collect();
+        if arguments
+            .iter()
+            .all(|argument| words.contains(&argument.as_bytes()))
         {
             found.extend(pid.and_then(Pid::from_raw));
         }
@@ -118,6 +121,8 @@ fn rss_bytes() -> usize {
 async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let looking = async {
         let mut tick = interval(Duration::from_millis(5));
+        // A look may take longer than that, and whoever is looked at must get on.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             if let Some(found) = look() {
@@ -384,6 +389,56 @@ async fn d4_a_doc_that_needs_more_memory_than_there_is_costs_its_worker_only() {
 }
 
 #[tokio::test]
+async fn d4_a_worker_has_limits_and_no_secrets() {
+    let pool = Pool::new(1);
+    pool.works().await;
+    let [child] = pool.children()[..] else {
+        panic!("one child idles");
+    };
+    let read = |name: &str| {
+        let path = format!("/proc/{}/{name}", child.as_raw_nonzero());
+        std::fs::read_to_string(path).unwrap()
+    };
+    let limits = read("limits");
+    let limit = |name: &str| {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[26..].split_whitespace().next().unwrap().to_owned()
+    };
+    let memory = pool.max_doc_bytes * 52 + (512 << 20);
+    assert_eq!(limit("Max address space"), memory.to_string());
+    assert_eq!(limit("Max core file size"), "0");
+    assert_eq!(read("oom_score_adj").trim(), "1000");
+    assert_eq!(
+        read("environ").matches('=').count(),
+        1,
+        "{}",
+        read("environ")
+    );
+}
+
+#[tokio::test]
+async fn d4_single_edits_that_nobody_has_joined_take_memory_in_proportion() {
+    // 512 MiB, and 52 times the 16 MB that are allowed.
+    let pool = Pool::with(1, 16_000_000, Duration::from_secs(60));
+    let log = list(50_000, |at, update| {
+        match at {
+            0 => update.extend([8, 1, 1, b'a']),
+            _ => {
+                update.extend([0x88, 7]);
+                write_number(update, at as u64 - 1);
+            }
+        }
+        update.extend([1, 119, 100]);
+        update.extend([b'x'; 100]);
+    });
+    let built = pool.workers.build(vec![log.clone()]).await.unwrap();
+    assert!(built.snapshot.len() < log.len());
+    let emptied = Bytes::from_static(&[0, 1, 7, 1, 0, 0xd0, 0x86, 3]);
+    let restored = pool.workers.restore(vec![log.clone(), emptied], vec![log]);
+    assert_eq!(restored.await.unwrap().left, [""; 0]);
+}
+
+#[tokio::test]
 async fn d4_what_takes_too_long_is_killed() {
     let pool = Pool::with(1, 16 << 20, Duration::from_millis(300));
     let broken = pool.workers.build(vec![nested(DEEP)]).await;
@@ -560,22 +615,22 @@ struct Parent {
 }
 
 impl Parent {
-    fn new(name: &str) -> Self {
+    /// The limit is raised a little, to be nobody else's.
+    fn new(about_max_doc_bytes: usize) -> Self {
+        let limit = about_max_doc_bytes + std::process::id() as usize;
+        let name = format!("--doc-limit={limit}");
         let shell = Command::new("/bin/sh")
             .args([
                 "-c",
                 r#"exec 3<&0; "$0" doc-worker --parent=$$ "$@" <&3 & wait"#,
                 PROGRAM,
             ])
-            .args([name, "--memory-bytes=2000000000"])
+            .args([&name, "--memory-bytes=2000000000"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        Self {
-            shell,
-            name: name.to_owned(),
-        }
+        Self { shell, name }
     }
 
     fn say(&mut self, head: &Value, blob: &[u8]) {
@@ -597,7 +652,9 @@ impl Parent {
 
     fn worker(&self) -> Option<Pid> {
         let shell = Pid::from_child(&self.shell);
-        processes(&self.name).into_iter().find(|pid| *pid != shell)
+        processes(&[&self.name])
+            .into_iter()
+            .find(|pid| *pid != shell)
     }
 }
 
@@ -613,8 +670,8 @@ impl Drop for Parent {
 
 #[tokio::test]
 async fn d7_no_worker_outlives_its_parent() {
-    let mut idle = Parent::new("--max-doc-bytes=20000001");
-    let mut busy = Parent::new("--max-doc-bytes=20000002");
+    let mut idle = Parent::new(20 << 20);
+    let mut busy = Parent::new(30 << 20);
     let deep = nested(1_000_000);
     busy.say(&json!({"build": {"blobs": [deep.len()]}}), &deep);
     let pid = until("it works", || {
@@ -642,7 +699,7 @@ async fn d7_no_worker_outlives_its_parent() {
 
 #[tokio::test]
 async fn d1_a_panic_is_an_answer() {
-    let mut parent = Parent::new(&format!("--max-doc-bytes={}", usize::MAX / 2));
+    let mut parent = Parent::new(usize::MAX / 2);
     // More than any allocation may ask for, which the standard library panics over.
     parent.say(&json!({"build": {"blobs": [usize::MAX - 1]}}), &[]);
     let answer = parent.hear();

@@ -52,7 +52,7 @@ fn what_is_new_and_ready_is_taken_whole() {
     assert_eq!(taken.entry, Taking::Whole);
     assert_eq!(taken.early, None);
     assert_eq!(taken.brought, [(1, 0, 3)]);
-    assert!(taken.has_deletes && !taken.has_bigint && !taken.is_known());
+    assert!(taken.has_deletes && !taken.is_beyond_yrs && !taken.is_known());
     assert_eq!(
         (clocks.clock(1), clocks.clock(2), clocks.clients()),
         (3, 0, 1)
@@ -441,8 +441,8 @@ fn a_bigint_is_flagged_where_something_is_taken() {
     let content = [&[1, 122][..], &[0; 8]].concat();
     let update = update(&[(1, 0, &[item(&Place::default(), ANY, &content)])], &[]);
     let mut clocks = Clocks::new();
-    assert!(take(&mut clocks, &update).has_bigint);
-    assert!(!take(&mut clocks, &update).has_bigint);
+    assert!(take(&mut clocks, &update).is_beyond_yrs);
+    assert!(!take(&mut clocks, &update).is_beyond_yrs);
 }
 
 #[test]

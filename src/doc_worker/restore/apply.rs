@@ -14,9 +14,10 @@ use yrs::{
     TransactionMut, XmlElementPrelim,
 };
 
+use super::classes::Classes;
 use super::plan::{Edit, Hunk};
 use super::text::{self, Step, TextEdit};
-use super::tree::{Classes, Content, Kind, NodeId, Sequence, Tree, What};
+use super::tree::{Content, Kind, NodeId, Sequence, Tree, What};
 
 /// Writes all edits. `target` is the tree that their nodes are of.
 pub(super) fn apply(

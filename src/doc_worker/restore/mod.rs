@@ -6,7 +6,10 @@
 //! writes. Knows no versions, rooms or stores. The rule: nothing is answered that was not tried on a fresh doc first.
 
 mod apply;
+mod classes;
+mod likeness;
 mod plan;
+mod read;
 pub(super) mod seal;
 mod sequence;
 #[cfg(test)]
@@ -18,19 +21,21 @@ mod value;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use scrible_wire::{Limits, merge};
+use scrible_wire::{Limits, merge, scan};
 use yrs::updates::decoder::Decode;
 use yrs::{ClientID, Doc, Options, ReadTxn, Transact, Update, WriteTxn};
 
+use self::classes::Classes;
 use self::plan::Plan;
-use self::tree::{Classes, Tree};
+use self::tree::Tree;
 use super::Restoration;
+use super::open::pieces;
 use super::roots::OPTIONS_OFFSETS;
 
 /// How long sequences may be compared exactly, of the minute that a request has.
 const COMPARING: Duration = Duration::from_secs(5);
 /// yrs at times leaves a mark where none should be; what a first pass missed a second one mends.
-const MAX_PASSES: usize = 3;
+const MAX_PASSES: usize = 5;
 
 /// Finds the update that makes a doc show what another one shows.
 ///
@@ -44,7 +49,7 @@ pub fn restore(current: &[Bytes], target: &[Bytes]) -> Result<Restoration, Strin
     let target = sealed(target).map_err(|e| format!("the version cannot be read: {e}"))?;
     let mut classes = Classes::new();
     let target_doc = open(&target)?;
-    let target = Tree::read(&target_doc.transact(), &mut classes)?;
+    let target = read::read(&target_doc.transact(), &mut classes)?;
 
     let (update, first) = edit(&current, &target, &mut classes)?;
     if let Some(update) = &update {
@@ -92,10 +97,10 @@ fn edit(
 /// One sealed update out of many.
 fn sealed(updates: &[Bytes]) -> Result<Vec<u8>, scrible_wire::Malformed> {
     match updates {
-        [update] => seal::seal(update),
+        [update] => seal::seal_to_edit(update),
         _ => {
             let parts = updates.iter().map(|update| &update[..]);
-            seal::seal(&merge::merge(parts, &Limits::default())?)
+            seal::seal_to_edit(&merge::merge(parts, &Limits::default())?)
         }
     }
 }
@@ -103,10 +108,11 @@ fn sealed(updates: &[Bytes]) -> Result<Vec<u8>, scrible_wire::Malformed> {
 /// The doc of a sealed update, of which everything must be there. Whoever edits it is a new client.
 fn open(update: &[u8]) -> Result<Doc, String> {
     let unreadable = |cause: String| format!("an update cannot be read: {cause}");
-    let update = Update::decode_v1(update).map_err(|e| unreadable(e.to_string()))?;
-    let known = update.state_vector();
+    let pieces = pieces(update).map_err(|e| unreadable(e.to_string()))?;
+    let known =
+        scan(update, &Limits::default().without_counts()).map_err(|e| unreadable(e.to_string()))?;
     let mut client = ClientID::random();
-    while known.contains_client(&client) {
+    while known.lists.iter().any(|list| list.client == client.get()) {
         client = ClientID::random();
     }
     let doc = Doc::with_options(Options {
@@ -115,18 +121,20 @@ fn open(update: &[u8]) -> Result<Doc, String> {
         cleanup_formatting: false,
         ..Options::with_client_id(client)
     });
-    let mut txn = doc.transact_mut();
-    txn.apply_update(update)
-        .map_err(|e| unreadable(e.to_string()))?;
-    if txn.has_missing_updates() {
-        return Err("it builds on updates that are not there".to_owned());
+    for piece in pieces {
+        let piece = Update::decode_v1(&piece).map_err(|e| unreadable(e.to_string()))?;
+        let mut txn = doc.transact_mut();
+        txn.apply_update(piece)
+            .map_err(|e| unreadable(e.to_string()))?;
+        if txn.has_missing_updates() {
+            return Err("it builds on updates that are not there".to_owned());
+        }
     }
-    drop(txn);
     Ok(doc)
 }
 
 fn compare(txn: &impl ReadTxn, target: &Tree, classes: &mut Classes) -> Result<Plan, String> {
-    let current = Tree::read(txn, classes)?;
+    let current = read::read(txn, classes)?;
     Ok(plan::plan(&current, target, Instant::now() + COMPARING))
 }
 

@@ -5,28 +5,20 @@
 //! done is said.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::ops::Range;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use yrs::branch::BranchPtr;
 
+use super::likeness::Likeness;
 use super::sequence::{self, Stretch};
 use super::text::{self, Sides, TextEdit};
-use super::tree::{Content, NodeId, Piece, Sequence, Shared, Tree, What, winners};
+use super::tree::{Content, NodeId, Piece, Sequence, Shared, Tree, winners};
 
 /// Sentences about what is left; the rest is counted.
 const MAX_SENTENCES: usize = 100;
-/// How much of a type is looked at to tell how alike two are.
-const MAX_FEATURES: usize = 256;
-/// And how deep.
-const FEATURE_DEPTH: usize = 3;
-/// How much more being alike counts than being paired at all.
-const LIKENESS: usize = 8;
 
 /// What has to be done.
 #[derive(Debug, Default)]
@@ -78,7 +70,7 @@ pub(super) fn plan(current: &Tree, target: &Tree, deadline: Instant) -> Plan {
         deadline,
         plan: Plan::default(),
         todo: Vec::new(),
-        features: HashMap::new(),
+        likeness: Likeness::new(current, target, deadline),
     };
     planner.roots();
     while let Some((old, new)) = planner.todo.pop() {
@@ -113,13 +105,7 @@ struct Planner<'a> {
     plan: Plan,
     /// Types of the same kind that show different things.
     todo: Vec<(NodeId, NodeId)>,
-    features: HashMap<(Side, NodeId), Rc<[u64]>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Side {
-    Current,
-    Target,
+    likeness: Likeness<'a>,
 }
 
 /// What a root is used as.
@@ -245,7 +231,7 @@ impl Planner<'_> {
             match (old, new) {
                 (Some((_, old)), Some((key, new))) => {
                     if self.current.node(*old).class == self.target.node(*new).class {
-                    } else if self.can_become(*old, *new) {
+                    } else if self.likeness.can_become(*old, *new) {
                         self.todo.push((*old, *new));
                     } else {
                         self.set(at, key, *new);
@@ -328,8 +314,9 @@ impl Planner<'_> {
                 }
                 Stretch::Other(old, new) => {
                     let pairs = sequence::pair(old.clone(), new.clone(), |old, new| {
-                        self.likeness(current[old], target[new])
+                        self.likeness.of(current[old], target[new])
                     });
+                    self.likeness.forget();
                     let (mut old_from, mut new_from) = (old.start, new.start);
                     for (old, new) in pairs {
                         self.replace(&mut hunks, old_from..old, &target[new_from..new]);
@@ -366,7 +353,7 @@ impl Planner<'_> {
             current: self.current,
             target: self.target,
             deadline: self.deadline,
-            likeness: &mut |old, new| self.likeness(old, new),
+            likeness: &mut self.likeness,
         };
         let edit = text::compare(current, target, &mut sides);
         self.todo.extend(&edit.pairs);
@@ -418,60 +405,6 @@ impl Planner<'_> {
                 .say(|| format!("{} cannot be compared: {why}", tree.path(id)));
         }
     }
-
-    /// Whether a type can be turned into another one in its place.
-    fn can_become(&self, old: NodeId, new: NodeId) -> bool {
-        match (self.current.shared(old), self.target.shared(new)) {
-            (Some(old), Some(new)) => old.kind == new.kind,
-            _ => false,
-        }
-    }
-
-    /// As [`sequence::pair`] wants it. Types with different ids are different things and never turned into each other.
-    fn likeness(&mut self, old: NodeId, new: NodeId) -> Option<u32> {
-        if !self.can_become(old, new) {
-            return None;
-        }
-        let id = |tree: &Tree, node| tree.shared(node).and_then(|shared| shared.id);
-        if let (Some(old), Some(new)) = (id(self.current, old), id(self.target, new))
-            && old != new
-        {
-            return None;
-        }
-        let (old, new) = (
-            self.features(Side::Current, old),
-            self.features(Side::Target, new),
-        );
-        let (mut at, mut common) = (0, 0);
-        for feature in new.iter() {
-            while old.get(at).is_some_and(|old| old < feature) {
-                at += 1;
-            }
-            if old.get(at) == Some(feature) {
-                common += 1;
-                at += 1;
-            }
-        }
-        let most = old.len().max(new.len()).max(1);
-        Some((LIKENESS * common / most) as u32)
-    }
-
-    /// What tells a type from others: its entries, its elements, its words; sorted.
-    fn features(&mut self, side: Side, id: NodeId) -> Rc<[u64]> {
-        if let Some(known) = self.features.get(&(side, id)) {
-            return known.clone();
-        }
-        let tree = match side {
-            Side::Current => self.current,
-            Side::Target => self.target,
-        };
-        let mut features = Vec::new();
-        collect_features(tree, id, FEATURE_DEPTH, &mut features);
-        features.sort_unstable();
-        let features: Rc<[u64]> = features.into();
-        self.features.insert((side, id), features.clone());
-        features
-    }
 }
 
 /// Adds the removal of one more element, behind all others.
@@ -484,36 +417,4 @@ fn push_removal(hunks: &mut Vec<Hunk>, index: usize) {
             insert: Vec::new(),
         }),
     }
-}
-
-fn collect_features(tree: &Tree, id: NodeId, depth: usize, features: &mut Vec<u64>) {
-    let hasher = BuildHasherDefault::<DefaultHasher>::new();
-    let Some(shared) = tree.shared(id) else {
-        return;
-    };
-    if depth == 0 || features.len() >= MAX_FEATURES {
-        return;
-    }
-    for (key, id) in &shared.entries {
-        features.push(hasher.hash_one((key, tree.node(*id).class)));
-    }
-    if let Sequence::Text(pieces) = &shared.sequence {
-        for piece in pieces {
-            if let What::Text(text) = &piece.what {
-                let words = text.split_whitespace().take(MAX_FEATURES);
-                features.extend(words.map(|word| hasher.hash_one(word)));
-            }
-        }
-    }
-    for id in tree.children(id) {
-        if features.len() >= MAX_FEATURES {
-            break;
-        }
-        if tree.shared(id).is_some() {
-            collect_features(tree, id, depth - 1, features);
-        } else {
-            features.push(hasher.hash_one(tree.node(id).class));
-        }
-    }
-    features.truncate(MAX_FEATURES);
 }

@@ -6,8 +6,10 @@
 
 use std::time::Instant;
 
+use super::classes::{Class, MarksId};
+use super::likeness::Likeness;
 use super::sequence::{self, Stretch};
-use super::tree::{Class, Content, MarksId, NodeId, Piece, Tree, What};
+use super::tree::{Content, NodeId, Piece, Tree, What};
 
 /// Where words would be cut up for less than one character in common of so many, they are replaced as a whole.
 const ONE_IN_COMMON_OF: usize = 3;
@@ -41,16 +43,15 @@ pub(super) struct TextEdit {
 }
 
 /// The two trees and what they are compared with.
-pub(super) struct Sides<'a> {
+pub(super) struct Sides<'a, 't> {
     pub current: &'a Tree,
     pub target: &'a Tree,
     pub deadline: Instant,
-    /// How alike two types are, as [`sequence::pair`] wants it.
-    pub likeness: &'a mut dyn FnMut(NodeId, NodeId) -> Option<u32>,
+    pub likeness: &'a mut Likeness<'t>,
 }
 
 /// Compares two texts.
-pub(super) fn compare(current: &[Piece], target: &[Piece], sides: &mut Sides<'_>) -> TextEdit {
+pub(super) fn compare(current: &[Piece], target: &[Piece], sides: &mut Sides<'_, '_>) -> TextEdit {
     let current = words(current, sides.current);
     let target = words(target, sides.target);
     let mut edit = TextEdit::default();
@@ -82,7 +83,7 @@ impl TextEdit {
     }
 
     /// Units that are the same apart from their marks, and types that may differ inside.
-    fn same(&mut self, current: &[Unit<'_>], target: &[Unit<'_>], sides: &Sides<'_>) {
+    fn same(&mut self, current: &[Unit<'_>], target: &[Unit<'_>], sides: &Sides<'_, '_>) {
         for (old, new) in current.iter().zip(target) {
             if let (Token::Node(old, _), Token::Node(new, _)) = (old.token, new.token) {
                 self.types += 1;
@@ -95,7 +96,12 @@ impl TextEdit {
     }
 
     /// Units that differ. Types among them are turned into each other where they can be.
-    fn around_types(&mut self, current: &[Unit<'_>], target: &[Unit<'_>], sides: &mut Sides<'_>) {
+    fn around_types(
+        &mut self,
+        current: &[Unit<'_>],
+        target: &[Unit<'_>],
+        sides: &mut Sides<'_, '_>,
+    ) {
         let types = |units: &[Unit<'_>]| -> Vec<(usize, NodeId)> {
             let node = |(at, unit): (usize, &Unit<'_>)| match unit.token {
                 Token::Node(id, _) => Some((at, id)),
@@ -105,8 +111,9 @@ impl TextEdit {
         };
         let (olds, news) = (types(current), types(target));
         let pairs = sequence::pair(0..olds.len(), 0..news.len(), |old, new| {
-            (sides.likeness)(olds[old].1, news[new].1)
+            sides.likeness.of(olds[old].1, news[new].1)
         });
+        sides.likeness.forget();
         let (mut old_from, mut new_from) = (0, 0);
         for (old, new) in pairs {
             let (old, new) = (olds[old].0, news[new].0);
@@ -117,7 +124,12 @@ impl TextEdit {
         self.by_characters(&current[old_from..], &target[new_from..], sides);
     }
 
-    fn by_characters(&mut self, current: &[Unit<'_>], target: &[Unit<'_>], sides: &mut Sides<'_>) {
+    fn by_characters(
+        &mut self,
+        current: &[Unit<'_>],
+        target: &[Unit<'_>],
+        sides: &mut Sides<'_, '_>,
+    ) {
         let (olds, news) = (characters(current), characters(target));
         if olds.is_empty() || news.is_empty() {
             return self.other(current, target, sides);
@@ -139,7 +151,7 @@ impl TextEdit {
         }
     }
 
-    fn other(&mut self, current: &[Unit<'_>], target: &[Unit<'_>], sides: &Sides<'_>) {
+    fn other(&mut self, current: &[Unit<'_>], target: &[Unit<'_>], sides: &Sides<'_, '_>) {
         self.remove(current.iter().map(|unit| unit.token.len()).sum());
         for unit in target {
             match unit.token {
@@ -242,7 +254,7 @@ impl Token<'_> {
     }
 }
 
-fn stretches(current: &[Unit<'_>], target: &[Unit<'_>], sides: &Sides<'_>) -> Vec<Stretch> {
+fn stretches(current: &[Unit<'_>], target: &[Unit<'_>], sides: &Sides<'_, '_>) -> Vec<Stretch> {
     fn keys<'a>(units: &[Unit<'a>]) -> Vec<Key<'a>> {
         let key = |unit: &Unit<'a>| match unit.token {
             Token::Text(text) => Key::Text(text),

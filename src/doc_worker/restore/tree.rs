@@ -1,49 +1,27 @@
-//! What a doc shows, read into a tree in which equal content has equal numbers.
+//! What a doc shows, as a tree in which equal content has equal numbers.
 //!
-//! Every shared type has two facets: entries under keys, and a sequence. Knows yrs' types and sealed values (see
-//! [`super::seal`]), not what is done about a difference. The rule: two nodes are of one [`Class`] exactly if they show the
+//! Every shared type has two facets: entries under keys, and a sequence. Knows neither how a doc is read ([`super::read`])
+//! nor what is done about a difference ([`super::plan`]). The rule: two nodes are of one [`Class`] exactly if they show the
 //! same, however they came about; so comparing any two parts of two docs is comparing two numbers.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scrible_wire::varint::{write_number, write_var_bytes};
+use yrs::Any;
 use yrs::branch::BranchPtr;
-use yrs::types::text::YChange;
-use yrs::types::{Attrs, TypeRef};
-use yrs::{Any, Out, ReadTxn, Text, TextRef};
 
+use super::classes::{Class, Classes, MarksId};
 use super::value;
-use crate::doc_worker::roots::{self, Kind as RootKind};
 
 /// Types may stand in each other this deep: far deeper than any editor goes, and not so deep that yrs, which deletes
 /// recursively, would run out of stack.
 const MAX_DEPTH: u16 = 1_000;
 
-/// The number of everything that shows the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Class(u32);
-
 /// A node of one tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct NodeId(u32);
-
-/// Marks that stand on a piece of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct MarksId(u32);
-
-/// Numbers what trees show. Trees that are compared share one.
-#[derive(Debug)]
-pub(super) struct Classes {
-    known: HashMap<Vec<u8>, Class>,
-    count: u32,
-    marks: Vec<Marks>,
-    marks_known: HashMap<Vec<u8>, MarksId>,
-}
-
-/// Marks by name, with what to write for each.
-pub(super) type Marks = BTreeMap<Arc<str>, (Class, Any)>;
 
 /// What a doc shows.
 #[derive(Debug)]
@@ -133,104 +111,92 @@ pub(super) enum What {
     Node(NodeId),
 }
 
-impl Classes {
-    pub(super) fn new() -> Self {
-        Classes {
-            known: HashMap::new(),
-            count: 0,
-            marks: vec![Marks::new()],
-            marks_known: HashMap::from([(Vec::new(), MarksId::NONE)]),
-        }
-    }
-
-    fn of(&mut self, form: Vec<u8>) -> Class {
-        *self.known.entry(form).or_insert_with(|| {
-            self.count += 1;
-            Class(self.count)
-        })
-    }
-
-    /// The class of something that is like nothing else.
-    fn unique(&mut self) -> Class {
-        self.count += 1;
-        Class(self.count)
-    }
-
-    pub(super) fn marks(&self, id: MarksId) -> &Marks {
-        &self.marks[id.0 as usize]
-    }
-
-    fn marks_of(&mut self, attrs: Option<Box<Attrs>>) -> MarksId {
-        let Some(attrs) = attrs else {
-            return MarksId::NONE;
-        };
-        let marks: Marks = attrs
-            .into_iter()
-            .map(|(name, mark)| (name, (self.json(&mark), mark)))
-            .collect();
-        let mut form = Vec::new();
-        for (name, (class, _)) in &marks {
-            write_var_bytes(&mut form, name.as_bytes());
-            write_class(&mut form, *class);
-        }
-        *self.marks_known.entry(form).or_insert_with(|| {
-            self.marks.push(marks);
-            MarksId(self.marks.len() as u32 - 1)
-        })
-    }
-
-    /// The class of a sealed embed or mark.
-    fn json(&mut self, sealed: &Any) -> Class {
-        let mut form = vec![b'j'];
-        let text = match sealed {
-            Any::Array(inner) => match &inner[..] {
-                [Any::String(text)] => text,
-                _ => return self.unique(),
-            },
-            _ => return self.unique(),
-        };
-        match serde_json::from_str::<serde_json::Value>(text) {
-            Ok(mut value) => {
-                value.sort_all_objects();
-                form.extend_from_slice(value.to_string().as_bytes());
-            }
-            Err(_) => form.extend_from_slice(text.as_bytes()),
-        }
-        self.of(form)
-    }
-}
-
-impl MarksId {
-    /// No marks at all.
-    pub(super) const NONE: MarksId = MarksId(0);
-}
-
 impl Tree {
-    /// Reads everything that the doc shows. Its roots may get another type by that, and lengths that yrs has wrong are put
-    /// right.
-    ///
-    /// # Errors
-    /// With a sentence when types are nested too deep.
-    pub(super) fn read(txn: &impl ReadTxn, classes: &mut Classes) -> Result<Tree, String> {
-        let mut tree = Tree {
+    /// A tree of nothing.
+    pub(super) fn new() -> Self {
+        Tree {
             nodes: Vec::new(),
             roots: Vec::new(),
-        };
-        let mut reader = Reader {
-            txn,
-            classes,
-            tree: &mut tree,
-            todo: Vec::new(),
-        };
-        for (name, branch) in roots::roots(txn) {
-            let id = reader.shared(Kind::Root, branch, None)?;
-            reader.tree.roots.push((name, id));
         }
-        while let Some(id) = reader.todo.pop() {
-            reader.fill(id)?;
+    }
+
+    /// Adds a node below another one, which was there before it.
+    ///
+    /// # Errors
+    /// With a sentence when it would be nested too deep.
+    pub(super) fn add(
+        &mut self,
+        class: Class,
+        content: Content,
+        above: Option<NodeId>,
+    ) -> Result<NodeId, String> {
+        let depth = above.map_or(0, |above| self.node(above).depth + 1);
+        if depth > MAX_DEPTH {
+            return Err(format!(
+                "its types are nested deeper than {MAX_DEPTH} levels"
+            ));
         }
-        tree.number(classes);
-        Ok(tree)
+        let whole = matches!(content, Content::Plain(_));
+        self.nodes.push(Node {
+            class,
+            alignment: class,
+            whole,
+            content,
+            above,
+            depth,
+        });
+        Ok(NodeId(self.nodes.len() as u32 - 1))
+    }
+
+    /// Tells what is in a shared type.
+    pub(super) fn fill(
+        &mut self,
+        id: NodeId,
+        entries: Vec<(Arc<str>, NodeId)>,
+        sequence: Sequence,
+    ) {
+        if let Content::Shared(shared) = &mut self.nodes[id.0 as usize].content {
+            (shared.entries, shared.sequence) = (entries, sequence);
+        }
+    }
+
+    /// Tells that a shared type cannot be read, and why. The class is one of its own.
+    pub(super) fn give_up(&mut self, id: NodeId, class: Class, why: String) {
+        let node = &mut self.nodes[id.0 as usize];
+        (node.class, node.alignment) = (class, class);
+        node.content = Content::Unreadable(why);
+    }
+
+    /// Gives every shared type its class. Whatever is in a type comes after it, so going backwards it is known already.
+    pub(super) fn number(&mut self, classes: &mut Classes) {
+        for at in (0..self.nodes.len()).rev() {
+            let Content::Shared(shared) = &self.nodes[at].content else {
+                continue;
+            };
+            let id = shared
+                .entries
+                .binary_search_by(|(key, _)| (**key).cmp("id"))
+                .ok()
+                .map(|at| self.node(shared.entries[at].1))
+                .filter(|node| match &node.content {
+                    Content::Plain(value) => value::text(value).is_some(),
+                    _ => false,
+                })
+                .map(|node| node.class);
+            let class = classes.of(self.form(shared));
+            let alignment = id.map_or(class, |id| {
+                let mut form = vec![b'i'];
+                write_kind(&mut form, &shared.kind);
+                id.write(&mut form);
+                classes.of(form)
+            });
+            let whole = shared.children().iter().all(|id| self.node(*id).whole);
+            let node = &mut self.nodes[at];
+            (node.class, node.alignment, node.whole) = (class, alignment, whole);
+            if let Content::Shared(shared) = &mut node.content {
+                shared.id = id;
+            }
+        }
     }
 
     pub(super) fn node(&self, id: NodeId) -> &Node {
@@ -275,64 +241,32 @@ impl Tree {
         self.shared(id).map(Shared::children).unwrap_or_default()
     }
 
-    /// Gives every shared type its class. Whatever is in a type comes after it, so going backwards it is known already.
-    fn number(&mut self, classes: &mut Classes) {
-        for at in (0..self.nodes.len()).rev() {
-            let Content::Shared(shared) = &self.nodes[at].content else {
-                continue;
-            };
-            let id = shared
-                .entries
-                .binary_search_by(|(key, _)| (**key).cmp("id"))
-                .ok()
-                .map(|at| self.node(shared.entries[at].1))
-                .filter(|node| match &node.content {
-                    Content::Plain(value) => value::text(value).is_some(),
-                    _ => false,
-                })
-                .map(|node| node.class);
-            let class = classes.of(self.form(shared));
-            let alignment = id.map_or(class, |id| {
-                let mut form = vec![b'i'];
-                write_kind(&mut form, &shared.kind);
-                write_class(&mut form, id);
-                classes.of(form)
-            });
-            let whole = shared.children().iter().all(|id| self.node(*id).whole);
-            let node = &mut self.nodes[at];
-            (node.class, node.alignment, node.whole) = (class, alignment, whole);
-            if let Content::Shared(shared) = &mut node.content {
-                shared.id = id;
-            }
-        }
-    }
-
     fn form(&self, shared: &Shared) -> Vec<u8> {
         let mut form = vec![b's'];
         write_kind(&mut form, &shared.kind);
         write_number(&mut form, shared.entries.len() as u64);
         for (key, id) in &shared.entries {
             write_var_bytes(&mut form, key.as_bytes());
-            write_class(&mut form, self.node(*id).class);
+            self.node(*id).class.write(&mut form);
         }
         match &shared.sequence {
             Sequence::Empty => {}
             Sequence::Elements(ids) => {
                 form.push(b'e');
                 for id in ids {
-                    write_class(&mut form, self.node(*id).class);
+                    self.node(*id).class.write(&mut form);
                 }
             }
             Sequence::Keyed(keyed) => {
                 form.push(b'k');
                 for id in winners(keyed).values() {
-                    write_class(&mut form, self.node(*id).class);
+                    self.node(*id).class.write(&mut form);
                 }
             }
             Sequence::Text(pieces) => {
                 form.push(b't');
                 for piece in pieces {
-                    write_number(&mut form, u64::from(piece.marks.0));
+                    piece.marks.write(&mut form);
                     match &piece.what {
                         What::Text(text) => {
                             form.push(b't');
@@ -340,11 +274,11 @@ impl Tree {
                         }
                         What::Embed(class, _) => {
                             form.push(b'e');
-                            write_class(&mut form, *class);
+                            class.write(&mut form);
                         }
                         What::Node(id) => {
                             form.push(b'n');
-                            write_class(&mut form, self.node(*id).class);
+                            self.node(*id).class.write(&mut form);
                         }
                     }
                 }
@@ -410,205 +344,9 @@ impl Shared {
     }
 }
 
-/// Only text has marks, be it on types alone.
-fn has_marks(branch: BranchPtr, txn: &impl ReadTxn) -> bool {
-    let pieces = TextRef::from(branch).diff(txn, YChange::identity);
-    pieces.iter().any(|piece| piece.attributes.is_some())
-}
-
 /// Of entries with the same key the last one counts.
 pub(super) fn winners(keyed: &[(String, NodeId)]) -> BTreeMap<&str, NodeId> {
     keyed.iter().map(|(key, id)| (key.as_str(), *id)).collect()
-}
-
-struct Reader<'a, T> {
-    txn: &'a T,
-    classes: &'a mut Classes,
-    tree: &'a mut Tree,
-    /// Shared types whose content is still to be read.
-    todo: Vec<NodeId>,
-}
-
-impl<T: ReadTxn> Reader<'_, T> {
-    fn add(
-        &mut self,
-        class: Class,
-        content: Content,
-        above: Option<NodeId>,
-    ) -> Result<NodeId, String> {
-        let depth = above.map_or(0, |above| self.tree.node(above).depth + 1);
-        if depth > MAX_DEPTH {
-            return Err(format!(
-                "its types are nested deeper than {MAX_DEPTH} levels"
-            ));
-        }
-        let whole = matches!(content, Content::Plain(_));
-        self.tree.nodes.push(Node {
-            class,
-            alignment: class,
-            whole,
-            content,
-            above,
-            depth,
-        });
-        Ok(NodeId(self.tree.nodes.len() as u32 - 1))
-    }
-
-    fn shared(
-        &mut self,
-        kind: Kind,
-        branch: BranchPtr,
-        above: Option<NodeId>,
-    ) -> Result<NodeId, String> {
-        let content = Content::Shared(Box::new(Shared {
-            kind,
-            branch,
-            entries: Vec::new(),
-            sequence: Sequence::Empty,
-            id: None,
-        }));
-        // Its class is found when all that is in it has one.
-        let id = self.add(Class(0), content, above)?;
-        self.todo.push(id);
-        Ok(id)
-    }
-
-    fn unreadable(&mut self, why: &str, above: NodeId) -> Result<NodeId, String> {
-        let class = self.classes.unique();
-        self.add(class, Content::Unreadable(why.to_owned()), Some(above))
-    }
-
-    /// A value or a type that stands in another one.
-    fn out(&mut self, out: &Out, above: NodeId) -> Result<NodeId, String> {
-        match out {
-            Out::Any(Any::Buffer(sealed)) => {
-                let Ok(mut form) = value::form(sealed) else {
-                    return self.unreadable("a value that cannot be read", above);
-                };
-                form.push(b'v');
-                let class = self.classes.of(form);
-                self.add(class, Content::Plain(sealed.clone()), Some(above))
-            }
-            Out::Any(_) => self.unreadable("text in a list that is no text", above),
-            Out::YDoc(doc) => {
-                let guid = doc.guid();
-                let class = self.classes.of([b"d", guid.as_bytes()].concat());
-                self.add(class, Content::Doc(guid), Some(above))
-            }
-            shared => {
-                let Some(branch) = shared.try_branch() else {
-                    return self.unreadable("a value of an unknown kind", above);
-                };
-                let kind = match branch.type_ref() {
-                    TypeRef::Array => Kind::Array,
-                    TypeRef::Map => Kind::Map,
-                    TypeRef::Text => Kind::Text,
-                    TypeRef::XmlElement(name) => Kind::XmlElement(name.clone()),
-                    TypeRef::XmlFragment => Kind::XmlFragment,
-                    TypeRef::XmlText => Kind::XmlText,
-                    _ => return self.unreadable("a type of an unknown kind", above),
-                };
-                self.shared(kind, BranchPtr::from(branch), Some(above))
-            }
-        }
-    }
-
-    /// Reads what is in a shared type.
-    fn fill(&mut self, id: NodeId) -> Result<(), String> {
-        let Some(Shared { kind, branch, .. }) = self.tree.shared(id) else {
-            return Ok(());
-        };
-        let branch = *branch;
-        let is_text = match kind {
-            Kind::Text | Kind::XmlText => true,
-            Kind::Root => {
-                roots::shape(&branch, self.txn)
-                    .is_ok_and(|shape| shape.sequence == Some(RootKind::Text))
-                    || has_marks(branch, self.txn)
-            }
-            _ => false,
-        };
-        let mut entries = Vec::new();
-        for (key, out) in roots::keys(&branch, self.txn) {
-            entries.push((key, self.out(&out, id)?));
-        }
-        let sequence = if is_text {
-            self.pieces(branch, id)?
-        } else {
-            match roots::values(&branch, self.txn) {
-                Ok(values) => self.elements(&values, id)?,
-                Err(why) => {
-                    let node = &mut self.tree.nodes[id.0 as usize];
-                    (node.class, node.alignment) = {
-                        let class = self.classes.unique();
-                        (class, class)
-                    };
-                    node.content = Content::Unreadable(why);
-                    return Ok(());
-                }
-            }
-        };
-        if let Content::Shared(shared) = &mut self.tree.nodes[id.0 as usize].content {
-            shared.entries = entries;
-            shared.sequence = sequence;
-        }
-        Ok(())
-    }
-
-    fn elements(&mut self, values: &[Out], above: NodeId) -> Result<Sequence, String> {
-        let mut keyed = Some(Vec::with_capacity(values.len()));
-        let mut ids = Vec::with_capacity(values.len());
-        for out in values {
-            let id = self.out(out, above)?;
-            ids.push(id);
-            let key = match &self.tree.node(id).content {
-                Content::Plain(value) => value::entry_key(value),
-                _ => None,
-            };
-            match (key, &mut keyed) {
-                (Some(key), Some(keyed)) => keyed.push((key.to_owned(), id)),
-                _ => keyed = None,
-            }
-        }
-        Ok(match keyed {
-            _ if ids.is_empty() => Sequence::Empty,
-            Some(keyed) => Sequence::Keyed(keyed),
-            None => Sequence::Elements(ids),
-        })
-    }
-
-    fn pieces(&mut self, branch: BranchPtr, above: NodeId) -> Result<Sequence, String> {
-        let mut pieces: Vec<Piece> = Vec::new();
-        for diff in TextRef::from(branch).diff(self.txn, YChange::identity) {
-            let marks = self.classes.marks_of(diff.attributes);
-            let what = match diff.insert {
-                Out::Any(Any::String(text)) => {
-                    if let Some(Piece {
-                        what: What::Text(before),
-                        marks: of_before,
-                    }) = pieces.last_mut()
-                        && *of_before == marks
-                    {
-                        before.push_str(&text);
-                        continue;
-                    }
-                    What::Text(text.to_string())
-                }
-                Out::Any(embed) => What::Embed(self.classes.json(&embed), embed),
-                shared => What::Node(self.out(&shared, above)?),
-            };
-            pieces.push(Piece { what, marks });
-        }
-        Ok(if pieces.is_empty() {
-            Sequence::Empty
-        } else {
-            Sequence::Text(pieces)
-        })
-    }
-}
-
-fn write_class(form: &mut Vec<u8>, class: Class) {
-    form.extend_from_slice(&class.0.to_be_bytes());
 }
 
 fn write_kind(form: &mut Vec<u8>, kind: &Kind) {

@@ -9,8 +9,7 @@ use scrible_wire::{Malformed, Reason};
 /// How deep values may nest; rooms take no more than 64.
 const MAX_DEPTH: usize = 128;
 
-/// The tag of bytes.
-pub(super) const BUFFER: u8 = 116;
+const BUFFER: u8 = 116;
 const LIST: u8 = 117;
 const OBJECT: u8 = 118;
 const TEXT: u8 = 119;
@@ -39,6 +38,16 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Vec<u8> {
     value.push(BUFFER);
     write_var_bytes(&mut value, bytes);
     value
+}
+
+/// The bytes, if it is nothing else.
+pub(super) fn bytes(value: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(value);
+    let bytes = (reader.byte().ok()? == BUFFER)
+        .then(|| reader.var_bytes().ok())
+        .flatten()?;
+    reader.end().ok()?;
+    Some(bytes)
 }
 
 /// The text, if it is one.
@@ -115,12 +124,13 @@ fn walk(reader: &mut Reader<'_>, depth: usize, form: &mut Vec<u8>) -> Result<(),
         OBJECT => {
             let depth = deeper()?;
             let count = reader.count(2)?;
-            let mut entries = Vec::with_capacity(count);
+            // As they come at first: mostly they are few, and what they hold needs no place of its own.
+            let (mut entries, mut unsorted) = (Vec::with_capacity(count), Vec::new());
             for _ in 0..count {
                 let key = reader.var_str()?;
-                let mut value = Vec::new();
-                walk(reader, depth, &mut value)?;
-                entries.push((key, value));
+                let from = unsorted.len();
+                walk(reader, depth, &mut unsorted)?;
+                entries.push((key, from..unsorted.len()));
             }
             // Of a key that comes twice the last one counts, as for who reads it into an object: sorting is stable.
             entries.sort_by_key(|(key, _)| *key);
@@ -130,7 +140,7 @@ fn walk(reader: &mut Reader<'_>, depth: usize, form: &mut Vec<u8>) -> Result<(),
             write_number(form, entries.len() as u64);
             for (key, value) in entries {
                 write_var_bytes(form, key.as_bytes());
-                form.extend_from_slice(&value);
+                form.extend_from_slice(&unsorted[value]);
             }
         }
         _ => {
