@@ -18,6 +18,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use scrible_store::{Durability, SqliteStore};
 
+use crate::compact::Retention;
+use crate::doc_worker::DocWorkersConfig;
+use crate::room::CompactionConfig;
+
 pub use self::settings::{SETTINGS, Setting};
 
 /// Read from the working folder if it is there and no other file was named.
@@ -36,6 +40,10 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// When things happen by themselves.
     pub timing: TimingConfig,
+    /// When snapshots are made and how long they stay.
+    pub history: HistoryConfig,
+    /// How documents are opened.
+    pub documents: DocumentsConfig,
 }
 
 /// Where to listen.
@@ -96,6 +104,66 @@ pub struct TimingConfig {
     pub keepalive: Duration,
     /// How long stopping may take.
     pub shutdown: Duration,
+}
+
+/// When snapshots are made and how long they stay.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryConfig {
+    /// Stored updates at which a room is compacted.
+    pub compact_rows: u64,
+    /// Their bytes.
+    pub compact_bytes: usize,
+    /// How often a version is kept of a room that is being changed.
+    pub version_interval: Duration,
+    /// How long every version stays.
+    pub keep_all: Duration,
+    /// How long one version an hour stays.
+    pub keep_hourly: Duration,
+    /// How long one version a day stays; `None`: for ever.
+    pub keep_daily: Option<Duration>,
+}
+
+/// How documents are opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DocumentsConfig {
+    /// Processes.
+    pub workers: usize,
+    /// How long one may take for one request.
+    pub time_limit: Duration,
+    /// The largest doc.
+    pub max_bytes: usize,
+}
+
+impl HistoryConfig {
+    /// How long versions stay.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            all: self.keep_all,
+            hourly: self.keep_hourly,
+            daily: self.keep_daily,
+        }
+    }
+
+    /// When a base is replaced.
+    pub fn compaction(&self) -> CompactionConfig {
+        CompactionConfig {
+            rows: self.compact_rows,
+            bytes: self.compact_bytes,
+        }
+    }
+}
+
+impl DocumentsConfig {
+    /// The pool of this program's own children.
+    pub fn workers(&self) -> DocWorkersConfig {
+        DocWorkersConfig {
+            // The very program that runs, also after an upgrade has replaced the file under its name.
+            program: PathBuf::from("/proc/self/exe"),
+            workers: self.workers,
+            max_doc_bytes: self.max_bytes,
+            time_limit: self.time_limit,
+        }
+    }
 }
 
 /// Why the program does not start: one sentence for the person who started it.
@@ -249,6 +317,22 @@ impl Effective {
                 keepalive: self.seconds("SCRIBLE_KEEPALIVE_SECONDS", 1..=29)?,
                 shutdown: self.seconds("SCRIBLE_SHUTDOWN_SECONDS", 1..=3600)?,
             },
+            history: HistoryConfig {
+                compact_rows: self.number("SCRIBLE_COMPACT_ROWS", 1..=1_000_000)?,
+                compact_bytes: self.size("SCRIBLE_COMPACT_BYTES", 1..=1 << 30)?,
+                version_interval: self.seconds("SCRIBLE_VERSION_INTERVAL_SECONDS", 1..=86_400)?,
+                keep_all: self.hours("SCRIBLE_KEEP_ALL_HOURS", 1)?,
+                keep_hourly: self.hours("SCRIBLE_KEEP_HOURLY_DAYS", 24)?,
+                keep_daily: match self.value("SCRIBLE_KEEP_DAILY_DAYS").raw {
+                    Some(_) => Some(self.hours("SCRIBLE_KEEP_DAILY_DAYS", 24)?),
+                    None => None,
+                },
+            },
+            documents: DocumentsConfig {
+                workers: self.number("SCRIBLE_DOC_WORKERS", 1..=64)? as usize,
+                time_limit: self.seconds("SCRIBLE_DOC_SECONDS", 1..=3600)?,
+                max_bytes: self.size("SCRIBLE_MAX_DOC_BYTES", 1 << 20..=1 << 30)?,
+            },
         };
         if config.limits.max_uncommitted_bytes < config.limits.max_message_bytes {
             let value = self.value("SCRIBLE_MAX_UNCOMMITTED_BYTES");
@@ -360,6 +444,12 @@ impl Effective {
 
     fn seconds(&self, name: &str, range: RangeInclusive<u64>) -> Result<Duration, ConfigError> {
         self.number(name, range).map(Duration::from_secs)
+    }
+
+    /// A time that is given in units of so many hours; 0 is "not at all".
+    fn hours(&self, name: &str, unit: u64) -> Result<Duration, ConfigError> {
+        let number = self.number(name, 0..=100_000)?;
+        Ok(Duration::from_secs(number * unit * 60 * 60))
     }
 
     fn size(&self, name: &str, range: RangeInclusive<u64>) -> Result<usize, ConfigError> {

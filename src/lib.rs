@@ -10,24 +10,28 @@
 //! In reading order:
 //! - [`room`] what happens to an update, and who hears it
 //! - [`journal`] how updates come to be stored, [`source`] how rooms come back
+//! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened
 //! - [`session`] one connection's stay in a room
 //! - [`socket`] connections: upgrade, limits, close codes
 //! - [`access`] who may do what
 //! - [`rest`] plain HTTP
-//! - [`doc_worker`] the child processes in which documents are opened
+//! - [`service`] what can be asked of rooms, whichever way
 //! - [`server`] how the parts are put together and stopped
-//! - [`import`] files brought into a room, as one more client
+//! - [`import`] files brought into a room, over [`remote`]: one more client of a running server
 //! - [`config`], [`cli`], [`telemetry`] settings, commands, the log
 
 pub mod access;
 pub mod cli;
+pub mod compact;
 pub mod config;
 pub mod doc_worker;
 pub mod import;
 pub mod journal;
+pub mod remote;
 pub mod rest;
 pub mod room;
 pub mod server;
+pub mod service;
 pub mod session;
 pub mod socket;
 pub mod source;

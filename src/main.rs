@@ -11,7 +11,7 @@ use scrible::cli::{self, Invocation, Task};
 use scrible::config::Config;
 use scrible::doc_worker::child;
 use scrible::room::RoomsConfig;
-use scrible::server::{self, ServerConfig};
+use scrible::server::{self, Node, ServerConfig};
 use scrible::session::SessionConfig;
 use scrible::telemetry;
 use scrible_store::{SqliteOptions, SqliteStore};
@@ -78,6 +78,8 @@ async fn serve(config: Config) -> Result<ExitCode> {
             awareness_interval: config.timing.awareness_interval,
             idle: config.timing.room_idle,
             max_uncommitted_bytes: config.limits.max_uncommitted_bytes,
+            compaction: config.history.compaction(),
+            version_interval: config.history.version_interval,
         },
         session: SessionConfig {
             ping_interval: config.timing.ping_interval,
@@ -86,15 +88,11 @@ async fn serve(config: Config) -> Result<ExitCode> {
         },
         max_message_bytes: config.limits.max_message_bytes,
         shutdown: config.timing.shutdown,
+        documents: config.documents.workers(),
+        retention: config.history.retention(),
     };
-    let stopped = server::run(
-        listener,
-        Arc::new(store),
-        Arc::new(OpenGate),
-        server_config,
-        shutdown,
-    )
-    .await;
+    let node = Node::new(Arc::new(store), Arc::new(OpenGate), server_config);
+    let stopped = node.run(listener, shutdown).await;
     if stopped.unstored > 0 {
         eprintln!(
             "scrible: {} updates were received and could not be stored",

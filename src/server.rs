@@ -5,19 +5,21 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use scrible_store::Store;
+use scrible_store::{Incarnation, Store};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Gate;
-use crate::journal::{Journal, JournalHealth, JournalQueue};
+use crate::compact::{Compactor, Keeper, Marks, Retention};
+use crate::doc_worker::{DocWorkers, DocWorkersConfig};
+use crate::journal::{Journal, JournalHealth};
 use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
+use crate::service::Versions;
 use crate::session::SessionConfig;
 use crate::socket::{self, Connections};
 use crate::source::StoreSource;
@@ -33,6 +35,10 @@ pub struct ServerConfig {
     pub max_message_bytes: usize,
     /// How long stopping may take altogether.
     pub shutdown: Duration,
+    /// Where documents are opened.
+    pub documents: DocWorkersConfig,
+    /// How long versions stay.
+    pub retention: Retention,
 }
 
 /// How a node stopped.
@@ -42,95 +48,149 @@ pub struct Stopped {
     pub unstored: u64,
 }
 
-/// Serves on `listener` until `shutdown` is cancelled; then stops in order and closes the store.
-pub async fn run(
-    listener: TcpListener,
+/// A node that is built and can serve.
+pub struct Node {
     store: Arc<dyn Store>,
     gate: Arc<dyn Gate>,
-    config: ServerConfig,
-    shutdown: CancellationToken,
-) -> Stopped {
-    let tasks = TaskTracker::new();
-    let source = StoreSource {
-        store: store.clone(),
-        limits: config.rooms.limits.clone(),
-    };
-    let shared = Arc::new(RoomsShared {
-        config: config.rooms,
-        journal: JournalQueue::default(),
-        uncommitted_bytes: AtomicUsize::new(0),
-        tasks: tasks.clone(),
-    });
-    let rooms = Registry::new(Arc::new(source), shared.clone());
-    let health = Arc::new(JournalHealth::default());
-    let mut journal = tokio::spawn(Journal::new(store.clone(), shared, health.clone()).run());
-    let keeper = tokio::spawn({
-        let rooms = rooms.clone();
-        async move { rooms.look_after_rooms().await }
-    });
-    let stop_sessions = CancellationToken::new();
-    let connections = Arc::new(Connections::new(
-        rooms.clone(),
-        gate,
-        config.session,
-        config.max_message_bytes,
-        stop_sessions.clone(),
-    ));
-    let view = View {
-        rooms: rooms.clone(),
-        journal: health,
-        store: store.clone(),
-        stopping: connections.refuse.clone(),
-    };
-    let stop_accepting = CancellationToken::new();
-    let routes = warp::service(rest::routes(Arc::new(view)));
-    let accepting = tokio::spawn(socket::accept(
-        listener,
-        connections.clone(),
-        routes,
-        stop_accepting.clone(),
-    ));
+    session: SessionConfig,
+    max_message_bytes: usize,
+    shutdown: Duration,
+    tasks: TaskTracker,
+    rooms: Arc<Registry>,
+    keeper: Arc<Keeper>,
+    parallel: usize,
+}
 
-    tokio::select! {
-        () = shutdown.cancelled() => {}
-        // It never ends by itself. Going on would mean to share what is never stored.
-        ended = &mut journal => tracing::error!(?ended, "the journal ended; stopping"),
+impl Node {
+    /// Puts the parts together; nothing runs yet.
+    pub fn new(store: Arc<dyn Store>, gate: Arc<dyn Gate>, config: ServerConfig) -> Self {
+        let marks = Arc::new(Marks::default());
+        let source = StoreSource {
+            store: store.clone(),
+            limits: config.rooms.limits.clone(),
+            marks: marks.clone(),
+        };
+        let parallel = config.documents.workers;
+        let keeper = Keeper {
+            store: store.clone(),
+            documents: DocWorkers::new(config.documents),
+            limits: config.rooms.limits.clone(),
+            retention: config.retention,
+            holder: Incarnation::random(),
+            marks,
+        };
+        let shared = Arc::new(RoomsShared::new(config.rooms));
+        let tasks = shared.tasks.clone();
+        Self {
+            rooms: Registry::new(Arc::new(source), shared),
+            keeper: Arc::new(keeper),
+            store,
+            gate,
+            session: config.session,
+            max_message_bytes: config.max_message_bytes,
+            shutdown: config.shutdown,
+            tasks,
+            parallel,
+        }
     }
-    let deadline = Instant::now() + config.shutdown;
 
-    // Refuse: new sockets get 503, health says so; the listener stays for those who ask.
-    connections.refuse.cancel();
-    // Close: sessions end one after another, so that their clients do not all come back at once.
-    tracing::info!(sessions = connections.sessions.len(), "stopping");
-    stop_sessions.cancel();
-    connections.sessions.close();
-    if timeout_at(deadline, connections.sessions.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            sessions = connections.sessions.len(),
-            "sessions had not ended in time"
-        );
+    /// What can be done with the versions of this node's rooms.
+    pub fn versions(&self) -> Versions {
+        Versions::new(self.rooms.clone(), self.keeper.clone())
     }
-    // Flush: everything that was received is stored.
-    while rooms.unstored() > 0 && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+
+    /// Serves on `listener` until `shutdown` is cancelled; then stops in order and closes the store.
+    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Stopped {
+        let Self {
+            store,
+            gate,
+            tasks,
+            rooms,
+            keeper,
+            ..
+        } = self;
+        let health = Arc::new(JournalHealth::default());
+        let shared = rooms.shared().clone();
+        let mut journal = tokio::spawn(Journal::new(store.clone(), shared, health.clone()).run());
+        let caretaker = tokio::spawn({
+            let rooms = rooms.clone();
+            async move { rooms.look_after_rooms().await }
+        });
+        let compactor = Compactor {
+            keeper: keeper.clone(),
+            rooms: rooms.clone(),
+            parallel: self.parallel,
+        };
+        let compactor = tokio::spawn(compactor.run());
+        let stop_sessions = CancellationToken::new();
+        let connections = Arc::new(Connections::new(
+            rooms.clone(),
+            gate,
+            self.session,
+            self.max_message_bytes,
+            stop_sessions.clone(),
+        ));
+        let view = View {
+            rooms: rooms.clone(),
+            journal: health,
+            store: store.clone(),
+            marks: keeper.marks.clone(),
+            documents: keeper.documents.clone(),
+            stopping: connections.refuse.clone(),
+        };
+        let stop_accepting = CancellationToken::new();
+        let routes = warp::service(rest::routes(Arc::new(view)));
+        let accepting = tokio::spawn(socket::accept(
+            listener,
+            connections.clone(),
+            routes,
+            stop_accepting.clone(),
+        ));
+
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            // It never ends by itself. Going on would mean to share what is never stored.
+            ended = &mut journal => tracing::error!(?ended, "the journal ended; stopping"),
+        }
+        let deadline = Instant::now() + self.shutdown;
+
+        // Refuse: new sockets get 503, health says so; the listener stays for those who ask.
+        connections.refuse.cancel();
+        // Close: sessions end one after another, so that their clients do not all come back at once.
+        tracing::info!(sessions = connections.sessions.len(), "stopping");
+        stop_sessions.cancel();
+        connections.sessions.close();
+        if timeout_at(deadline, connections.sessions.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                sessions = connections.sessions.len(),
+                "sessions had not ended in time"
+            );
+        }
+        // Flush: everything that was received is stored.
+        while rooms.unstored() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let unstored = rooms.unstored();
+        // Let go.
+        journal.abort();
+        caretaker.abort();
+        // A snapshot that is being made can be dropped at any point: the rows are there.
+        compactor.abort();
+        keeper.documents.close().await;
+        tasks.close();
+        if timeout_at(deadline, tasks.wait()).await.is_err() {
+            tracing::warn!("the rooms' own tasks had not ended in time");
+        }
+        store.close().await;
+        stop_accepting.cancel();
+        if let Err(error) = accepting.await {
+            tracing::error!(%error, "the accept loop failed");
+        }
+        Stopped { unstored }
     }
-    let unstored = rooms.unstored();
-    // Let go.
-    journal.abort();
-    keeper.abort();
-    tasks.close();
-    if timeout_at(deadline, tasks.wait()).await.is_err() {
-        tracing::warn!("the rooms' own tasks had not ended in time");
-    }
-    store.close().await;
-    stop_accepting.cancel();
-    if let Err(error) = accepting.await {
-        tracing::error!(%error, "the accept loop failed");
-    }
-    Stopped { unstored }
 }
 
 /// How a newcomer connects, for the terminal.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use scrible_store::{Store, StoreError};
+use scrible_store::{Store, StoreError, StoredRoom};
 use scrible_wire::Limits;
 
-use crate::room::{OpenError, Opened, RoomName, Source};
+use crate::compact::Marks;
+use crate::room::{OpenError, Opened, RoomName, Source, StoredDoc};
 
 /// Loads rooms from a store.
 pub struct StoreSource {
@@ -14,28 +15,64 @@ pub struct StoreSource {
     pub store: Arc<dyn Store>,
     /// The bounds that stored updates must keep, too.
     pub limits: Limits,
+    /// Where rooms are marked whose newest snapshot is damaged.
+    pub marks: Arc<Marks>,
 }
 
 #[async_trait]
 impl Source for StoreSource {
     async fn load(&self, name: &RoomName) -> Result<Opened, OpenError> {
-        let stored = match self.store.load(name.as_str()).await {
-            Ok(None) => return Ok(Opened::default()),
-            Ok(Some(stored)) => stored,
-            Err(error @ StoreError::Unavailable(_)) => {
-                return Err(OpenError::Unavailable(error.to_string()));
+        let mut below = u64::MAX;
+        loop {
+            let stored = match self.store.load_below(name.as_str(), below).await {
+                Ok(None) => return Ok(Opened::default()),
+                Ok(Some(stored)) => stored,
+                Err(error @ StoreError::Unavailable(_)) => {
+                    return Err(OpenError::Unavailable(error.to_string()));
+                }
+                Err(error) => return Err(OpenError::Corrupt(error.to_string())),
+            };
+            for passed in &stored.passed_over {
+                let (version, why) = (passed.version, &passed.why);
+                self.mark(name, &format!("its snapshot {version} is damaged: {why}"));
             }
-            Err(error) => return Err(OpenError::Corrupt(error.to_string())),
-        };
-        let limits = self.limits.clone();
-        let opened = tokio::task::spawn_blocking(move || {
-            let rows = stored.updates.into_iter().map(|update| update.bytes);
-            let updates = stored.base.map(|base| base.data).into_iter().chain(rows);
-            let updates: Vec<_> = updates.collect();
-            Opened::from_updates(updates, Some(stored.id.0), &limits)
-        });
-        opened
-            .await
-            .map_err(|_| OpenError::Corrupt("reading it ended the task that read it".into()))?
+            let version = stored.base.as_ref().map(|base| base.info.version);
+            let limits = self.limits.clone();
+            let opening =
+                tokio::task::spawn_blocking(move || Opened::read(StoredDoc::from(stored), &limits));
+            let opened = opening
+                .await
+                .map_err(|_| OpenError::Corrupt("reading it ended the task that read it".into()))?;
+            match (opened, version) {
+                (Err(OpenError::Snapshot(why)), Some(version)) => {
+                    self.mark(
+                        name,
+                        &format!("its snapshot {version} makes no sense: {why}"),
+                    );
+                    below = version;
+                }
+                (opened, _) => return opened,
+            }
+        }
+    }
+}
+
+impl StoreSource {
+    fn mark(&self, name: &RoomName, why: &str) {
+        self.marks.set(
+            name.as_str(),
+            &format!("{why}; an older one and the rows after it are used"),
+        );
+    }
+}
+
+impl From<StoredRoom> for StoredDoc {
+    fn from(stored: StoredRoom) -> Self {
+        let snapshot = stored.base.map(|base| (base.info.seq, base.data));
+        Self {
+            id: stored.id.0,
+            snapshot,
+            updates: stored.updates.into_iter().map(|row| row.bytes).collect(),
+        }
     }
 }

@@ -13,8 +13,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::healthcheck;
 use crate::config::ListenConfig;
-use crate::import::send::Progress;
 use crate::import::{self, Import, Imported};
+use crate::remote::Progress;
 use crate::room::RoomName;
 
 /// How often a terminal is told.

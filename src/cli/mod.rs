@@ -11,6 +11,7 @@ pub mod healthcheck;
 pub mod import;
 pub mod migrate;
 pub mod restore;
+pub mod room;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -40,6 +41,8 @@ pub enum Task {
     Restore(restore::Args),
     /// Read every room and say which are damaged.
     Check(check::Args),
+    /// Versions of a room.
+    Room(room::Args),
     /// Open docs for the process that started this one.
     DocWorker(ChildConfig),
 }
@@ -71,6 +74,11 @@ impl Invocation {
             Some(("backup", matches)) => (Task::Backup(backup::Args::of(matches)), matches),
             Some(("restore", matches)) => (Task::Restore(restore::Args::of(matches)), matches),
             Some(("check", matches)) => (Task::Check(check::Args::of(matches)), matches),
+            Some(("room", matches)) => {
+                let args = room::Args::of(matches);
+                let (_, matches) = matches.subcommand().expect("a subcommand is required");
+                (Task::Room(args), matches)
+            }
             Some(("doc-worker", matches)) => {
                 (Task::DocWorker(doc_worker::config_of(matches)), matches)
             }
@@ -110,6 +118,7 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Task::Backup(args) => backup::run(&args, &config).await,
         Task::Restore(args) => restore::run(&args, &config).await,
         Task::Check(args) => check::run(&args, &config).await,
+        Task::Room(args) => room::run(&args, &config).await,
         Task::DocWorker(config) => child::run(config),
     }
 }
@@ -163,6 +172,7 @@ fn command() -> Command {
         .subcommand(backup::Args::command())
         .subcommand(restore::Args::command())
         .subcommand(check::Args::command())
+        .subcommand(room::Args::command())
         .subcommand(doc_worker::command())
         .arg(file)
         .args(SETTINGS.iter().filter_map(argument))

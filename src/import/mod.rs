@@ -1,12 +1,11 @@
 //! Puts the content of a file into a room of a running server, as one more client: whoever is in the room sees it come.
 //!
-//! [`format`] tells what the file is, [`board`] turns a tldraw board into an update, [`send`] talks to the server. Knows
+//! [`format`] tells what the file is, [`board`] turns a tldraw board into an update, [`remote`](crate::remote) talks to the server. Knows
 //! no document and no store. The rule: what is reported as stored was acknowledged, and to run it again doubles nothing.
 
 mod any;
 pub mod board;
 pub mod format;
-pub mod send;
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -15,7 +14,7 @@ use scrible_wire::{Limits, StateVector, merge, scan, split};
 
 use self::board::{Board, Schema};
 use self::format::Content;
-use self::send::{Line, Progress};
+use crate::remote::{Line, Progress, address};
 use crate::room::RoomName;
 
 /// Parts are about this large, so that everybody in the room hears something new every few moments.
@@ -64,7 +63,7 @@ pub async fn run(
     progress: impl FnMut(Progress),
 ) -> Result<Imported> {
     let content = format::recognise(file)?;
-    let mut line = Line::open(&address(import)?).await?;
+    let mut line = Line::open(&address(&import.server, &import.room)?).await?;
     let theirs = line.greeting().await?;
     let (update, records) = match content {
         Content::Update(update) => (new_in(update, &theirs)?, None),
@@ -179,53 +178,9 @@ fn fresh_client(theirs: &StateVector) -> Result<u64> {
     Ok(client)
 }
 
-/// Where the room is. The server decodes the name once, so everything that means something in a URL is encoded.
-fn address(import: &Import) -> Result<String> {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const KEPT: AsciiSet = NON_ALPHANUMERIC
-        .remove(b'/')
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
-    let server = import.server.trim_end_matches('/');
-    ensure!(
-        !server.starts_with("wss:"),
-        "{server}: this command does not speak TLS; run it where the server can be reached by ws://"
-    );
-    ensure!(
-        server.starts_with("ws://") && !server.contains(['?', '#']),
-        "{server} is no address of a server; it looks like ws://host:port"
-    );
-    let room = utf8_percent_encode(import.room.as_str(), &KEPT);
-    Ok(format!("{server}/{room}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn import(server: &str, room: &str) -> Import {
-        Import {
-            server: server.to_owned(),
-            room: RoomName::new(room).unwrap(),
-            root: None,
-            merge: false,
-        }
-    }
-
-    #[test]
-    fn i3_every_room_name_survives_the_address() {
-        for room in ["demo", "a/b c", "ünï/?#%20", "+&=", "a//b/"] {
-            let address = address(&import("ws://[::1]:1/", room)).unwrap();
-            let path = address.strip_prefix("ws://[::1]:1").unwrap();
-            assert!(path.is_ascii() && !path.contains(['?', '#', ' ']), "{path}");
-            assert_eq!(RoomName::from_path(path).unwrap().as_str(), room);
-        }
-        for server in ["http://h:1", "h:1", "wss://h", "ws://h/?a"] {
-            address(&import(server, "demo")).unwrap_err();
-        }
-    }
 
     #[test]
     fn i6_a_fresh_client_is_above_all_others_and_never_the_same() {

@@ -10,6 +10,8 @@ use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
+use crate::compact::Marks;
+use crate::doc_worker::DocWorkers;
 use crate::journal::JournalHealth;
 use crate::room::Registry;
 use crate::socket::Peer;
@@ -23,6 +25,10 @@ pub struct View {
     pub journal: Arc<JournalHealth>,
     /// Where rooms are kept.
     pub store: Arc<dyn Store>,
+    /// Rooms that need looking after.
+    pub marks: Arc<Marks>,
+    /// Where documents are opened.
+    pub documents: Arc<DocWorkers>,
     /// Cancelled when the server is stopping.
     pub stopping: tokio_util::sync::CancellationToken,
 }
@@ -40,8 +46,14 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
         });
     let health = warp::path!("health")
         .and(warp::get())
+        .and(warp::ext::get::<Peer>())
+        .and(warp::header::optional::<String>("host"))
         .and(view)
-        .then(|view: Arc<View>| async move { health::health(&view).await });
+        .then(
+            |Peer(peer), host: Option<String>, view: Arc<View>| async move {
+                health::health(&view, page::is_local(peer.ip(), host.as_deref())).await
+            },
+        );
     page.or(health).unify().recover(nothing_here)
 }
 

@@ -16,7 +16,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// The page for a visitor.
 pub fn page(view: &View, visitor: IpAddr, host: Option<&str>) -> Response {
-    let here = visitor.is_loopback() && host.is_some_and(is_loopback_host);
+    let here = is_local(visitor, host);
     let rooms = here.then(|| view.rooms.live());
     let mut response =
         warp::reply::html(render(host.unwrap_or("localhost:3001"), rooms.as_deref()).into_string())
@@ -30,6 +30,11 @@ pub fn page(view: &View, visitor: IpAddr, host: Option<&str>) -> Response {
         ),
     );
     response
+}
+
+/// Whether a visitor may read names of rooms: over loopback and under a loopback host name only.
+pub fn is_local(visitor: IpAddr, host: Option<&str>) -> bool {
+    visitor.is_loopback() && host.is_some_and(is_loopback_host)
 }
 
 fn is_loopback_host(host: &str) -> bool {

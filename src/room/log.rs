@@ -176,6 +176,14 @@ impl Log {
         freed
     }
 
+    /// Bytes of the committed entries from a position on.
+    pub fn committed_bytes_from(&self, position: u64) -> usize {
+        self.entries_from(position)
+            .take_while(|(position, _)| *position < self.committed)
+            .map(|(_, entry)| entry.weight())
+            .sum()
+    }
+
     /// Whether the committed entries should be merged into the base: at 10,000 entries or once they weigh more than
     /// max(1 MiB, half of the base), so that the work over the life of a room stays linear in its bytes.
     pub fn fold_due(&self) -> bool {

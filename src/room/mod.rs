@@ -10,23 +10,22 @@ mod answer;
 mod awareness;
 mod framed;
 mod log;
+mod membership;
 mod name;
 mod open;
 mod registry;
 mod seat;
+mod stored;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Waker;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use scrible_wire::awareness::Entry as AwarenessEntry;
-use scrible_wire::{Clocks, Limits, Malformed, Missing, StateVector, Taking, message};
+use scrible_wire::{Clocks, Limits, Malformed, message};
 use slab::Slab;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -34,15 +33,18 @@ use tokio_util::task::TaskTracker;
 pub use answer::Answer;
 pub use framed::FramedUpdate;
 pub use log::Author;
+pub use membership::{Answered, Membership, Offered};
 pub use name::{BadName, MAX_NAME_BYTES, RESERVED, RoomName};
-pub use open::{OpenError, Opened, Source};
+pub use open::{Contents, OpenError, Opened, Source, StoredDoc, Unreadable};
 pub use registry::{Registry, RoomInfo};
+pub use stored::{CompactionConfig, Extent};
 
-use crate::access::Identity;
+use crate::compact::{CompactionQueue, Why};
 use crate::journal::JournalQueue;
-use awareness::{Awareness, Speaker};
-use log::{Base, Entry, Log};
+use awareness::Awareness;
+use log::{Base, Log};
 use seat::Seat;
+use stored::Stored;
 
 /// How much of what the base already holds is kept for readers that lag, in bytes a room. One that falls further behind syncs anew.
 const LAG_BYTES: usize = 32 << 20;
@@ -58,6 +60,10 @@ pub struct RoomsConfig {
     pub idle: Duration,
     /// Bytes that may wait for the journal in all rooms together; beyond, writers are refused.
     pub max_uncommitted_bytes: usize,
+    /// When a base should be replaced.
+    pub compaction: CompactionConfig,
+    /// How long after a change that no version holds one is kept, at the latest.
+    pub version_interval: Duration,
 }
 
 /// Shared parts of all rooms of a node.
@@ -67,10 +73,33 @@ pub struct RoomsShared {
     pub config: RoomsConfig,
     /// Rooms that have something to commit line up here.
     pub journal: JournalQueue,
+    /// Rooms whose base should be replaced, or of which a version should be kept, line up here.
+    pub compaction: CompactionQueue,
     /// Bytes that wait for the journal in all rooms.
     pub uncommitted_bytes: AtomicUsize,
     /// Where the rooms' own short tasks run.
     pub tasks: TaskTracker,
+    /// The last number that a session got.
+    pub sessions: AtomicU64,
+}
+
+impl RoomsShared {
+    /// What all rooms of a node share before there are any.
+    pub fn new(config: RoomsConfig) -> Self {
+        Self {
+            config,
+            journal: JournalQueue::default(),
+            compaction: CompactionQueue::default(),
+            uncommitted_bytes: AtomicUsize::new(0),
+            tasks: TaskTracker::new(),
+            sessions: AtomicU64::new(0),
+        }
+    }
+
+    /// A number for a session, never used twice in a process.
+    pub fn next_session(&self) -> Author {
+        self.sessions.fetch_add(1, Ordering::Relaxed) + 1
+    }
 }
 
 /// One live room.
@@ -88,11 +117,11 @@ struct State {
     awareness: Awareness,
     seats: Slab<Seat>,
     tick: Tick,
-    /// The id under which the store knows this room, once it does.
-    stored_as: Option<i64>,
+    stored: Stored,
     /// The room stands in the journal's queue or in a batch that is under way.
     queued: bool,
-    folding: bool,
+    /// A compaction was asked for and has not answered.
+    compacting: bool,
     end: Option<End>,
 }
 
@@ -152,6 +181,19 @@ pub struct Uncommitted {
     pub end: u64,
 }
 
+/// A snapshot of a room that was stored.
+#[derive(Debug)]
+pub struct Compacted {
+    /// What it covers.
+    pub snapshot: Extent,
+    /// Its content.
+    pub base: Arc<[FramedUpdate]>,
+    /// It is a version.
+    pub listed: bool,
+    /// How long it took to make.
+    pub took: Duration,
+}
+
 impl Room {
     /// A room that stands on what was loaded.
     pub fn new(name: RoomName, opened: Opened, shared: Arc<RoomsShared>) -> Self {
@@ -167,9 +209,9 @@ impl Room {
                 to: 0,
                 frame: None,
             },
-            stored_as: opened.stored_as,
+            stored: opened.stored,
             queued: false,
-            folding: false,
+            compacting: false,
             end: None,
         };
         Self {
@@ -189,33 +231,6 @@ impl Room {
         &self.name
     }
 
-    /// Gives a session a seat.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`] when the room was unloaded meanwhile: ask the registry for it again.
-    pub fn enter(
-        self: &Arc<Self>,
-        session: Author,
-        identity: Identity,
-    ) -> Result<Membership, Refused> {
-        let mut state = self.state.lock();
-        if let Some(end) = state.end {
-            return Err(Refused::Ended(end));
-        }
-        let key = state.seats.insert(Seat::new(session));
-        let speaker = Speaker {
-            session,
-            identity,
-            own: None,
-            answered: false,
-        };
-        Ok(Membership {
-            room: self.clone(),
-            key,
-            speaker,
-        })
-    }
-
     /// Takes up to `max_bytes` of updates for the journal (at least one), and the store's id of this room.
     pub fn uncommitted(&self, max_bytes: usize) -> Uncommitted {
         let state = self.state.lock();
@@ -231,17 +246,19 @@ impl Room {
             end = position + 1;
         }
         Uncommitted {
-            stored_as: state.stored_as,
+            stored_as: state.stored.id(),
             updates,
             end,
         }
     }
 
-    /// Notes that all before `end` is stored: authors get their echoes. Queues the room again if more waits.
-    pub fn committed(self: &Arc<Self>, stored_as: i64, end: u64) {
+    /// Notes that all before `end` is stored, its first update under the number `first_seq`: authors get their echoes. Queues
+    /// the room again if more waits.
+    pub fn committed(self: &Arc<Self>, stored_as: i64, first_seq: u64, end: u64) {
         let mut state = self.state.lock();
-        state.stored_as = Some(stored_as);
+        let entries = state.log.committed()..end;
         let freed = state.log.commit(end);
+        state.stored.committed(stored_as, first_seq, entries, freed);
         self.shared
             .uncommitted_bytes
             .fetch_sub(freed, Ordering::Relaxed);
@@ -251,10 +268,9 @@ impl Room {
         if state.queued {
             self.shared.journal.push(self.clone());
         }
-        if state.log.fold_due() && !state.folding {
-            state.folding = true;
-            let room = self.clone();
-            self.shared.tasks.spawn_blocking(move || room.fold());
+        let due = state.stored.compaction_due(&self.shared.config.compaction);
+        if due && !std::mem::replace(&mut state.compacting, true) {
+            self.shared.compaction.push(&self.name, Why::Size);
         }
     }
 
@@ -274,9 +290,12 @@ impl Room {
     /// Ends the room if nobody is there and everything is stored. False when it must go on.
     pub fn end_if_idle(&self) -> bool {
         let mut state = self.state.lock();
-        let idle = state.seats.is_empty() && !state.queued && !state.folding && state.end.is_none();
+        let idle = state.seats.is_empty() && !state.queued && state.end.is_none();
         if idle {
             state.end = Some(End::Unloaded);
+            if state.stored.is_changed() {
+                self.shared.compaction.push(&self.name, Why::Unload);
+            }
         }
         idle
     }
@@ -316,6 +335,62 @@ impl Room {
         }
     }
 
+    /// Asks for a version when the last one lies far enough behind.
+    pub fn keep_version_if_due(&self) {
+        let mut state = self.state.lock();
+        let due = state.end.is_none()
+            && state
+                .stored
+                .version_due(self.shared.config.version_interval);
+        if due && !std::mem::replace(&mut state.compacting, true) {
+            self.shared.compaction.push(&self.name, Why::Interval);
+        }
+    }
+
+    /// Stands the log on a snapshot that was stored. Readers go on reading: what they have not heard stays until they have.
+    pub fn compacted(&self, compacted: Compacted) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        state.compacting = false;
+        let Compacted { snapshot, base, .. } = compacted;
+        // Unknown where rows that this room never saw are in it.
+        let end = state.stored.position(snapshot.seq);
+        let (rows, bytes) = match end {
+            Some(end) => (
+                state.log.committed().saturating_sub(end),
+                state.log.committed_bytes_from(end),
+            ),
+            None => (0, 0),
+        };
+        state
+            .stored
+            .compacted(snapshot, rows, bytes, compacted.took);
+        if compacted.listed {
+            state.stored.versioned();
+        }
+        // Not where the log was merged further meanwhile.
+        if let Some(end) =
+            end.filter(|end| (state.log.base().end..=state.log.committed()).contains(end))
+        {
+            state.log.rebase(Base { parts: base, end });
+            state.trim();
+        }
+    }
+
+    /// Notes that the base could not be replaced in the store, which took so long to find out. In memory it is merged byte by byte where that is
+    /// due, so that memory does not depend on the store.
+    pub fn not_compacted(&self, took: Duration) {
+        let due = {
+            let mut state = self.state.lock();
+            state.compacting = false;
+            state.stored.rest(took.max(Duration::from_secs(1)));
+            state.log.fold_due()
+        };
+        if due {
+            self.fold();
+        }
+    }
+
     /// Merges the committed entries into a new base, outside the lock.
     fn fold(&self) {
         let limits = &self.shared.config.limits;
@@ -334,14 +409,13 @@ impl Room {
             .and_then(|merged| FramedUpdate::parts(&merged, limits));
         let mut state = self.state.lock();
         match merged {
+            // A compaction that was faster has more.
+            Ok(_) if state.log.base().end > end => {}
             Ok(parts) => {
-                state.folding = false;
                 state.log.rebase(Base { parts, end });
-                let slowest = state.seats.iter().map(|(_, seat)| seat.slowest()).min();
-                state.log.trim(slowest.unwrap_or(u64::MAX), LAG_BYTES);
+                state.trim();
             }
-            // Nothing is lost, but the log goes on growing: the room stays in memory and is never folded again. The parts
-            // passed the gate one by one, so this is ours to look at.
+            // Nothing is lost, but the log goes on growing. The parts passed the gate one by one, so this is ours to look at.
             Err(error) => tracing::error!(room = ?self.name, %error, "merge the log into the base"),
         }
     }
@@ -379,270 +453,17 @@ impl Room {
 }
 
 impl State {
+    /// Lets go of what the base holds and every reader has heard.
+    fn trim(&mut self) {
+        let slowest = self.seats.iter().map(|(_, seat)| seat.slowest()).min();
+        self.log.trim(slowest.unwrap_or(u64::MAX), LAG_BYTES);
+    }
+
     fn wake(&mut self, mut whom: impl FnMut(&Seat) -> bool) {
         for (_, seat) in &mut self.seats {
             if seat.waker.is_some() && whom(seat) {
                 seat.waker.take().expect("just seen").wake();
             }
-        }
-    }
-}
-
-/// A session's seat in a room; dropping it leaves the room.
-#[derive(Debug)]
-pub struct Membership {
-    room: Arc<Room>,
-    key: usize,
-    speaker: Speaker,
-}
-
-/// What an answer to a step 1 brings: everything from the client's state vector up to the room's at that moment.
-#[derive(Debug)]
-pub struct Answered {
-    /// What the client had.
-    pub from: StateVector,
-    /// What the room had.
-    pub to: StateVector,
-}
-
-impl Answered {
-    /// Whether an update has structs, and all of them are in the answer.
-    fn brings_all_of(&self, update: &[u8], limits: &Limits) -> bool {
-        scrible_wire::scan(update, limits).is_ok_and(|scan| {
-            let within = |list: &scrible_wire::ListFacts| {
-                self.from.get(list.client) <= list.start && list.end <= self.to.get(list.client)
-            };
-            !scan.lists.is_empty() && scan.lists.iter().all(within)
-        })
-    }
-}
-
-/// Whether an update brings structs that a room lacks.
-fn news(clocks: &Clocks, update: &[u8], limits: &Limits) -> Result<bool, Malformed> {
-    let scan = scrible_wire::scan(update, limits)?;
-    Ok(scan
-        .lists
-        .iter()
-        .any(|list| list.end > clocks.clock(list.client)))
-}
-
-/// What became of an update.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Offered {
-    /// Something of it was appended to the log.
-    pub appended: bool,
-    /// What the room would need to take the rest.
-    pub missing: Option<Missing>,
-    /// So many echoes wait for this session that it should not read on before it has pulled.
-    pub full: bool,
-}
-
-impl Membership {
-    /// The room.
-    pub fn room(&self) -> &Arc<Room> {
-        &self.room
-    }
-
-    /// The greeting: the room's state vector.
-    pub fn state_vector(&self) -> StateVector {
-        self.room.state.lock().clocks.state_vector()
-    }
-
-    /// Whether the room has reached a clock.
-    pub fn has(&self, missing: &Missing) -> bool {
-        self.room.state.lock().clocks.clock(missing.client) >= missing.clock
-    }
-
-    /// Offers an update: appends what is new and ready, notes what must be echoed.
-    ///
-    /// After a large answer, `answered` says what it brings. A known update of nothing but
-    /// that is no edit of the client's but the answer handed back (pycrdt's provider returns all that it receives): its echo
-    /// would be the answer once more, and waiting for it would stop the session from being read.
-    ///
-    /// # Errors
-    /// [`Refused::Malformed`], [`Refused::Backlog`] or [`Refused::Ended`]; nothing was taken.
-    pub fn offer(
-        &self,
-        update: &[u8],
-        carrier: Carrier,
-        answered: Option<&Answered>,
-    ) -> Result<Offered, Refused> {
-        let shared = &self.room.shared;
-        let mut state = self.room.state.lock();
-        let state = &mut *state;
-        if let Some(end) = state.end {
-            return Err(Refused::Ended(end));
-        }
-        if shared.uncommitted_bytes.load(Ordering::Relaxed) > shared.config.max_uncommitted_bytes {
-            // Who only reads answers a step 1 with nothing, or with the deletes that it knows.
-            let reads =
-                carrier == Carrier::Step2 && !news(&state.clocks, update, &shared.config.limits)?;
-            return if reads {
-                Ok(Offered::default())
-            } else {
-                Err(Refused::Backlog)
-            };
-        }
-        let taken = state.clocks.take(update, &shared.config.limits)?;
-        let entry = match taken.entry {
-            Taking::Nothing => {
-                let limits = &shared.config.limits;
-                if taken.early.is_none()
-                    && carrier == Carrier::Update
-                    && !answered.is_some_and(|answered| answered.brings_all_of(update, limits))
-                {
-                    state.seats[self.key].knew(state.log.head(), message::update(update).into());
-                }
-                let full = state.seats[self.key].is_full();
-                return Ok(Offered {
-                    appended: false,
-                    missing: taken.early,
-                    full,
-                });
-            }
-            Taking::Whole => Entry::new(update, self.speaker.session, taken.brought),
-            Taking::Part(part) => Entry::new(&part, self.speaker.session, taken.brought),
-        };
-        state.seats[self.key].authored(state.log.head());
-        shared
-            .uncommitted_bytes
-            .fetch_add(state.log.append(entry), Ordering::Relaxed);
-        state.wake(|seat| seat.joined && seat.session != self.speaker.session);
-        if !std::mem::replace(&mut state.queued, true) {
-            shared.journal.push(self.room.clone());
-        }
-        let full = state.seats[self.key].is_full();
-        Ok(Offered {
-            appended: true,
-            missing: taken.early,
-            full,
-        })
-    }
-
-    /// Whether an update brings structs that the room lacks; changes nothing. For sessions that may not write.
-    ///
-    /// # Errors
-    /// [`Refused::Malformed`].
-    pub fn brings_news(&self, update: &[u8]) -> Result<bool, Refused> {
-        let state = self.room.state.lock();
-        Ok(news(
-            &state.clocks,
-            update,
-            &self.room.shared.config.limits,
-        )?)
-    }
-
-    /// Notes that the client has answered our step 1: what it says of presence from now on may be a relay.
-    pub fn answered(&mut self) {
-        self.speaker.answered = true;
-    }
-
-    /// Prepares the answer to a step 1 and fixes this session's place in the log: from here on it hears all that is not in the answer.
-    /// Also says what the room has at this moment.
-    pub fn join(&self, theirs: StateVector) -> (Answer, StateVector) {
-        let mut state = self.room.state.lock();
-        let (answer, place) = Answer::prepare(&state.log, &state.clocks, theirs);
-        state.seats[self.key].join(place);
-        (answer, state.clocks.state_vector())
-    }
-
-    /// Takes in an awareness message.
-    pub fn hear(&mut self, entries: &[AwarenessEntry<'_>], now: Instant) {
-        let mut state = self.room.state.lock();
-        let heard = state.awareness.hear(&mut self.speaker, entries, now);
-        if heard.changed {
-            self.room.arm(&mut state, now);
-        }
-        for ask in heard.ask {
-            let farewell = AwarenessEntry {
-                client: ask.client,
-                clock: ask.clock,
-                state: None,
-            };
-            let frame =
-                message::awareness(&scrible_wire::awareness::encode([farewell].into_iter()));
-            if let Some((_, seat)) = state
-                .seats
-                .iter_mut()
-                .find(|(_, seat)| seat.session == ask.session)
-            {
-                seat.ask(frame.into());
-            }
-            state.wake(|seat| seat.session == ask.session);
-        }
-    }
-
-    /// Everybody's present state as one message; `None` when nobody has any.
-    pub fn presence(&self) -> Option<Bytes> {
-        let mut state = self.room.state.lock();
-        let state = &mut *state;
-        // Whoever has been sent states must still hear who left since.
-        let seat = &mut state.seats[self.key];
-        if seat.awareness == 0 {
-            seat.awareness = state.awareness.version();
-        }
-        state
-            .awareness
-            .changes_since(0)
-            .map(|body| message::awareness(&body).into())
-    }
-
-    /// Takes what this session has not heard yet, up to about `max_bytes`. When there is nothing, `waker` is kept and woken as soon as
-    /// there is something. True while so many echoes wait that the session should not read on.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`] or [`Refused::Behind`]: the session must end.
-    pub fn pull(
-        &self,
-        max_bytes: usize,
-        out: &mut VecDeque<Bytes>,
-        waker: &Waker,
-    ) -> Result<bool, Refused> {
-        let mut state = self.room.state.lock();
-        let State {
-            log,
-            awareness,
-            seats,
-            tick,
-            end,
-            ..
-        } = &mut *state;
-        if let Some(end) = end {
-            return Err(Refused::Ended(*end));
-        }
-        let seat = &mut seats[self.key];
-        seat.pull(log, max_bytes, out)
-            .map_err(|_| Refused::Behind)?;
-        if seat.awareness < tick.to {
-            if seat.awareness == tick.from {
-                out.extend(tick.frame.clone());
-                seat.awareness = tick.to;
-            } else {
-                out.extend(
-                    awareness
-                        .changes_since(seat.awareness)
-                        .map(|body| message::awareness(&body).into()),
-                );
-                seat.awareness = awareness.version();
-            }
-        }
-        if out.is_empty() {
-            match &mut seat.waker {
-                Some(kept) => kept.clone_from(waker),
-                none => *none = Some(waker.clone()),
-            }
-        }
-        Ok(seat.is_full())
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        let now = Instant::now();
-        let mut state = self.room.state.lock();
-        state.seats.remove(self.key);
-        if state.awareness.leave(self.speaker.session, now) {
-            self.room.arm(&mut state, now);
         }
     }
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use scrible_wire::{Clocks, Limits};
 
+use super::stored::{Extent, Stored};
 use super::{FramedUpdate, RoomName};
 
 /// What a room stands on after loading.
@@ -17,8 +18,65 @@ pub struct Opened {
     pub base: Arc<[FramedUpdate]>,
     /// What is in it.
     pub clocks: Clocks,
-    /// The store's id of the room, if it has one.
-    pub stored_as: Option<i64>,
+    /// What the store has.
+    pub stored: Stored,
+}
+
+/// What the store has of a room, to be opened.
+#[derive(Debug, Clone)]
+pub struct StoredDoc {
+    /// The store's id of the room.
+    pub id: i64,
+    /// The last sequence number that the snapshot covers, and the snapshot.
+    pub snapshot: Option<(u64, Bytes)>,
+    /// The updates after it, or all, by their numbers.
+    pub updates: Vec<Bytes>,
+}
+
+/// What updates hold when they are taken in order.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// Clocks and delete ranges.
+    pub clocks: Clocks,
+    /// Something in them is not kept by yrs: see [`scrible_wire::Taken::is_beyond_yrs`].
+    pub is_beyond_yrs: bool,
+}
+
+/// The first of some updates that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Unreadable {
+    /// Which one, from 0.
+    pub at: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Contents {
+    /// Reads stored updates, oldest first.
+    ///
+    /// # Errors
+    /// [`Unreadable`] names the first one that is malformed or builds on something that was not there before it.
+    pub fn read(updates: &[Bytes], limits: &Limits) -> Result<Self, Unreadable> {
+        // They passed the gate one by one; a room may hold more clients than one update may.
+        let limits = &limits.without_counts();
+        let mut contents = Self::default();
+        for (at, update) in updates.iter().enumerate() {
+            let unreadable = |what| Unreadable { at, what };
+            let taken = contents
+                .clocks
+                .take(update, limits)
+                .map_err(|error| unreadable(error.to_string()))?;
+            contents.is_beyond_yrs |= taken.is_beyond_yrs;
+            if let Some(missing) = taken.early {
+                let (client, clock) = (missing.client, missing.clock);
+                return Err(unreadable(format!(
+                    "it builds on clock {clock} of client {client}, which was not stored before it"
+                )));
+            }
+        }
+        Ok(contents)
+    }
 }
 
 /// Why a room could not be opened.
@@ -30,6 +88,9 @@ pub enum OpenError {
     /// What is stored does not make sense; someone should look.
     #[error("what is stored of the room cannot be read: {0}")]
     Corrupt(String),
+    /// The snapshot does not make sense. An older one may.
+    #[error("the snapshot of the room cannot be read: {0}")]
+    Snapshot(String),
 }
 
 /// Where rooms are loaded from.
@@ -40,31 +101,32 @@ pub trait Source: Send + Sync + 'static {
 }
 
 impl Opened {
-    /// Makes base and clocks from stored updates, oldest first.
+    /// Makes base and clocks from what is stored.
     ///
     /// # Errors
-    /// [`OpenError::Corrupt`] when an update is malformed or builds on something that was not stored before it.
-    pub fn from_updates(
-        updates: Vec<Bytes>,
-        stored_as: Option<i64>,
-        limits: &Limits,
-    ) -> Result<Self, OpenError> {
-        // They passed the gate one by one; a room may hold more clients than one update may.
-        let limits = &limits.without_counts();
-        let mut clocks = Clocks::new();
-        for (at, update) in updates.iter().enumerate() {
-            let nth = at + 1;
-            let taken = clocks.take(update, limits).map_err(|error| {
-                OpenError::Corrupt(format!("update {nth} of {}: {error}", updates.len()))
-            })?;
-            if let Some(missing) = taken.early {
-                let (client, clock) = (missing.client, missing.clock);
-                return Err(OpenError::Corrupt(format!(
-                    "update {nth} of {} builds on clock {clock} of client {client}, which was not stored before it",
-                    updates.len()
-                )));
+    /// [`OpenError::Snapshot`] or [`OpenError::Corrupt`] when something is malformed or builds on what was not stored before it.
+    pub fn read(doc: StoredDoc, limits: &Limits) -> Result<Self, OpenError> {
+        let (seq, snapshot) = doc.snapshot.unzip();
+        let (seq, has_snapshot) = (seq.unwrap_or(0), snapshot.is_some());
+        let rows = doc.updates.len() as u64;
+        let updates: Vec<Bytes> = snapshot.into_iter().chain(doc.updates).collect();
+        let contents = Contents::read(&updates, limits).map_err(|unreadable| {
+            match (unreadable.at, has_snapshot) {
+                (0, true) => OpenError::Snapshot(unreadable.what),
+                (at, _) => {
+                    let row = seq + at as u64 + u64::from(!has_snapshot);
+                    OpenError::Corrupt(format!("row {row}: {unreadable}"))
+                }
             }
-        }
+        })?;
+        let bytes: usize = updates.iter().map(Bytes::len).sum();
+        let snapshot = Extent {
+            seq,
+            bytes: updates
+                .first()
+                .filter(|_| has_snapshot)
+                .map_or(0, Bytes::len),
+        };
         let damaged = |error: scrible_wire::Malformed| OpenError::Corrupt(error.to_string());
         let merged = match &updates[..] {
             [] => None,
@@ -78,11 +140,10 @@ impl Opened {
         // A large room is in memory three times otherwise: as rows, merged, and framed.
         drop(updates);
         let parts = merged.map(|merged| FramedUpdate::parts(&merged, limits));
-        let base = parts.transpose().map_err(damaged)?.unwrap_or_default();
         Ok(Self {
-            base,
-            clocks,
-            stored_as,
+            base: parts.transpose().map_err(damaged)?.unwrap_or_default(),
+            clocks: contents.clocks,
+            stored: Stored::loaded(doc.id, snapshot, rows, bytes - snapshot.bytes),
         })
     }
 }

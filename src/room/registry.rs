@@ -15,7 +15,7 @@ use super::{Author, Membership, OpenError, Room, RoomName, RoomsShared, Source};
 use crate::access::Identity;
 
 /// How often presence is looked at for states that nobody renewed.
-const PRESENCE_SWEEP: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// What a waiting session hears of an opening room.
 type Opening = watch::Receiver<Option<Result<Arc<Room>, OpenError>>>;
@@ -108,6 +108,14 @@ impl Registry {
         infos
     }
 
+    /// A room, if it is open.
+    pub fn find(&self, name: &RoomName) -> Option<Arc<Room>> {
+        match self.rooms.lock().get(name)? {
+            Slot::Open(room) => Some(room.clone()),
+            Slot::Opening(_) => None,
+        }
+    }
+
     /// How many updates in all rooms are not stored.
     pub fn unstored(&self) -> u64 {
         self.open().iter().map(|room| room.unstored()).sum()
@@ -116,7 +124,7 @@ impl Registry {
     /// Unloads idle rooms and sweeps presence, for ever.
     pub async fn look_after_rooms(&self) {
         let idle = self.shared.config.idle;
-        let period = (idle / 4).clamp(Duration::from_millis(50), PRESENCE_SWEEP);
+        let period = (idle / 4).clamp(Duration::from_millis(50), SWEEP);
         let mut empty_since: HashMap<RoomName, (Arc<Room>, Instant)> = HashMap::new();
         let mut swept = Instant::now();
         loop {
@@ -144,7 +152,8 @@ impl Registry {
                 }
             }
             empty_since = still_empty;
-            if now.duration_since(swept) >= PRESENCE_SWEEP {
+            rooms.iter().for_each(|room| room.keep_version_if_due());
+            if now.duration_since(swept) >= SWEEP {
                 swept = now;
                 rooms.iter().for_each(|room| room.expire_presence(now));
             }
@@ -201,7 +210,6 @@ mod tests {
 
     use super::super::{Opened, RoomsConfig};
     use super::*;
-    use crate::journal::JournalQueue;
 
     /// Loads as often as it has permits; fails when told to.
     struct Slow {
@@ -229,13 +237,10 @@ mod tests {
             awareness_interval: Duration::from_millis(40),
             idle,
             max_uncommitted_bytes: 1 << 20,
+            compaction: Default::default(),
+            version_interval: Duration::from_secs(300),
         };
-        let shared = RoomsShared {
-            config,
-            journal: JournalQueue::default(),
-            uncommitted_bytes: AtomicUsize::new(0),
-            tasks: Default::default(),
-        };
+        let shared = RoomsShared::new(config);
         Registry::new(source, Arc::new(shared))
     }
 

@@ -76,7 +76,9 @@ impl Farewell {
     pub fn refused(error: &OpenError) -> Self {
         let reason = match error {
             OpenError::Unavailable(_) => "the room cannot be loaded at the moment, try again later",
-            OpenError::Corrupt(_) => "the room is damaged in storage; its operator has been told",
+            OpenError::Corrupt(_) | OpenError::Snapshot(_) => {
+                "the room is damaged in storage; its operator has been told"
+            }
         };
         Self {
             code: 4500,

@@ -10,7 +10,6 @@ mod upgrade;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -48,7 +47,6 @@ pub struct Connections {
     pub stop: CancellationToken,
     /// Sessions under way.
     pub sessions: TaskTracker,
-    next_session: AtomicU64,
     holds: Holds,
 }
 
@@ -69,7 +67,6 @@ impl Connections {
             refuse: CancellationToken::new(),
             stop,
             sessions: TaskTracker::new(),
-            next_session: AtomicU64::new(1),
             holds: Holds::default(),
         }
     }
@@ -100,7 +97,7 @@ impl Connections {
             Some(self.websocket_config()),
         )
         .await;
-        let session = self.next_session.fetch_add(1, Ordering::Relaxed);
+        let session = self.rooms.shared().next_session();
         let farewell = match self.open(&mut socket, &room, session, &admission).await {
             Ok(membership) => {
                 tracing::debug!(session, room = ?room, "session began");

@@ -65,6 +65,19 @@ export class Server {
     return this.#end('SIGTERM')
   }
 
+  /** Runs a command of the program on the server's database, beside it. */
+  async command(...args) {
+    const child = spawn(binary, args, {
+      cwd: this.#folder,
+      env: { ...process.env, PORT: String(this.port), DATABASE_URL: `sqlite:${join(this.#folder, 't.db')}` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const said = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr']) child[name].on('data', (bytes) => (said[name] += bytes))
+    const [code] = await once(child, 'close')
+    return { code, ...said }
+  }
+
   async remove() {
     await this.kill()
     rmSync(this.#folder, { recursive: true, force: true })

@@ -1,5 +1,5 @@
-// Random edits by real clients over real sockets, with everything that goes wrong in between: at quiet all must show the same, and
-// the server's journal applied by Yjs must show it too.
+// Random edits by real clients over real sockets, with everything that goes wrong in between, compactions and versions at random points
+// included: at quiet all must show the same, and what the server has stored must show it too when Yjs applies it, on whichever snapshot.
 //
 // Two of the clients are sibling tabs that hand each other updates directly and unreliably, so that the server meets updates
 // before what they build on, and clients that wait for something themselves. `SEEDS=n` runs more seeds, `SEED=k` begins there.
@@ -25,9 +25,9 @@ const EDITS = 80
 
 const seeds = [...Object.keys(NAMED).map(Number), ...Array.from({ length: SEEDS }, (_, at) => FIRST + at)]
 /** What the seeds met, so that a run in which nothing happened is seen as one. */
-const met = { edits: 0, rows: 0, asked: 0, waiting: 0, restarts: 0, unloads: 0 }
+const met = { edits: 0, rows: 0, asked: 0, waiting: 0, restarts: 0, unloads: 0, snapshots: 0, reserves: 0, kept: 0 }
 
-describe('R11 R12: differential', { concurrency: Number(process.env.JOBS ?? 2) }, () => {
+describe('R11 R12 K4 K5 K6: differential', { concurrency: Number(process.env.JOBS ?? 2) }, () => {
   for (const seed of new Set(seeds)) {
     test(`seed ${seed}${NAMED[seed] === undefined ? '' : ` (${NAMED[seed]})`}`, () => run(seed))
   }
@@ -38,6 +38,8 @@ test('the seeds met what they are for', () => {
   assert.ok(met.edits > 50 * seeds.length, 'edits')
   assert.ok(met.restarts + met.unloads > seeds.length / 2, 'rooms that were loaded again')
   assert.ok(met.rows > 10 * seeds.length, 'journal rows')
+  assert.ok(met.snapshots > seeds.length && met.reserves > seeds.length / 3, 'snapshots')
+  assert.ok(met.kept > 0 || seeds.length < 6, 'versions that somebody asked for')
   // Several a seed; with few seeds there may be none.
   assert.ok(met.asked > 0 || seeds.length < 6, 'early updates')
   assert.ok(met.waiting > 0 || seeds.length < 6, 'clients that wait for something that a sibling did not hand over')
@@ -45,7 +47,11 @@ test('the seeds met what they are for', () => {
 
 async function run (seed) {
   const random = new Random(seed)
-  const server = await Server.start({ SCRIBLE_ROOM_IDLE_SECONDS: String(random.below(2)) })
+  const server = await Server.start({
+    SCRIBLE_ROOM_IDLE_SECONDS: String(random.below(2)),
+    SCRIBLE_COMPACT_ROWS: random.pick(['3', '20', '10000']),
+    SCRIBLE_VERSION_INTERVAL_SECONDS: '1'
+  })
   const room = `differential/${seed}`
   const lags = [0, 0, 0, 20, 5]
   const members = Array.from({ length: MEMBERS }, (_, at) => {
@@ -60,7 +66,7 @@ async function run (seed) {
     connectTabs(random, members.slice(-2))
     for (const { provider } of members) provider.connect()
     for (let round = 0; round < ROUNDS; round++) {
-      await edits(random, members, undos)
+      await Promise.all([edits(random, members, undos), keepVersions(random, server, room)])
       met.waiting += members.filter(({ pending }) => pending).length
       await trouble(random, server, members)
     }
@@ -113,6 +119,15 @@ async function edits (random, members, undos) {
   }
 }
 
+/** Somebody keeps a version now and then, from beside the server. */
+async function keepVersions (random, server, room) {
+  if (!random.chance(0.2)) return
+  const { code, stderr } = await server.command('room', 'keep', room, '--label', 'a random point')
+  // In the first moments there may be nothing to keep.
+  if (code === 0) met.kept++
+  else assert.match(stderr, /there is no such room/)
+}
+
 async function trouble (random, server, members) {
   const everybody = change => { for (const { provider } of members) provider[change]() }
   switch (random.below(5)) {
@@ -157,19 +172,32 @@ async function quiet (members) {
   }, () => `not quiet: ${canonical(state().map(({ shown, ...rest }) => ({ ...rest, shown: canonical(shown).slice(0, 400) })))}`)
 }
 
-/** The journal shows what the clients show, and clients that come back with nothing new add nothing to it. */
+/** What is stored shows what the clients show, and clients that come back with nothing new add nothing to it. */
 async function atRest (members, store, room, expected) {
   await Promise.all(members.map(member => member.committed()))
+  const head = await store.head(room)
+  met.rows += head
+  const snapshots = await store.snapshots(room)
+  // Reading the rows last: meanwhile none is added, and some may only go that an older snapshot needs.
   const rows = await store.rows(room)
-  met.rows += rows.length
-  assert.deepEqual(rows.map(({ seq }) => seq), rows.map((_, at) => rows[0].seq + at), 'sequence numbers without a gap')
-  const replica = new Y.Doc()
-  for (const { seq, bytes } of rows) {
-    Y.applyUpdate(replica, bytes)
-    assert.equal(replica.store.pendingStructs, null, `row ${seq} builds on what comes later`)
-    assert.equal(replica.store.pendingDs, null, `row ${seq} deletes what comes later`)
+  met.snapshots += snapshots.length
+  assert.deepEqual(rows.map(({ seq }) => seq), rows.map((_, at) => head - rows.length + at + 1), 'sequence numbers without a gap, up to the head')
+  const first = head - rows.length + 1
+  const bases = [...snapshots, { version: 0, seq: 0, data: new Uint8Array([0, 0]) }].filter(({ seq }) => seq + 1 >= first)
+  assert.ok(bases.length > 0, 'a snapshot and all rows after it')
+  if (bases.length > 1) met.reserves++
+  for (const { version, seq: covered, data } of bases) {
+    const replica = new Y.Doc()
+    Y.applyUpdate(replica, data)
+    assert.equal(replica.store.pendingStructs, null, `snapshot ${version} applies by itself`)
+    assert.equal(replica.store.pendingDs, null, `snapshot ${version} applies by itself`)
+    for (const { seq, bytes } of rows.filter(({ seq }) => seq > covered)) {
+      Y.applyUpdate(replica, bytes)
+      assert.equal(replica.store.pendingStructs, null, `row ${seq} builds on what comes later`)
+      assert.equal(replica.store.pendingDs, null, `row ${seq} deletes what comes later`)
+    }
+    assert.equal(canonical(shown(replica)), expected, `snapshot ${version} and the rows after it, applied by Yjs`)
   }
-  assert.equal(canonical(shown(replica)), expected, 'the journal applied by Yjs')
 
   const counts = []
   for (let time = 0; time < 2; time++) {
@@ -180,7 +208,7 @@ async function atRest (members, store, room, expected) {
     // Twice: the first empty update may overtake the client's answer to the greeting.
     await Promise.all(members.map(member => member.committed()))
     await Promise.all(members.map(member => member.committed()))
-    counts.push((await store.rows(room)).length)
+    counts.push(await store.head(room))
   }
   assert.equal(counts[1], counts[0], 'clients at rest that come back a second time add nothing to the journal')
   await quiet(members)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scrible::import::send::{Line, Progress};
 use scrible::import::{self, Import, Imported};
+use scrible::remote::{Line, Progress};
 use scrible::room::RoomName;
 use scrible_store::MemoryStore;
 use scrible_wire::Limits;

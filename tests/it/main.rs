@@ -9,10 +9,12 @@ mod program;
 
 mod admission;
 mod checking;
+mod compaction;
 mod doc_worker;
 mod durability;
 mod importing;
 mod operating;
 mod repairing;
 mod stopping;
+mod versions;
 mod yrs_clients;

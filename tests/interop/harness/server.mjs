@@ -89,6 +89,19 @@ export class Server {
     return (await this.#exit).code
   }
 
+  /** Runs a command of the program on the server's database, beside it: exit code and what it said. */
+  async command (...args) {
+    const child = spawn(process.env.SCRIBLE_BIN, args, {
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, PORT: String(this.port), DATABASE_URL: `sqlite:${this.database}` }
+    })
+    const said = { stdout: [], stderr: [] }
+    for (const name of ['stdout', 'stderr']) child[name].on('data', chunk => said[name].push(chunk))
+    const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
+    return { code, stdout: Buffer.concat(said.stdout), stderr: Buffer.concat(said.stderr).toString() }
+  }
+
   /** What GET on a path answers. */
   async get (path) {
     const response = await fetch(`http://127.0.0.1:${this.port}${path}`)

@@ -1,4 +1,4 @@
-// The server's database as seen from outside: its journal rows, and a lock that holds commits back.
+// The server's database as seen from outside: its journal rows and snapshots, and a lock that holds commits back.
 //
 // The one rule: a held lock ends with its process, so a failing test cannot leave a server waiting.
 
@@ -38,12 +38,25 @@ export class Store {
 
   /** The stored updates of a room in the order of their sequence numbers. */
   async rows (room) {
-    return (await this.#call('rows', room)).map(([seq, bytes]) => ({ seq, bytes: new Uint8Array(Buffer.from(bytes, 'base64')) }))
+    return (await this.#call('rows', room)).map(([seq, bytes]) => ({ seq, bytes: decoded(bytes) }))
   }
+
+  /** The stored snapshots of a room, newest first. */
+  async snapshots (room) {
+    const found = await this.#call('snapshots', room)
+    return found.map(([version, seq, listed, builder, data]) => ({ version, seq, listed, builder, data: decoded(data) }))
+  }
+
+  /** How many updates of a room were ever stored. */
+  head (room) { return this.#call('head', room) }
 
   async end () {
     const gone = new Promise(resolve => this.#child.once('exit', resolve))
     this.#child.stdin.end()
     await gone
   }
+}
+
+function decoded (base64) {
+  return new Uint8Array(Buffer.from(base64, 'base64'))
 }

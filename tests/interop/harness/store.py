@@ -19,6 +19,23 @@ def rows(database, room):
     return [[seq, base64.b64encode(update).decode()] for seq, update in found]
 
 
+def snapshots(database, room):
+    found = database.execute(
+        "SELECT s.version, s.seq, s.listed, s.builder, s.data FROM room_snapshots s JOIN rooms r ON r.id = s.room WHERE r.name = ?"
+        " ORDER BY s.version DESC",
+        (room,),
+    )
+    return [[version, seq, bool(listed), builder, base64.b64encode(data).decode()] for version, seq, listed, builder, data in found]
+
+
+def head(database, room):
+    found = database.execute("SELECT h.head FROM room_heads h JOIN rooms r ON r.id = h.room WHERE r.name = ?", (room,)).fetchone()
+    return 0 if found is None else found[0]
+
+
+COMMANDS = {"rows": rows, "snapshots": snapshots, "head": head}
+
+
 def main(path):
     holder = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)
     reader = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)
@@ -30,10 +47,8 @@ def main(path):
                 holder.execute("BEGIN IMMEDIATE")
             elif command == "release":
                 holder.execute("ROLLBACK")
-            elif command == "rows":
-                value = rows(reader, *arguments)
             else:
-                raise ValueError(f"no command {command}")
+                value = COMMANDS[command](reader, *arguments)
             answer = {"value": value}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}

@@ -1,4 +1,5 @@
-//! One connection to a server: joins a room, hands over parts, and knows which of them are stored.
+//! One connection to a running server, for the commands that work on rooms in use: joins a room, hands over parts, and knows which of
+//! them are stored.
 //!
 //! Knows messages and close codes, not what an update holds. The rule: the bytes under way are bounded, and the socket is
 //! read whenever it is written, because a server that cannot get rid of its echoes stops reading.
@@ -8,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context as Waking, Poll};
 use std::time::Duration;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use scrible_wire::varint::Reader;
@@ -18,6 +19,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use crate::room::RoomName;
 
 /// Bytes that may be under way, and one part on top.
 const WINDOW_BYTES: usize = 4 << 20;
@@ -66,7 +69,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Connects.
+    /// Connects to a room by its [`address`].
     ///
     /// # Errors
     /// Nobody there, or not a server that has rooms, or one that refuses the room.
@@ -128,6 +131,16 @@ impl Line {
     pub async fn join(&mut self, theirs: &StateVector) -> Result<()> {
         self.say(message::step1(&theirs.encode()));
         while !matches!(first(&self.hear().await?)?, Message::SyncStep2(_)) {}
+        Ok(())
+    }
+
+    /// Returns once all that was in the room when this was asked is stored.
+    ///
+    /// # Errors
+    /// As with [`Line::greeting`].
+    pub async fn settled(&mut self) -> Result<()> {
+        self.say(message::update(NOTHING));
+        while first(&self.hear().await?)? != Message::Update(NOTHING) {}
         Ok(())
     }
 
@@ -273,6 +286,33 @@ impl Line {
     }
 }
 
+/// Where a room of the server at `ws://host:port` is; there may be a path under which rooms are mounted.
+///
+/// The server decodes the name once, so everything that means something in a URL is encoded.
+///
+/// # Errors
+/// What is no address of a server that this speaks with.
+pub fn address(server: &str, room: &RoomName) -> Result<String> {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const KEPT: AsciiSet = NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    let server = server.trim_end_matches('/');
+    ensure!(
+        !server.starts_with("wss:"),
+        "{server}: this command does not speak TLS; run it where the server can be reached by ws://"
+    );
+    ensure!(
+        server.starts_with("ws://") && !server.contains(['?', '#']),
+        "{server} is no address of a server; it looks like ws://host:port"
+    );
+    let room = utf8_percent_encode(room.as_str(), &KEPT);
+    Ok(format!("{server}/{room}"))
+}
+
 /// Servers send one message a frame.
 fn first(frame: &[u8]) -> Result<Message<'_>> {
     match Messages::new(frame).next() {
@@ -320,6 +360,19 @@ fn unreachable(url: &str, error: tungstenite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn i3_every_room_name_survives_the_address() {
+        for room in ["demo", "a/b c", "ünï/?#%20", "+&=", "a//b/"] {
+            let address = address("ws://[::1]:1/", &RoomName::new(room).unwrap()).unwrap();
+            let path = address.strip_prefix("ws://[::1]:1").unwrap();
+            assert!(path.is_ascii() && !path.contains(['?', '#', ' ']), "{path}");
+            assert_eq!(RoomName::from_path(path).unwrap().as_str(), room);
+        }
+        for server in ["http://h:1", "h:1", "wss://h", "ws://h/?a"] {
+            address(server, &RoomName::new("demo").unwrap()).unwrap_err();
+        }
+    }
 
     #[test]
     fn i7_a_close_code_is_named_with_its_remedy() {

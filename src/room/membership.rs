@@ -1,0 +1,352 @@
+//! A session's seat in a room: what it may ask for, offer and hear.
+//!
+//! Every call holds the room's lock for a few lines. The one rule: nothing here waits, so a session that is slow costs nobody else
+//! anything.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+use scrible_wire::awareness::Entry as AwarenessEntry;
+use scrible_wire::{Clocks, Limits, Malformed, Missing, StateVector, Taking, message};
+use tokio::time::Instant;
+
+use super::awareness::Speaker;
+use super::log::Entry;
+use super::seat::Seat;
+use super::{Answer, Author, Carrier, FramedUpdate, Refused, Room, State};
+use crate::access::Identity;
+
+/// An update of nothing.
+const NOTHING: &[u8] = &[0, 0];
+/// What is looked through at a time while waiting for an echo.
+const PULL_BYTES: usize = 1 << 20;
+
+/// A session's seat in a room; dropping it leaves the room.
+#[derive(Debug)]
+pub struct Membership {
+    room: Arc<Room>,
+    key: usize,
+    speaker: Speaker,
+}
+
+/// What an answer to a step 1 brings: everything from the client's state vector up to the room's at that moment.
+#[derive(Debug)]
+pub struct Answered {
+    /// What the client had.
+    pub from: StateVector,
+    /// What the room had.
+    pub to: StateVector,
+}
+
+impl Answered {
+    /// Whether an update has structs, and all of them are in the answer.
+    fn brings_all_of(&self, update: &[u8], limits: &Limits) -> bool {
+        scrible_wire::scan(update, limits).is_ok_and(|scan| {
+            let within = |list: &scrible_wire::ListFacts| {
+                self.from.get(list.client) <= list.start && list.end <= self.to.get(list.client)
+            };
+            !scan.lists.is_empty() && scan.lists.iter().all(within)
+        })
+    }
+}
+
+/// Whether an update brings structs that a room lacks.
+fn news(clocks: &Clocks, update: &[u8], limits: &Limits) -> Result<bool, Malformed> {
+    let scan = scrible_wire::scan(update, limits)?;
+    Ok(scan
+        .lists
+        .iter()
+        .any(|list| list.end > clocks.clock(list.client)))
+}
+
+/// What became of an update.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// Something of it was appended to the log.
+    pub appended: bool,
+    /// What the room would need to take the rest.
+    pub missing: Option<Missing>,
+    /// So many echoes wait for this session that it should not read on before it has pulled.
+    pub full: bool,
+}
+
+impl Room {
+    /// Gives a session a seat.
+    ///
+    /// # Errors
+    /// [`Refused::Ended`] when the room was unloaded meanwhile: ask the registry for it again.
+    pub fn enter(
+        self: &Arc<Self>,
+        session: Author,
+        identity: Identity,
+    ) -> Result<Membership, Refused> {
+        let mut state = self.state.lock();
+        if let Some(end) = state.end {
+            return Err(Refused::Ended(end));
+        }
+        let key = state.seats.insert(Seat::new(session));
+        let speaker = Speaker {
+            session,
+            identity,
+            own: None,
+            answered: false,
+        };
+        Ok(Membership {
+            room: self.clone(),
+            key,
+            speaker,
+        })
+    }
+}
+
+impl Membership {
+    /// The room.
+    pub fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// The greeting: the room's state vector.
+    pub fn state_vector(&self) -> StateVector {
+        self.room.state.lock().clocks.state_vector()
+    }
+
+    /// Whether the room has reached a clock.
+    pub fn has(&self, missing: &Missing) -> bool {
+        self.room.state.lock().clocks.clock(missing.client) >= missing.clock
+    }
+
+    /// Offers an update: appends what is new and ready, notes what must be echoed.
+    ///
+    /// After a large answer, `answered` says what it brings. A known update of nothing but
+    /// that is no edit of the client's but the answer handed back (pycrdt's provider returns all that it receives): its echo
+    /// would be the answer once more, and waiting for it would stop the session from being read.
+    ///
+    /// # Errors
+    /// [`Refused::Malformed`], [`Refused::Backlog`] or [`Refused::Ended`]; nothing was taken.
+    pub fn offer(
+        &self,
+        update: &[u8],
+        carrier: Carrier,
+        answered: Option<&Answered>,
+    ) -> Result<Offered, Refused> {
+        let shared = &self.room.shared;
+        let mut state = self.room.state.lock();
+        let state = &mut *state;
+        if let Some(end) = state.end {
+            return Err(Refused::Ended(end));
+        }
+        if shared.uncommitted_bytes.load(Ordering::Relaxed) > shared.config.max_uncommitted_bytes {
+            // Who only reads answers a step 1 with nothing, or with the deletes that it knows.
+            let reads =
+                carrier == Carrier::Step2 && !news(&state.clocks, update, &shared.config.limits)?;
+            return if reads {
+                Ok(Offered::default())
+            } else {
+                Err(Refused::Backlog)
+            };
+        }
+        let taken = state.clocks.take(update, &shared.config.limits)?;
+        let entry = match taken.entry {
+            Taking::Nothing => {
+                let limits = &shared.config.limits;
+                if taken.early.is_none()
+                    && carrier == Carrier::Update
+                    && !answered.is_some_and(|answered| answered.brings_all_of(update, limits))
+                {
+                    state.seats[self.key].knew(state.log.head(), message::update(update).into());
+                }
+                let full = state.seats[self.key].is_full();
+                return Ok(Offered {
+                    appended: false,
+                    missing: taken.early,
+                    full,
+                });
+            }
+            Taking::Whole => Entry::new(update, self.speaker.session, taken.brought),
+            Taking::Part(part) => Entry::new(&part, self.speaker.session, taken.brought),
+        };
+        state.seats[self.key].authored(state.log.head());
+        shared
+            .uncommitted_bytes
+            .fetch_add(state.log.append(entry), Ordering::Relaxed);
+        state.wake(|seat| seat.joined && seat.session != self.speaker.session);
+        if !std::mem::replace(&mut state.queued, true) {
+            shared.journal.push(self.room.clone());
+        }
+        let full = state.seats[self.key].is_full();
+        Ok(Offered {
+            appended: true,
+            missing: taken.early,
+            full,
+        })
+    }
+
+    /// Whether an update brings structs that the room lacks; changes nothing. For sessions that may not write.
+    ///
+    /// # Errors
+    /// [`Refused::Malformed`].
+    pub fn brings_news(&self, update: &[u8]) -> Result<bool, Refused> {
+        let state = self.room.state.lock();
+        Ok(news(
+            &state.clocks,
+            update,
+            &self.room.shared.config.limits,
+        )?)
+    }
+
+    /// Notes that the client has answered our step 1: what it says of presence from now on may be a relay.
+    pub fn answered(&mut self) {
+        self.speaker.answered = true;
+    }
+
+    /// Prepares the answer to a step 1 and fixes this session's place in the log: from here on it hears all that is not in the answer.
+    /// Also says what the room has at this moment.
+    pub fn join(&self, theirs: StateVector) -> (Answer, StateVector) {
+        let mut state = self.room.state.lock();
+        let (answer, place) = Answer::prepare(&state.log, &state.clocks, theirs);
+        state.seats[self.key].join(place);
+        (answer, state.clocks.state_vector())
+    }
+
+    /// All that is in the room at this moment, as updates to be applied in order.
+    pub fn content(&self) -> Vec<Bytes> {
+        let state = self.room.state.lock();
+        let base = state.log.base();
+        let entries = state.log.entries_from(base.end);
+        base.parts
+            .iter()
+            .map(FramedUpdate::update)
+            .chain(entries.map(|(_, entry)| entry.update.update()))
+            .collect()
+    }
+
+    /// Returns once all that is in the room at this moment is stored. For sessions that listen to nothing else.
+    ///
+    /// # Errors
+    /// [`Refused`] when the room ends or takes nothing more.
+    pub async fn settled(&self) -> Result<(), Refused> {
+        self.join(self.state_vector());
+        // It is echoed once everything that was there when it arrived is stored.
+        self.offer(NOTHING, Carrier::Update, None)?;
+        let echo = message::update(NOTHING);
+        let mut heard = VecDeque::new();
+        std::future::poll_fn(|cx| {
+            loop {
+                heard.clear();
+                if let Err(refused) = self.pull(PULL_BYTES, &mut heard, cx.waker()) {
+                    return Poll::Ready(Err(refused));
+                }
+                if heard.is_empty() {
+                    return Poll::Pending;
+                }
+                if heard.iter().any(|frame| **frame == *echo) {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+        .await
+    }
+
+    /// Takes in an awareness message.
+    pub fn hear(&mut self, entries: &[AwarenessEntry<'_>], now: Instant) {
+        let mut state = self.room.state.lock();
+        let heard = state.awareness.hear(&mut self.speaker, entries, now);
+        if heard.changed {
+            self.room.arm(&mut state, now);
+        }
+        for ask in heard.ask {
+            let farewell = AwarenessEntry {
+                client: ask.client,
+                clock: ask.clock,
+                state: None,
+            };
+            let frame =
+                message::awareness(&scrible_wire::awareness::encode([farewell].into_iter()));
+            if let Some((_, seat)) = state
+                .seats
+                .iter_mut()
+                .find(|(_, seat)| seat.session == ask.session)
+            {
+                seat.ask(frame.into());
+            }
+            state.wake(|seat| seat.session == ask.session);
+        }
+    }
+
+    /// Everybody's present state as one message; `None` when nobody has any.
+    pub fn presence(&self) -> Option<Bytes> {
+        let mut state = self.room.state.lock();
+        let state = &mut *state;
+        // Whoever has been sent states must still hear who left since.
+        let seat = &mut state.seats[self.key];
+        if seat.awareness == 0 {
+            seat.awareness = state.awareness.version();
+        }
+        state
+            .awareness
+            .changes_since(0)
+            .map(|body| message::awareness(&body).into())
+    }
+
+    /// Takes what this session has not heard yet, up to about `max_bytes`. When there is nothing, `waker` is kept and woken as soon as
+    /// there is something. True while so many echoes wait that the session should not read on.
+    ///
+    /// # Errors
+    /// [`Refused::Ended`] or [`Refused::Behind`]: the session must end.
+    pub fn pull(
+        &self,
+        max_bytes: usize,
+        out: &mut VecDeque<Bytes>,
+        waker: &Waker,
+    ) -> Result<bool, Refused> {
+        let mut state = self.room.state.lock();
+        let State {
+            log,
+            awareness,
+            seats,
+            tick,
+            end,
+            ..
+        } = &mut *state;
+        if let Some(end) = end {
+            return Err(Refused::Ended(*end));
+        }
+        let seat = &mut seats[self.key];
+        seat.pull(log, max_bytes, out)
+            .map_err(|_| Refused::Behind)?;
+        if seat.awareness < tick.to {
+            if seat.awareness == tick.from {
+                out.extend(tick.frame.clone());
+                seat.awareness = tick.to;
+            } else {
+                out.extend(
+                    awareness
+                        .changes_since(seat.awareness)
+                        .map(|body| message::awareness(&body).into()),
+                );
+                seat.awareness = awareness.version();
+            }
+        }
+        if out.is_empty() {
+            match &mut seat.waker {
+                Some(kept) => kept.clone_from(waker),
+                none => *none = Some(waker.clone()),
+            }
+        }
+        Ok(seat.is_full())
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let mut state = self.room.state.lock();
+        state.seats.remove(self.key);
+        if state.awareness.leave(self.speaker.session, now) {
+            self.room.arm(&mut state, now);
+        }
+    }
+}
