@@ -5,6 +5,7 @@
 
 mod client;
 mod server;
+mod year;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -54,6 +55,15 @@ enum What {
         #[arg(long, default_value_t = 40)]
         mib: usize,
     },
+    /// A board that was edited for a year, against a fresh one that shows the same.
+    Year {
+        /// Edits in all.
+        #[arg(long, default_value_t = 1_000_000)]
+        edits: u32,
+        /// Records on the board, about 250 bytes each.
+        #[arg(long, default_value_t = 2000)]
+        records: u32,
+    },
     /// From connecting to holding a board.
     Open {
         /// Records on the board, about 400 bytes each.
@@ -83,6 +93,7 @@ async fn main() -> Result<()> {
     for what in args.what.map_or(all.to_vec(), |one| vec![one]) {
         let server = Server::start(&args.server).await?;
         match what {
+            What::Year { edits, records } => year::year(server, edits, records).await?,
             What::Latency { updates, rate } => latency(&server, updates, rate).await?,
             What::Idle { connections, rooms } => idle(&server, connections, rooms).await?,
             What::Joiners { clients, mib } => joiners(server, clients, mib).await?,
@@ -202,6 +213,7 @@ async fn joiners(mut server: Server, clients: usize, mib: usize) -> Result<()> {
     Ok(())
 }
 
+/// As p50 and p99.
 fn percentiles(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;

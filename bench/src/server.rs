@@ -39,6 +39,38 @@ impl Server {
         Ok(())
     }
 
+    /// Stops it in order and starts it again on the same data.
+    pub async fn stop_and_start(&mut self) -> Result<()> {
+        let pid = expect(self.process.id(), "the server has ended")?;
+        let asked = Command::new("kill").arg(pid.to_string()).status().await?;
+        anyhow::ensure!(asked.success(), "the server cannot be asked to stop");
+        self.process.wait().await?;
+        (self.process, self.url) = spawn(&self.binary, self.data.path()).await?;
+        Ok(())
+    }
+
+    /// What a command of the program says about the server's database.
+    pub async fn command(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.binary);
+        let output = with_database(&mut command, self.data.path())
+            .args(arguments)
+            .output()
+            .await?;
+        anyhow::ensure!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Size of the database file and its log, in bytes.
+    pub fn database_bytes(&self) -> u64 {
+        let size =
+            |name| std::fs::metadata(self.data.path().join(name)).map_or(0, |file| file.len());
+        size("bench.db") + size("bench.db-wal")
+    }
+
     /// Resident memory, in bytes.
     pub fn rss_bytes(&self) -> Result<usize> {
         self.status("VmRSS:")
@@ -69,12 +101,9 @@ impl Server {
 }
 
 async fn spawn(binary: &Path, data: &Path) -> Result<(Child, String)> {
-    let mut process = Command::new(binary)
+    let mut command = Command::new(binary);
+    let mut process = with_database(&mut command, data)
         .env("PORT", "0")
-        .env(
-            "DATABASE_URL",
-            format!("sqlite:{}/bench.db", data.display()),
-        )
         .env("SCRIBLE_LOG", "warn")
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -92,4 +121,11 @@ async fn spawn(binary: &Path, data: &Path) -> Result<(Child, String)> {
         }
     }
     bail!("the server ended before it listened")
+}
+
+fn with_database<'a>(command: &'a mut Command, data: &Path) -> &'a mut Command {
+    command.env(
+        "DATABASE_URL",
+        format!("sqlite:{}/bench.db", data.display()),
+    )
 }
