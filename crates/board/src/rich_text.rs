@@ -1,0 +1,421 @@
+//! The text of labels: paragraphs, headings, lists, and runs of text with marks.
+//!
+//! Knows the node and mark names of the editor's text, not fonts or widths. The rule: no text is lost: a node of another kind
+//! gives the text inside of it.
+
+use serde_json::{Map, Value, json};
+
+use crate::note::cut;
+
+/// A whole text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RichText {
+    /// From top to bottom.
+    pub blocks: Vec<Block>,
+}
+
+/// A stretch of a text that stands on its own lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// A paragraph; an empty one is a line high.
+    Paragraph(Line),
+    /// A heading.
+    Heading {
+        /// 1 to 6.
+        level: u8,
+        /// Its text.
+        line: Line,
+    },
+    /// Items with bullets.
+    BulletList(Vec<Item>),
+    /// Items with numbers.
+    OrderedList {
+        /// The first number.
+        start: i64,
+        /// In order.
+        items: Vec<Item>,
+    },
+}
+
+/// One item of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Item {
+    /// Mostly one paragraph, and lists inside of this one.
+    pub blocks: Vec<Block>,
+}
+
+/// The runs of a paragraph or heading.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    /// The direction, where the author chose one.
+    pub direction: Option<Direction>,
+    /// In reading order.
+    pub inlines: Vec<Inline>,
+}
+
+/// A piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inline {
+    /// Text in one style, never empty. White space counts.
+    Text {
+        /// As it was typed.
+        text: String,
+        /// Its style.
+        marks: Marks,
+    },
+    /// A line break inside of a paragraph.
+    Break,
+}
+
+/// The style of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// Heavier.
+    pub bold: bool,
+    /// Slanted.
+    pub italic: bool,
+    /// Struck through.
+    pub strike: bool,
+    /// Underlined.
+    pub underline: bool,
+    /// In the mono font.
+    pub code: bool,
+    /// On a bright ground.
+    pub highlight: bool,
+    /// Where a link leads. It comes from strangers: check it before it goes anywhere.
+    pub link: Option<String>,
+}
+
+/// Which way a line runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// As Latin.
+    LeftToRight,
+    /// As Arabic or Hebrew.
+    RightToLeft,
+}
+
+/// How much of a text is read.
+pub(crate) struct Bounds {
+    /// Bytes of text in all.
+    pub(crate) text_bytes: usize,
+    /// Nodes inside nodes.
+    pub(crate) nesting: usize,
+}
+
+impl RichText {
+    /// Reads the editor's JSON. `Err` comes with what could be read when something was cut.
+    pub(crate) fn read(doc: &Value, bounds: Bounds) -> Result<Self, Self> {
+        let mut reader = Reader { bounds, cut: false };
+        let mut blocks = Vec::new();
+        reader.blocks(doc, &mut blocks, 0);
+        let text = Self { blocks };
+        if reader.cut { Err(text) } else { Ok(text) }
+    }
+
+    /// Whether there is nothing to be seen: no text, and no list.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.iter().all(|block| match block {
+            Block::Paragraph(line) | Block::Heading { line, .. } => line.inlines.is_empty(),
+            Block::BulletList(_) | Block::OrderedList { .. } => false,
+        })
+    }
+
+    /// The text alone, a line for each block.
+    pub fn plain(&self) -> String {
+        let mut lines = Vec::new();
+        plain(&self.blocks, &mut lines);
+        lines.join("\n")
+    }
+}
+
+/// The editor's JSON for plain text: a paragraph for each line.
+pub(crate) fn from_plain(text: &str) -> Value {
+    let paragraph = |line: &str| match line {
+        "" => json!({"type": "paragraph"}),
+        _ => json!({"type": "paragraph", "content": [{"type": "text", "text": line}]}),
+    };
+    let content: Vec<_> = text.split('\n').map(paragraph).collect();
+    json!({"type": "doc", "content": content})
+}
+
+fn plain(blocks: &[Block], lines: &mut Vec<String>) {
+    for block in blocks {
+        match block {
+            Block::Paragraph(line) | Block::Heading { line, .. } => {
+                let runs = line.inlines.iter().map(|inline| match inline {
+                    Inline::Text { text, .. } => text.as_str(),
+                    Inline::Break => "\n",
+                });
+                lines.push(runs.collect());
+            }
+            Block::BulletList(items) | Block::OrderedList { items, .. } => {
+                for item in items {
+                    plain(&item.blocks, lines);
+                }
+            }
+        }
+    }
+}
+
+struct Reader {
+    bounds: Bounds,
+    cut: bool,
+}
+
+impl Reader {
+    fn children<'v>(&mut self, node: &'v Value, depth: usize) -> &'v [Value] {
+        let children = node.get("content").and_then(Value::as_array);
+        if depth >= self.bounds.nesting && children.is_some_and(|children| !children.is_empty()) {
+            self.cut = true;
+            return &[];
+        }
+        children.map_or(&[], Vec::as_slice)
+    }
+
+    /// The blocks inside of a node. Runs of text that stand outside of any paragraph get one of their own.
+    fn blocks(&mut self, node: &Value, blocks: &mut Vec<Block>, depth: usize) {
+        let mut loose = Line::default();
+        for child in self.children(node, depth) {
+            let block = match kind(child) {
+                "text" | "hardBreak" => {
+                    self.inline(child, &mut loose);
+                    continue;
+                }
+                "paragraph" => Some(Block::Paragraph(self.line(child, depth + 1))),
+                "heading" => Some(Block::Heading {
+                    level: number(child, "level").unwrap_or(1).clamp(1, 6) as u8,
+                    line: self.line(child, depth + 1),
+                }),
+                "bulletList" => Some(Block::BulletList(self.items(child, depth + 1))),
+                "orderedList" => Some(Block::OrderedList {
+                    start: number(child, "start").unwrap_or(1),
+                    items: self.items(child, depth + 1),
+                }),
+                _ => None,
+            };
+            if !loose.inlines.is_empty() {
+                blocks.push(Block::Paragraph(std::mem::take(&mut loose)));
+            }
+            match block {
+                Some(block) => blocks.push(block),
+                None => self.blocks(child, blocks, depth + 1),
+            }
+        }
+        if !loose.inlines.is_empty() {
+            blocks.push(Block::Paragraph(loose));
+        }
+    }
+
+    fn items(&mut self, list: &Value, depth: usize) -> Vec<Item> {
+        let mut items = Vec::new();
+        for child in self.children(list, depth) {
+            let mut blocks = Vec::new();
+            self.blocks(child, &mut blocks, depth + 1);
+            items.push(Item { blocks });
+        }
+        items
+    }
+
+    fn line(&mut self, node: &Value, depth: usize) -> Line {
+        let direction = match attribute(node, "dir").and_then(Value::as_str) {
+            Some("ltr") => Some(Direction::LeftToRight),
+            Some("rtl") => Some(Direction::RightToLeft),
+            _ => None,
+        };
+        let mut line = Line {
+            direction,
+            inlines: Vec::new(),
+        };
+        self.runs(node, &mut line, depth);
+        line
+    }
+
+    fn runs(&mut self, node: &Value, line: &mut Line, depth: usize) {
+        for child in self.children(node, depth) {
+            match kind(child) {
+                "text" | "hardBreak" => self.inline(child, line),
+                _ => self.runs(child, line, depth + 1),
+            }
+        }
+    }
+
+    fn inline(&mut self, node: &Value, line: &mut Line) {
+        if kind(node) == "hardBreak" {
+            line.inlines.push(Inline::Break);
+            return;
+        }
+        let text = node.get("text").and_then(Value::as_str).unwrap_or_default();
+        let kept = cut(text, self.bounds.text_bytes);
+        self.bounds.text_bytes -= kept.len();
+        self.cut |= kept.len() < text.len();
+        if !kept.is_empty() {
+            line.inlines.push(Inline::Text {
+                text: kept.to_owned(),
+                marks: self.marks(node),
+            });
+        }
+    }
+
+    fn marks(&mut self, node: &Value) -> Marks {
+        let mut marks = Marks::default();
+        let list = node.get("marks").and_then(Value::as_array);
+        for mark in list.into_iter().flatten() {
+            match kind(mark) {
+                "bold" => marks.bold = true,
+                "italic" => marks.italic = true,
+                "strike" => marks.strike = true,
+                "underline" => marks.underline = true,
+                "code" => marks.code = true,
+                "highlight" => marks.highlight = true,
+                "link" => {
+                    let href = attribute(mark, "href").and_then(Value::as_str);
+                    marks.link = href
+                        .filter(|href| href.len() <= self.bounds.text_bytes)
+                        .map(str::to_owned);
+                }
+                _ => {}
+            }
+        }
+        marks
+    }
+}
+
+fn kind(node: &Value) -> &str {
+    node.get("type").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn attribute<'v>(node: &'v Value, name: &str) -> Option<&'v Value> {
+    let attributes: &Map<String, Value> = node.get("attrs")?.as_object()?;
+    attributes.get(name)
+}
+
+fn number(node: &Value, name: &str) -> Option<i64> {
+    let number = attribute(node, name)?;
+    number
+        .as_i64()
+        .or_else(|| number.as_f64().map(|float| float as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        text_bytes: 1_000,
+        nesting: 8,
+    };
+
+    fn run(text: &str) -> Inline {
+        Inline::Text {
+            text: text.to_owned(),
+            marks: Marks::default(),
+        }
+    }
+
+    #[test]
+    fn plain_text_becomes_a_paragraph_a_line() {
+        let doc = from_plain("two\r\n\n lines ");
+        assert_eq!(
+            doc,
+            json!({"type": "doc", "content": [
+                {"type": "paragraph", "content": [{"type": "text", "text": "two\r"}]},
+                {"type": "paragraph"},
+                {"type": "paragraph", "content": [{"type": "text", "text": " lines "}]},
+            ]})
+        );
+        let text = RichText::read(&doc, BOUNDS).unwrap();
+        assert_eq!(text.plain(), "two\r\n\n lines ");
+        assert!(!text.is_empty());
+        assert!(RichText::read(&from_plain(""), BOUNDS).unwrap().is_empty());
+    }
+
+    #[test]
+    fn marks_headings_and_lists_are_read() {
+        let doc = json!({"type": "doc", "content": [
+            {"type": "heading", "attrs": {"level": 9, "dir": "rtl"}, "content": [
+                {"type": "text", "text": "H", "marks": [
+                    {"type": "bold"}, {"type": "code"}, {"type": "link", "attrs": {"href": "https://example.org"}},
+                ]},
+                {"type": "hardBreak"},
+            ]},
+            {"type": "orderedList", "attrs": {"start": 3}, "content": [
+                {"type": "listItem", "content": [
+                    {"type": "paragraph", "content": [{"type": "text", "text": "a"}]},
+                    {"type": "bulletList", "content": [{"type": "listItem", "content": [{"type": "paragraph"}]}]},
+                ]},
+            ]},
+        ]});
+        let text = RichText::read(&doc, BOUNDS).unwrap();
+        let marks = Marks {
+            bold: true,
+            code: true,
+            link: Some("https://example.org".to_owned()),
+            ..Marks::default()
+        };
+        let heading = Line {
+            direction: Some(Direction::RightToLeft),
+            inlines: vec![
+                Inline::Text {
+                    text: "H".to_owned(),
+                    marks,
+                },
+                Inline::Break,
+            ],
+        };
+        let line = |inlines| {
+            Block::Paragraph(Line {
+                direction: None,
+                inlines,
+            })
+        };
+        let inner = Block::BulletList(vec![Item {
+            blocks: vec![line(vec![])],
+        }]);
+        assert_eq!(
+            text.blocks,
+            [
+                Block::Heading {
+                    level: 6,
+                    line: heading
+                },
+                Block::OrderedList {
+                    start: 3,
+                    items: vec![Item {
+                        blocks: vec![line(vec![run("a")]), inner]
+                    }]
+                },
+            ]
+        );
+        assert!(
+            RichText::read(&json!({"type": "doc"}), BOUNDS)
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn other_nodes_give_their_text() {
+        let doc = json!({"type": "doc", "content": [
+            {"type": "text", "text": "loose"},
+            {"type": "blockquote", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "quoted"}]}]},
+            {"type": "horizontalRule"},
+            {"type": "codeBlock", "content": [{"type": "text", "text": "let x"}]},
+            7,
+        ]});
+        let text = RichText::read(&doc, BOUNDS).unwrap();
+        assert_eq!(text.plain(), "loose\nquoted\nlet x");
+    }
+
+    #[test]
+    fn deep_and_long_texts_are_cut() {
+        let deep = (0..50).fold(
+            json!({"type": "paragraph"}),
+            |node, _| json!({"type": "blockquote", "content": [node]}),
+        );
+        assert!(RichText::read(&deep, BOUNDS).is_err());
+        let long = from_plain(&"é".repeat(900));
+        let cut = RichText::read(&long, BOUNDS).unwrap_err();
+        assert_eq!(cut.plain().len(), 1_000);
+    }
+}
