@@ -126,10 +126,12 @@ impl Board {
         std::iter::successors(above(at), move |at| above(*at))
     }
 
-    /// The frames whose rectangles clip a shape, from the nearest outwards. A frame is not clipped by its own.
+    /// The frames whose rectangles clip a shape, from the nearest outwards. A frame is not clipped by its own, and an arrow by
+    /// none: in the pictures that editors make, arrows reach out of their frames.
     pub fn clips(&self, at: ShapeIndex) -> impl Iterator<Item = ShapeIndex> + '_ {
-        self.ancestors(at)
-            .filter(|at| matches!(self.shape(*at).kind, Kind::Frame(_)))
+        let reaches_out = matches!(self.shape(at).kind, Kind::Arrow(_));
+        let above = self.ancestors(at).filter(move |_| !reaches_out);
+        above.filter(|at| matches!(self.shape(*at).kind, Kind::Frame(_)))
     }
 
     /// Pictures, films and web pages by id.
@@ -327,6 +329,9 @@ fn shape(id: &str, record: &mut Fields<'_>) -> Option<Loose> {
     let mut order = record.text("index");
     order.truncate(order.floor_char_boundary(connector::MOST_INDEX_BYTES));
     let parent = record.text("parentId");
+    if record.raw("props").is_some_and(|props| !props.is_object()) {
+        record.note(Problem::BadField("props"));
+    }
     let mut props = Fields::of(id, record.raw("props"), record.reader());
     let kind = kind(type_name, &mut props);
     Some(Loose {

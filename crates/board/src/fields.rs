@@ -144,7 +144,8 @@ impl<'r> Fields<'r> {
     }
 
     pub(crate) fn rich_text(&mut self) -> RichText {
-        let Some(doc) = self.raw("richText") else {
+        let object = |value: &'r Value| value.is_object().then_some(value);
+        let Some(doc) = self.get("richText", object) else {
             return RichText::default();
         };
         let bounds = Bounds {

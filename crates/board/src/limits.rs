@@ -12,7 +12,7 @@ pub struct Limits {
     pub records: usize,
     /// Bytes of one record as JSON. Pasted pictures stand in records as data URLs.
     pub record_bytes: usize,
-    /// Values inside values of one record, and nodes inside nodes of rich text.
+    /// Values inside values of one record, and nodes inside nodes of rich text. More than 120 count as 120.
     pub nesting: usize,
     /// Shapes inside shapes.
     pub depth: usize,
@@ -32,7 +32,7 @@ impl Default for Limits {
             document_bytes: 256 << 20,
             records: 500_000,
             record_bytes: 64 << 20,
-            nesting: 64,
+            nesting: 120,
             depth: 256,
             points: 10_000_000,
             text_bytes: 1 << 20,

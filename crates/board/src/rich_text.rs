@@ -165,7 +165,9 @@ struct Reader {
 
 impl Reader {
     fn children<'v>(&mut self, node: &'v Value, depth: usize) -> &'v [Value] {
-        let children = node.get("content").and_then(Value::as_array);
+        let content = node.get("content").filter(|content| !content.is_null());
+        let children = content.and_then(Value::as_array);
+        self.cut |= content.is_some() && children.is_none();
         if depth >= self.bounds.nesting && children.is_some_and(|children| !children.is_empty()) {
             self.cut = true;
             return &[];
@@ -414,6 +416,7 @@ mod tests {
             |node, _| json!({"type": "blockquote", "content": [node]}),
         );
         assert!(RichText::read(&deep, BOUNDS).is_err());
+        assert!(RichText::read(&json!({"content": false}), BOUNDS).is_err());
         let long = from_plain(&"é".repeat(900));
         let cut = RichText::read(&long, BOUNDS).unwrap_err();
         assert_eq!(cut.plain().len(), 1_000);

@@ -3,6 +3,7 @@
 //! Knows Yjs updates of both formats, files, and the layouts in which frontends keep records; nothing of what a record means.
 //! The rule: all forms go through one detector, so that they cannot give different boards.
 
+mod file;
 mod layout;
 mod node;
 mod yjs;
@@ -165,7 +166,7 @@ impl Document {
         // An update may begin with the same byte, but none is JSON to its end.
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if text.trim_ascii_start().starts_with(b"{") {
-            match serde_json::from_slice(text) {
+            match file::parse(text) {
                 Ok(value) => return Ok(Self::Json(value)),
                 Err(_) if yjs::Update::open(bytes).is_ok_and(|update| update.has_roots()) => {}
                 Err(error) => {

@@ -15,6 +15,23 @@ use crate::schema::Versions;
 
 type Object = Map<String, Value>;
 
+/// The editor's own types of shapes.
+const KINDS: [&str; 13] = [
+    "geo",
+    "note",
+    "text",
+    "draw",
+    "highlight",
+    "arrow",
+    "line",
+    "frame",
+    "group",
+    "image",
+    "video",
+    "bookmark",
+    "embed",
+];
+
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Upgraded {
@@ -48,43 +65,54 @@ fn shape(record: &mut Object, versions: &Versions) -> Upgraded {
     if matches!(kind.as_str(), "icon" | "code") && versions.below("com.tldraw.store", 4) {
         return Upgraded::Dropped;
     }
-    if !record.get("props").is_some_and(Value::is_object) {
+    if record.get("props").is_none_or(Value::is_null) {
         record.insert("props".to_owned(), json!({}));
     }
     let id = text(record, "id").to_owned();
     let mut made = Vec::new();
-    let props = record.get_mut("props").and_then(Value::as_object_mut);
-    let props = props.expect("props were made an object above");
-    // Opacity was a style once, as text.
-    let old_opacity = props.shift_remove("opacity").map(|old| match &old {
-        Value::String(text) => text.parse().map_or(json!(1), |number: f64| json!(number)),
-        _ => old,
-    });
-    match kind.as_str() {
-        "geo" => label::geo(props, versions),
-        "note" => label::note(props, versions),
-        "text" => label::text(props),
-        "draw" => ink::draw(props),
-        "highlight" => ink::highlight(props),
-        "arrow" => connector::arrow(&id, props, &mut made),
-        "line" => connector::line(props),
-        "frame" => default(props, "color", json!("black")),
-        "image" => media::image(props),
-        "video" => media::video(props),
-        "bookmark" => media::bookmark(props),
-        "embed" => media::embed(props),
-        _ => {
-            // An app's own shape: its props are its own business.
-            if let Some(opacity) = &old_opacity {
-                props.insert("opacity".to_owned(), opacity.clone());
-            }
-        }
+    let mut old_opacity = None;
+    if let Some(props) = record.get_mut("props").and_then(Value::as_object_mut) {
+        old_opacity = shape_props((&kind, &id), props, versions, &mut made);
     }
     default(record, "opacity", old_opacity.unwrap_or(json!(1)));
     default(record, "rotation", json!(0));
     default(record, "isLocked", json!(false));
     default(record, "meta", json!({}));
     Upgraded::Kept(made)
+}
+
+/// Gives back the opacity where it was one of the props.
+fn shape_props(
+    (kind, id): (&str, &str),
+    props: &mut Object,
+    versions: &Versions,
+    made: &mut Vec<Value>,
+) -> Option<Value> {
+    if !KINDS.contains(&kind) {
+        // An app's own shape: its props are its own business.
+        return None;
+    }
+    // Opacity was a style once, as text.
+    let opacity = props.shift_remove("opacity").map(|old| match &old {
+        Value::String(text) => text.parse().map_or(json!(1), |number: f64| json!(number)),
+        _ => old,
+    });
+    match kind {
+        "geo" => label::geo(props, versions),
+        "note" => label::note(props, versions),
+        "text" => label::text(props),
+        "draw" => ink::draw(props),
+        "highlight" => ink::highlight(props),
+        "arrow" => connector::arrow(id, props, made),
+        "line" => connector::line(props),
+        "frame" => default(props, "color", json!("black")),
+        "image" => media::image(props),
+        "video" => media::video(props),
+        "bookmark" => media::bookmark(props),
+        "embed" => media::embed(props),
+        _ => {}
+    }
+    opacity
 }
 
 /// Early documents held records of people without a name or color to show.
@@ -116,7 +144,7 @@ fn rename(object: &mut Object, old: &str, new: &str) {
 fn rich_text(props: &mut Object) {
     let old = props.shift_remove("text");
     let text = old.as_ref().and_then(Value::as_str).unwrap_or_default();
-    if !props.get("richText").is_some_and(Value::is_object) {
+    if props.get("richText").is_none_or(Value::is_null) {
         props.insert("richText".to_owned(), from_plain(text));
     }
 }
@@ -166,7 +194,7 @@ mod tests {
         assert_eq!(record["opacity"], 0.5);
         assert_eq!(record["props"].get("opacity"), None);
         let (own, _) = up(shape("card", json!({"opacity": "0.5"})), None).unwrap();
-        assert_eq!(own["props"]["opacity"], 0.5);
+        assert_eq!(own["props"]["opacity"], "0.5");
     }
 
     #[test]
