@@ -20,7 +20,7 @@ pub struct Limits {
     pub points: usize,
     /// Bytes of one text: a label, a name, an id. What is longer is cut.
     pub text_bytes: usize,
-    /// The largest coordinate or length, in px, to both sides of zero.
+    /// The largest coordinate or length, in px, to both sides of zero. A shape that stands beyond is left out; props are cut.
     pub coordinate: f64,
     /// Notes that are kept; all are counted.
     pub notes: usize,

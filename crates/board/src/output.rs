@@ -48,7 +48,7 @@ impl Original {
         Self {
             rank,
             id: id.to_owned(),
-            json: record.to_string().into(),
+            json: json(record).into(),
             keys: match index {
                 Some(index) if order::is_old(index) => Keys::Old,
                 _ => Keys::Current,
@@ -131,21 +131,25 @@ impl Board {
             .filter(|_| originals.versions.known())
         {
             Some(schema) => {
-                file.push_str(&schema.to_string());
+                file.push_str(&json(schema));
                 file.push_str(r#","records":["#);
                 for original in &originals.records {
                     push(&mut file, &original.json);
                 }
             }
             None => {
-                file.push_str(&self.records_schema().to_string());
+                file.push_str(&json(&self.records_schema()));
                 file.push_str(r#","records":["#);
                 for record in originals.upgraded() {
-                    push(&mut file, &record.to_string());
+                    push(&mut file, &json(&record));
                 }
             }
         }
         file.push_str("]}");
         file
     }
+}
+
+fn json(value: &Value) -> String {
+    serde_json::to_string(value).expect("all keys of a value are texts")
 }

@@ -1,7 +1,7 @@
 //! The named choices of a shape's style: colors, sizes, dashes, fills, fonts, alignments, heads.
 //!
-//! Knows the names in records, not what they look like. The rule: the first variant listed is no default; defaults belong to
-//! the shape that has the prop.
+//! Knows the names in records, not what they look like. The rule: no choice has a default here; defaults belong to the shape
+//! that has the prop.
 
 /// A choice that records hold by its name.
 pub(crate) trait Named: Sized {

@@ -1,7 +1,7 @@
 //! Puts shapes into their pages and into drawing order.
 //!
-//! Knows ids, parents and order; nothing of kinds. The rule: everything here is linear but for one sort, and no step recurses,
-//! since trees come from strangers.
+//! Knows ids, parents and order; nothing of kinds. The rules: everything here is linear but for one sort, no step recurses,
+//! since trees come from strangers, and nothing depends on the order in which shapes were read.
 
 use std::collections::HashMap;
 
@@ -21,12 +21,10 @@ pub(crate) struct Loose {
 /// The pages in order, and their shapes in drawing order: depth first, parents before their children.
 pub(crate) fn grow(
     mut pages: Vec<Page>,
-    mut loose: Vec<Loose>,
+    loose: Vec<Loose>,
     depth: usize,
     notes: &mut Notes,
 ) -> (Vec<Page>, Vec<Shape>) {
-    // By id, so that nothing below depends on how records were kept.
-    loose.sort_unstable_by(|one, other| one.shape.id.cmp(&other.shape.id));
     make_pages(&mut pages, &loose, notes);
     pages.sort_unstable_by(|one, other| {
         order::compare((&one.order, &one.id), (&other.order, &other.id))

@@ -150,42 +150,38 @@ impl Node {
         budget: &mut usize,
         depth: usize,
     ) -> Result<Option<Value>, TooLarge> {
-        let size = match &self {
-            Self::Plain(Any::String(text)) => text.len(),
-            Self::Json(Value::String(text)) => text.len(),
-            _ => 0,
-        };
-        *budget = budget.checked_sub(size + 2).ok_or(TooLarge)?;
         let below = || depth.checked_sub(1).ok_or(TooLarge);
         Ok(Some(match self {
-            Self::Plain(Any::Undefined) | Self::Other => return Ok(None),
-            Self::Plain(Any::Null | Any::Buffer(_)) => Value::Null,
-            Self::Plain(Any::Bool(it)) => Value::Bool(it),
-            Self::Plain(Any::Number(number)) => json_number(number),
-            Self::Plain(Any::String(text)) => Value::String(text.to_string()),
+            Self::Other => return Ok(None),
+            Self::Plain(any) => return plain(&any, budget, depth),
             Self::Text(text) => {
                 let text = txn.map(|txn| text.get_string(txn)).unwrap_or_default();
-                *budget = budget.checked_sub(text.len()).ok_or(TooLarge)?;
+                take(budget, text.len())?;
                 Value::String(text)
             }
-            Self::Json(
-                leaf @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)),
-            ) => leaf,
+            Self::Json(Value::String(text)) => {
+                take(budget, text.len())?;
+                Value::String(text)
+            }
+            Self::Json(leaf @ (Value::Null | Value::Bool(_) | Value::Number(_))) => {
+                take(budget, 0)?;
+                leaf
+            }
             node => {
+                take(budget, 0)?;
                 let depth = below()?;
                 match node.open(txn) {
                     Opened::List(list) => {
-                        let mut values = Vec::with_capacity(list.len());
-                        for node in list {
+                        let values = list.into_iter().map(|node| {
                             let value = node.spend(txn, budget, depth)?;
-                            values.push(value.unwrap_or(Value::Null));
-                        }
-                        Value::Array(values)
+                            Ok(value.unwrap_or(Value::Null))
+                        });
+                        Value::Array(values.collect::<Result<_, _>>()?)
                     }
                     Opened::Entries(entries) => {
                         let mut map = JsonMap::with_capacity(entries.len());
                         for (key, node) in entries {
-                            *budget = budget.checked_sub(key.len()).ok_or(TooLarge)?;
+                            take(budget, key.len())?;
                             if let Some(value) = node.spend(txn, budget, depth)? {
                                 map.insert(key, value);
                             }
@@ -197,6 +193,49 @@ impl Node {
             }
         }))
     }
+}
+
+/// A plain value as JSON, without copying it first: most of a document is made of these. `None` is undefined.
+fn plain(any: &Any, budget: &mut usize, depth: usize) -> Result<Option<Value>, TooLarge> {
+    take(budget, 0)?;
+    let below = || depth.checked_sub(1).ok_or(TooLarge);
+    Ok(Some(match any {
+        Any::Undefined => return Ok(None),
+        Any::Null | Any::Buffer(_) => Value::Null,
+        Any::Bool(it) => Value::Bool(*it),
+        Any::Number(number) => json_number(*number),
+        Any::String(text) => {
+            take(budget, text.len())?;
+            Value::String(text.to_string())
+        }
+        Any::Array(list) => {
+            let depth = below()?;
+            let values = list.iter().map(|any| {
+                let value = plain(any, budget, depth)?;
+                Ok(value.unwrap_or(Value::Null))
+            });
+            Value::Array(values.collect::<Result<_, _>>()?)
+        }
+        Any::Map(map) => {
+            let depth = below()?;
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            let mut object = JsonMap::with_capacity(entries.len());
+            for (key, any) in entries {
+                take(budget, key.len())?;
+                if let Some(value) = plain(any, budget, depth)? {
+                    object.insert(key.clone(), value);
+                }
+            }
+            Value::Object(object)
+        }
+    }))
+}
+
+/// Takes the bytes of a value, and two for what stands around it.
+fn take(budget: &mut usize, bytes: usize) -> Result<(), TooLarge> {
+    *budget = budget.checked_sub(bytes + 2).ok_or(TooLarge)?;
+    Ok(())
 }
 
 fn sorted(entries: impl Iterator<Item = (String, Node)>) -> Opened {

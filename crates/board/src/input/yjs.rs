@@ -1,9 +1,11 @@
 //! A Yjs update opened as a document, and its roots.
 //!
-//! Knows the two update formats; roots carry no type in an update, so each is looked at as a list, a map and a text. The
+//! Knows the two update formats and how yrs takes them; roots carry no type in an update, so each is looked at as a list, a map and a text. The
 //! rule: yrs may panic, or never end, on hostile updates, so callers open documents in a process that can be killed.
 
+use scrible_wire::split::split;
 use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
 use yrs::{Array, Doc, GetString, Map, Options, Out, ReadTxn, Transact, Transaction};
 
 use super::layout::{self, Found};
@@ -11,6 +13,12 @@ use super::node::Node;
 use super::{Format, quoted};
 use crate::error::BoardError;
 use crate::limits::Limits;
+
+/// Bytes of the parts in which an update is applied: a few hundred edits at most.
+const PART_BYTES: usize = 8 << 10;
+
+/// Values inside values of an update that is cut; the rooms of a server take fewer.
+const MOST_DEPTH: usize = 500;
 
 /// An update, put into a document of its own.
 pub(super) struct Update {
@@ -27,20 +35,33 @@ impl Update {
             && bytes.len() > 2
             && let Ok(update) = yrs::Update::decode_v2(bytes)
         {
-            return Self::apply(update, Format::UpdateV2);
+            return Self::apply(&update.encode_v1(), Format::UpdateV2);
         }
-        let update = yrs::Update::decode_v1(bytes).map_err(unreadable)?;
-        Self::apply(update, Format::UpdateV1)
+        Self::apply(bytes, Format::UpdateV1)
     }
 
-    fn apply(update: yrs::Update, format: Format) -> Result<Self, BoardError> {
+    /// Puts an update of format v1 into a document, in parts that are small.
+    ///
+    /// At the end of each transaction yrs joins items that one client wrote in a row, from the right to the left, and copies
+    /// all that it has joined for each item. A log of single edits in one transaction takes memory that grows with their
+    /// square: 2.4 GB for 10,000 records. In small parts that square is small.
+    fn apply(bytes: &[u8], format: Format) -> Result<Self, BoardError> {
         let doc = Doc::with_options(Options {
             skip_gc: true,
             ..Options::default()
         });
-        doc.transact_mut()
-            .apply_update(update)
-            .map_err(unreadable)?;
+        let limits = scrible_wire::Limits {
+            value_depth: MOST_DEPTH,
+            ..scrible_wire::Limits::default()
+        };
+        // What the scanner refuses is for yrs to judge.
+        let parts = split(bytes, PART_BYTES, &limits).unwrap_or_else(|_| vec![bytes.to_vec()]);
+        for part in parts {
+            let update = yrs::Update::decode_v1(&part).map_err(unreadable)?;
+            doc.transact_mut()
+                .apply_update(update)
+                .map_err(unreadable)?;
+        }
         Ok(Self { doc, format })
     }
 

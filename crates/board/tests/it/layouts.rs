@@ -251,3 +251,34 @@ fn an_update_that_waits_for_others_says_so() {
     assert!(board.origin().incomplete);
     assert_eq!(board.note_count(), 1);
 }
+
+#[test]
+fn a_log_of_single_edits_is_read_in_small_parts() {
+    let doc = Doc::new();
+    let list = doc.get_or_insert_array("tl_x");
+    let mut log = Vec::new();
+    for at in 0..500 {
+        let before = doc.transact().state_vector();
+        let id = format!("shape:{at}");
+        let record = json!({
+            "id": id, "typeName": "shape", "type": "group", "x": at, "y": 0, "index": format!("a{at:03}V"), "parentId": "page:p",
+        });
+        let entry: Any = serde_json::from_value(json!({"key": id, "val": record})).unwrap();
+        list.push_back(&mut doc.transact_mut(), entry);
+        log.push(doc.transact().encode_state_as_update_v1(&before));
+    }
+    let before = doc.transact().state_vector();
+    list.remove_range(&mut doc.transact_mut(), 100, 50);
+    log.push(doc.transact().encode_state_as_update_v1(&before));
+    let limits = scrible_wire::Limits::default();
+    let merged = scrible_wire::merge::merge(log.iter().map(Vec::as_slice), &limits).unwrap();
+    assert!(merged.len() > 32 << 10);
+    let places = |bytes: &[u8]| {
+        let board = read(bytes);
+        let places = board.shapes().iter().map(|shape| shape.x as usize);
+        places.collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = (0..100).chain(150..500).collect();
+    assert_eq!(places(&merged), expected);
+    assert_eq!(places(&update(&doc)), expected);
+}
