@@ -13,8 +13,8 @@ use super::path::{ArcPart, Turn};
 use super::random::Random;
 use super::{perpendicular, unit};
 
-/// Bumps of one cloud. One of the largest size has so many at a perimeter of more than half a million px.
-const MOST_BUMPS: f64 = 4_096.0;
+/// Bumps of one cloud. With the smallest bumps that is a perimeter of more than 100,000 px.
+const MOST_BUMPS: f64 = 2_048.0;
 
 /// Circumference of a pill, px.
 fn around(w: f64, h: f64) -> f64 {

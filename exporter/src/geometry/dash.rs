@@ -37,6 +37,9 @@ pub struct Run {
     pub dashes: Option<DashArray>,
 }
 
+/// Dashes of one run: whoever draws them draws every one. At the usual width a run of that many is a million px long.
+const MOST_DASHES: f64 = 100_000.0;
+
 impl Pattern {
     /// `None` for the styles of whole lines, and for that of none.
     pub fn of(dash: Dash) -> Option<Self> {
@@ -71,8 +74,11 @@ impl Pattern {
             DashEnd::Skip => length -= dash,
             DashEnd::Flush => {}
         }
-        // The maximum of NaN and one is one.
-        let count = (length / dash / (2.0 * spread)).floor().max(1.0);
+        // The maximum of NaN and one is one, and the minimum keeps it.
+        let count = (length / dash / (2.0 * spread))
+            .floor()
+            .max(1.0)
+            .min(MOST_DASHES);
         let gap;
         if self == Self::Dashed && count < 3.0 {
             if length / width < 4.0 {
@@ -90,17 +96,20 @@ impl Pattern {
         DashArray { dash, gap, offset }
     }
 
-    /// For free-hand strokes, which have no corners to meet.
-    pub fn loose(self, width: f64) -> DashArray {
+    /// For free-hand strokes, which have no corners to meet, of a length and a width, px. `None` when there would be too many
+    /// dashes: then the line is drawn whole.
+    pub fn loose(self, length: f64, width: f64) -> Option<DashArray> {
         let dash = match self {
             Self::Dashed => 2.0 * width,
             Self::Dotted => 0.1,
         };
-        DashArray {
+        let gap = 2.0 * width;
+        let are_few = length / (dash + gap) <= MOST_DASHES;
+        are_few.then_some(DashArray {
             dash,
-            gap: 2.0 * width,
+            gap,
             offset: 0.0,
-        }
+        })
     }
 
     /// The runs of an outline, each with its own fit: every command is one, and so is every arc.

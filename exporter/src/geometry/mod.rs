@@ -8,6 +8,7 @@
 //! In reading order: [`path`] is what everything ends up as. [`outline`] is what geometric shapes, lines and arrow bodies are
 //! made of, and [`pen`] draws it in the styles. [`geo`], [`line`] and [`arrow`] make outlines; [`ink`] is free-hand.
 
+pub mod arrow;
 mod cloud;
 pub mod dash;
 pub mod geo;

@@ -6,7 +6,7 @@
 
 use std::f64::consts::{FRAC_PI_2, TAU};
 
-use kurbo::{CubicBez, Line, ParamCurve, ParamCurveDeriv, Point, Vec2};
+use kurbo::{CubicBez, Line, ParamCurve, ParamCurveDeriv, Point, Rect, Vec2};
 
 use super::path::{ArcPart, Element, Path, Turn};
 use super::unit;
@@ -167,6 +167,12 @@ impl Outline {
         self.subpaths
             .iter()
             .filter(|subpath| subpath.role == Role::Filled)
+    }
+
+    /// Around it as it is flattened for hits, which is what the editor takes for the bounds of a shape, px. `None` when it is
+    /// empty.
+    pub fn bounds(&self) -> Option<Rect> {
+        around(self.subpaths.iter().flat_map(Subpath::flattened))
     }
 
     /// All points through a function, in place.
@@ -355,11 +361,11 @@ impl Command {
 /// px in both directions: nearer ends are one.
 const CLOSED: f64 = 1e-6;
 
-/// Straight pieces for a cubic that is no arc, as many as the least for a whole arc.
-const FLAT_PIECES: usize = 8;
+/// Straight pieces for a cubic that is no arc.
+const FLAT_PIECES: usize = 10;
 
 /// Straight pieces for an arc. A shape that needs more is larger than any board.
-const MOST_FLAT: f64 = 4_096.0;
+pub(super) const MOST_FLAT: f64 = 4_096.0;
 
 /// Abscissae and weights of the estimate that the editor makes, with its few digits: dashes are fitted to this length, not to
 /// the true one.
@@ -381,6 +387,14 @@ fn cubic_length(curve: CubicBez) -> f64 {
         }
     }
     sum / 2.0
+}
+
+/// Around points. `None` without any.
+pub(super) fn around(points: impl IntoIterator<Item = Point>) -> Option<Rect> {
+    let mut points = points.into_iter();
+    let first = points.next()?;
+    let start = Rect::from_points(first, first);
+    Some(points.fold(start, |rect, at| rect.union_pt(at)))
 }
 
 /// An arc by its centre and angles.

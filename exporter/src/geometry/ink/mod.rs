@@ -184,6 +184,9 @@ pub fn draw(id: &str, draw: &Draw) -> Drawing {
         _ => base,
     };
     let settings = Settings::draw(draw.dash, tool, width, end(&draw.stroke));
+    if !(sane(&[width]) && width > 0.0) {
+        return Drawing::default();
+    }
     let is_filled = draw.is_closed && draw.fill != Fill::None;
     let fill = if is_filled && points.len() > 1 {
         closed_line(&points, &settings)
@@ -199,7 +202,12 @@ pub fn draw(id: &str, draw: &Draw) -> Drawing {
             } else {
                 open_line(&points, &settings)
             };
-            let dashes = Pattern::of(draw.dash).map(|pattern| pattern.loose(width));
+            let steps = points.windows(2);
+            let length = steps
+                .map(|pair| (pair[1].x - pair[0].x).hypot(pair[1].y - pair[0].y))
+                .sum();
+            let pattern = Pattern::of(draw.dash);
+            let dashes = pattern.and_then(|pattern| pattern.loose(length, width));
             let line = path.map(|path| Ink::Line {
                 path,
                 width,
@@ -220,6 +228,9 @@ pub fn highlight(id: &str, highlight: &Highlight) -> Drawing {
         Tool::Pen => base,
     };
     let settings = Settings::highlight(width, end(&highlight.stroke));
+    if !(sane(&[width]) && width > 0.0) {
+        return Drawing::default();
+    }
     let line = open_line(&points, &settings).map(|path| Ink::Line {
         path,
         width,

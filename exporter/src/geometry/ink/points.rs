@@ -9,12 +9,13 @@ use scrible_board::style::SegmentKind;
 
 use crate::geometry::{sane_point, unit};
 
-/// Points in one straight segment. One of that many goes over 65,000 px.
-const MOST_STEPS: f64 = 4_096.0;
+/// Points in all straight segments of a stroke, besides four in each. So many go over 260,000 px.
+const MOST_STEPS: usize = 16_384;
 
 /// All points in order, scaled. Those that are not finite are left out.
 pub fn points(stroke: &Stroke) -> Vec<InkPoint> {
     let mut points = Vec::new();
+    let mut room = MOST_STEPS;
     for segment in &stroke.segments {
         let scaled = segment.points.iter().map(|point| InkPoint {
             x: point.x * stroke.scale_x,
@@ -27,7 +28,7 @@ pub fn points(stroke: &Stroke) -> Vec<InkPoint> {
             SegmentKind::Free => points.extend(scaled),
             SegmentKind::Straight => {
                 if let (Some(from), Some(to)) = (scaled.next(), scaled.next()) {
-                    straight(from, to, &mut points);
+                    room -= straight(from, to, room, &mut points);
                 }
             }
         }
@@ -35,17 +36,17 @@ pub fn points(stroke: &Stroke) -> Vec<InkPoint> {
     points
 }
 
-/// Slower at both ends, as a hand is.
-fn straight(from: InkPoint, to: InkPoint, points: &mut Vec<InkPoint>) {
+/// Slower at both ends, as a hand is. Gives how much of the room for points it took.
+fn straight(from: InkPoint, to: InkPoint, room: usize, points: &mut Vec<InkPoint>) -> usize {
     let (a, b) = (Point::new(from.x, from.y), Point::new(to.x, to.y));
     let distance = a.distance(b);
     points.push(from);
     if distance == 0.0 {
-        return;
+        return 0;
     }
     let nudge = unit(b - a) * (distance / 4.0).floor().min(1.0);
     let (a, b) = (a + nudge, b - nudge);
-    let steps = (distance / 16.0).floor().clamp(4.0, MOST_STEPS);
+    let steps = (distance / 16.0).floor().min(room as f64).max(4.0);
     for at in 0..steps as usize {
         let t = ease_cubic(at as f64 / (steps - 1.0));
         let at = a + (b - a) * t;
@@ -57,6 +58,7 @@ fn straight(from: InkPoint, to: InkPoint, points: &mut Vec<InkPoint>) {
         });
     }
     points.push(to);
+    room.min(steps as usize)
 }
 
 fn ease_cubic(t: f64) -> f64 {
