@@ -233,7 +233,7 @@ fn free_hand_strokes_are_the_editors() {
     let data = data("freehand.json");
     let cases = list(&data["cases"]);
     assert_eq!(cases.len(), 180);
-    let (mut outlines, mut dots) = (0, 0);
+    let (mut outlines, mut dots, mut polygons) = (0, 0, 0);
     for case in cases {
         let point = |it: &Value| InkPoint {
             x: number(&it["x"]),
@@ -299,6 +299,15 @@ fn free_hand_strokes_are_the_editors() {
             text(&case["centrePathClosed"]),
             "{what}"
         );
+        if let Some(wanted) = case.get("polygon") {
+            polygons += 1;
+            let got = ink::polygon(&points, &settings);
+            assert_eq!(got.len(), list(wanted).len(), "{what}: polygon");
+            for (got, wanted) in got.iter().zip(list(wanted)) {
+                let wanted = Point::new(number(&wanted[0]), number(&wanted[1]));
+                assert!(got.distance(wanted) < 1e-9, "{what}: {got} {wanted}");
+            }
+        }
         let Some(outline) = case.get("outline").map(text) else {
             continue;
         };
@@ -316,5 +325,5 @@ fn free_hand_strokes_are_the_editors() {
             assert_eq!(svg(Some(got)), outline, "{what}");
         }
     }
-    assert_eq!((outlines, dots), (56, 16));
+    assert_eq!((outlines, dots, polygons), (56, 16, 36));
 }

@@ -74,11 +74,12 @@ impl Pattern {
             DashEnd::Skip => length -= dash,
             DashEnd::Flush => {}
         }
-        // The maximum of NaN and one is one, and the minimum keeps it.
-        let count = (length / dash / (2.0 * spread))
-            .floor()
-            .max(1.0)
-            .min(MOST_DASHES);
+        let count = (length / dash / (2.0 * spread)).floor();
+        let count = if count >= 1.0 {
+            count.min(MOST_DASHES)
+        } else {
+            1.0
+        };
         let gap;
         if self == Self::Dashed && count < 3.0 {
             if length / width < 4.0 {

@@ -281,6 +281,15 @@ pub fn outline(points: &[InkPoint], settings: &Settings) -> Option<Path> {
     paths::outline(&centre, settings)
 }
 
+/// A polygon around a stroke of even width. Its bounds are those that the editor takes for a highlighter's stroke, whose
+/// elbows it does not care for.
+pub fn polygon(points: &[InkPoint], settings: &Settings) -> Vec<Point> {
+    if !settings.is_sane() {
+        return Vec::new();
+    }
+    tracks::polygon(&centre::ingest(points, settings), settings)
+}
+
 /// A circle around the first point. `None` without points.
 fn dot(points: &[InkPoint], radius: f64) -> Option<Path> {
     let first = points.first()?;

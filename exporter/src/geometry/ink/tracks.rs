@@ -80,6 +80,32 @@ pub(super) fn tracks(part: &Part, settings: &Settings) -> [Vec<Point>; 2] {
     [left, right].map(|track| simplified(&track, 0.05 * settings.size))
 }
 
+/// Around a whole stroke in one piece, elbows and all: what the editor takes for the place of a highlighter's stroke.
+pub(super) fn polygon(line: &[Centre], settings: &Settings) -> Vec<Point> {
+    let [first, .., last] = line else {
+        let around = |it: &Centre| {
+            let (at, arm) = (it.at, unit(Vec2::new(1.0, -1.0)) * it.radius);
+            (1..=13).map(move |step| at + turned(arm, 2.0 * HALF_TURN * f64::from(step) / 13.0))
+        };
+        return line.iter().flat_map(around).collect();
+    };
+    let part = Part {
+        points: line.to_vec(),
+        anchor: None,
+    };
+    let [left, right] = tracks(&part, settings);
+    let mut points = left;
+    // One and a half turns at the end: it covers what it should, and more than once.
+    let end = points.last().map_or(Vec2::ZERO, |point| *point - last.at);
+    points.extend(
+        (1..17).map(|step| last.at + turned(end, 3.0 * HALF_TURN * f64::from(step) / 17.0)),
+    );
+    let start = right.first().map_or(Vec2::ZERO, |point| *point - first.at);
+    points.extend(right.iter().rev());
+    points.extend((1..=6).map(|step| first.at + turned(start, HALF_TURN * f64::from(step) / 6.0)));
+    points
+}
+
 /// A little more than half a turn, so that the last step closes the gap.
 const HALF_TURN: f64 = std::f64::consts::PI + 0.0001;
 
