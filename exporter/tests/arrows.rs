@@ -5,6 +5,7 @@ use std::path::Path as FilePath;
 
 use kurbo::{Affine, Point, Rect};
 use scrible_board::style::{Arrowhead, Dash, GeoKind, Size};
+use scrible_exporter::geometry::arrow::elbow::{self, Elbow, ElbowEnd, ElbowTarget, side};
 use scrible_exporter::geometry::arrow::heads::{Head, Which, head};
 use scrible_exporter::geometry::arrow::label::{Label, Reserve, place};
 use scrible_exporter::geometry::arrow::{
@@ -13,11 +14,20 @@ use scrible_exporter::geometry::arrow::{
 use scrible_exporter::geometry::geo::{Geo, Mirror};
 use scrible_exporter::geometry::outline::Ends;
 use scrible_exporter::geometry::path::{ArcTo, Element, Path, Rounding};
+use scrible_exporter::geometry::pen::Pen;
 use scrible_exporter::geometry::stroke_width;
 use serde_json::Value;
 
 fn data() -> Vec<Value> {
-    let path = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/arrows.json");
+    let mut arrows = read("arrows.json");
+    arrows.extend(read("elbows.json"));
+    arrows
+}
+
+fn read(name: &str) -> Vec<Value> {
+    let path = FilePath::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name);
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -132,6 +142,9 @@ fn held(arrow: &Value, name: &str) -> Option<Held> {
 }
 
 fn body(arrow: &Value) -> Option<Body> {
+    if arrow["kind"] == "elbow" {
+        return elbow_body(arrow);
+    }
     let targets = ["start", "end"].map(|name| held(arrow, name));
     let named = |name: &str| arrow["targets"].get(name);
     let relation = match (named("start"), named("end")) {
@@ -215,26 +228,29 @@ fn bodies_are_the_editors() {
     let mut compared = 0;
     for arrow in &arrows {
         let body = body(arrow).unwrap();
-        let Some(wanted) = arrow["body"].as_array().unwrap().first() else {
-            continue;
+        let pen = Pen {
+            dash: dash(&arrow["dash"]),
+            width: stroke_width(size(&arrow["size"])) * number(&arrow["scale"]),
+            seed: text(&arrow["of"]).split_once(' ').unwrap().1,
         };
-        let wanted = text(wanted);
-        // A hand draws the same twice; dashes are told by other vectors.
-        let wanted = if arrow["dash"] == "draw" {
-            &wanted[..wanted.len() / 2]
-        } else {
-            wanted
-        };
-        let got = body.outline().plain().unwrap().to_svg(Rounding::FourDigits);
-        let apart = farthest(&of_path(&got), &of_path(wanted));
-        assert!(
-            apart <= ROUNDED,
-            "{}: {apart}\n   got {got}\nwanted {wanted}",
-            arrow["of"]
-        );
-        compared += 1;
+        let runs = pen.stroke(&body.outline());
+        let got: Vec<_> = runs
+            .iter()
+            .map(|run| run.path.to_svg(Rounding::FourDigits))
+            .collect();
+        let wanted: Vec<_> = arrow["body"].as_array().unwrap().iter().map(text).collect();
+        assert_eq!(got.len(), wanted.len(), "{}", arrow["of"]);
+        for (got, wanted) in got.iter().zip(wanted) {
+            let apart = farthest(&of_path(got), &of_path(wanted));
+            assert!(
+                apart <= ROUNDED,
+                "{}: {apart}\n   got {got}\nwanted {wanted}",
+                arrow["of"]
+            );
+        }
+        compared += usize::from(!got.is_empty());
     }
-    assert_eq!((arrows.len(), compared), (280, 260));
+    assert_eq!((arrows.len(), compared), (306, 286));
 }
 
 /// As the editor writes heads: circles have relative ends.
@@ -296,7 +312,7 @@ fn heads_are_the_editors() {
             assert_eq!(all.len(), got.len(), "{}", arrow["of"]);
         }
     }
-    assert_eq!(compared, 297);
+    assert_eq!(compared, 324);
 }
 
 /// The box of the label in a clip: after the outer box, with round corners.
@@ -331,11 +347,12 @@ fn what_is_cut_out_of_bodies_is_the_editors() {
         );
         labels += usize::from(label.is_some());
     }
-    assert_eq!(labels, 35);
+    assert_eq!(labels, 43);
 }
 
 #[test]
 fn labels_stand_where_the_editor_puts_them() {
+    let mut compared = 0;
     for arrow in data() {
         let Some(wanted) = label_box(text(&arrow["clip"])) else {
             continue;
@@ -359,5 +376,52 @@ fn labels_stand_where_the_editor_puts_them() {
         let got = place(&body, &label).unwrap();
         let apart = got.center().distance(wanted.center());
         assert!(apart <= ROUNDED, "{}: {apart} {label:?}", arrow["of"]);
+        compared += 1;
     }
+    assert_eq!(compared, 43);
+}
+
+fn elbow_body(arrow: &Value) -> Option<Body> {
+    let targets = ["start", "end"].map(|name| held(arrow, name));
+    let [start, end] = [0, 1].map(|at| {
+        let name = ["start", "end"][at];
+        let head = head_kind(&arrow["heads"][at]);
+        let Some(held) = &targets[at] else {
+            return ElbowEnd {
+                aim: point(&arrow[name]),
+                head,
+                target: None,
+            };
+        };
+        let target = &arrow["targets"][name];
+        let of_anchor = point(&target["anchor"]);
+        let is_precise = target["isPrecise"] == true;
+        let aim = if is_precise { Aim::Anchor } else { Aim::Centre };
+        let props = &target["props"];
+        let stroke = props
+            .get("size")
+            .map_or(0.0, |it| stroke_width(size(it)) * number(&props["scale"]));
+        ElbowEnd {
+            aim: held.to_arrow * anchor(held.bounds, of_anchor, aim),
+            head,
+            target: Some(ElbowTarget {
+                bounds: held.to_arrow.transform_rect_bbox(held.bounds),
+                side: is_precise.then(|| side(of_anchor)).flatten(),
+                outline: &held.outline,
+                stop: if target["isExact"] == true {
+                    Stop::Point
+                } else {
+                    Stop::Outline
+                },
+                stroke,
+            }),
+        }
+    });
+    elbow::route(&Elbow {
+        start,
+        end,
+        middle: number(&arrow["elbowMidPoint"]),
+        size: size(&arrow["size"]),
+        scale: number(&arrow["scale"]),
+    })
 }

@@ -4,6 +4,7 @@ use kurbo::{Affine, Point, Rect, Size as Extent};
 use scrible_board::InkPoint;
 use scrible_board::ink::{Draw, Highlight, Segment, Stroke};
 use scrible_board::style::{Arrowhead, Color, Dash, Fill, GeoKind, SegmentKind, Size, Spline};
+use scrible_exporter::geometry::arrow::elbow::{self, Elbow, ElbowEnd, ElbowTarget};
 use scrible_exporter::geometry::arrow::label::{Label, Reserve, place, wrap_width};
 use scrible_exporter::geometry::arrow::{
     Aim, Arrow, Body, End, Relation, Stop, Target, anchor, clip, heads, route,
@@ -258,8 +259,9 @@ fn arrow(source: &mut Source, drawn: &mut Drawn) {
         size: source.of(Size::ALL),
         scale: source.factor(),
     };
-    let body = match source.0.u8(0..4) {
+    let body = match source.0.u8(0..6) {
         0 => Some(Body::Elbow(source.points())),
+        1 | 2 => elbow(source, &outlines[0], kinds),
         _ => route(&arrow),
     };
     let Some(body) = body else {
@@ -301,6 +303,32 @@ fn arrow(source: &mut Source, drawn: &mut Drawn) {
         source.of(&[Aim::Anchor, Aim::Centre]),
     );
     drawn.bodies += 1;
+}
+
+fn elbow(source: &mut Source, outline: &[Point], [one, two]: [Arrowhead; 2]) -> Option<Body> {
+    let mut end = |head| ElbowEnd {
+        aim: source.point(),
+        head,
+        target: source.flag().then(|| ElbowTarget {
+            bounds: Rect::from_points(source.point(), source.point()),
+            side: elbow::side(Point::new(source.0.f64(), source.0.f64())).filter(|_| source.flag()),
+            outline,
+            stop: source.of(&[Stop::Outline, Stop::Point]),
+            stroke: source.length(),
+        }),
+    };
+    let (start, end) = (end(one), end(two));
+    let elbow = Elbow {
+        start,
+        end,
+        middle: source.number(),
+        size: source.of(Size::ALL),
+        scale: source.factor(),
+    };
+    let body = elbow::route(&elbow)?;
+    let points = body.flattened();
+    assert!((2..100).contains(&points.len()), "{}", points.len());
+    Some(body)
 }
 
 fn path(source: &mut Source, path: &Path) {

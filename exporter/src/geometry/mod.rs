@@ -6,11 +6,12 @@
 //! whatever is counted has a bound, so that no shape can cost more than its points.
 //!
 //! In reading order: [`path`] is what everything ends up as. [`outline`] is what geometric shapes, lines and arrow bodies are
-//! made of, and [`pen`] draws it in the styles. [`geo`], [`line`] and [`arrow`] make outlines; [`ink`] is free-hand.
+//! made of, and [`pen`] draws it in the styles. [`geo`], [`mod@line`] and [`arrow`] make outlines; [`ink`] is free-hand.
 
 pub mod arrow;
 mod cloud;
 pub mod dash;
+mod ellipse;
 pub mod geo;
 pub mod ink;
 pub mod line;

@@ -4,11 +4,14 @@
 //! flattened for hits; no widths and no random numbers. The rule: the order of the commands is the order in which random
 //! numbers are spent, so it is part of the shape.
 
-use std::f64::consts::{FRAC_PI_2, TAU};
+use std::f64::consts::FRAC_PI_2;
 
 use kurbo::{CubicBez, Line, ParamCurve, ParamCurveDeriv, Point, Rect, Vec2};
 
-use super::path::{ArcPart, Element, Path, Turn};
+pub use super::ellipse::EllipseArc;
+
+use super::ellipse::Centred;
+use super::path::{Element, Path};
 use super::unit;
 
 /// Sub-paths of one shape. What is filled comes first.
@@ -120,19 +123,6 @@ pub(super) struct Measure {
     pub(super) start: Vec2,
     /// At the end: backwards.
     pub(super) end: Vec2,
-}
-
-/// An arc of an ellipse whose axes are those of the space.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EllipseArc {
-    /// px. Too small ones grow until they span the ends.
-    pub radii: Vec2,
-    /// Which of the arcs.
-    pub part: ArcPart,
-    /// Which way.
-    pub turn: Turn,
-    /// Where it ends.
-    pub to: Point,
 }
 
 impl Outline {
@@ -364,8 +354,9 @@ const CLOSED: f64 = 1e-6;
 /// Straight pieces for a cubic that is no arc.
 const FLAT_PIECES: usize = 10;
 
-/// Straight pieces for an arc. A shape that needs more is larger than any board.
-pub(super) const MOST_FLAT: f64 = 4_096.0;
+/// Straight pieces for an arc, enough for 10,000 px. Where an arc is longer, they are longer too, and a shape of many arcs
+/// still fits into memory.
+pub(super) const MOST_FLAT: f64 = 512.0;
 
 /// Abscissae and weights of the estimate that the editor makes, with its few digits: dashes are fitted to this length, not to
 /// the true one.
@@ -397,65 +388,10 @@ pub(super) fn around(points: impl IntoIterator<Item = Point>) -> Option<Rect> {
     Some(points.fold(start, |rect, at| rect.union_pt(at)))
 }
 
-/// An arc by its centre and angles.
-struct Centred {
-    centre: Point,
-    radii: Vec2,
-    start: f64,
-    sweep: f64,
-}
-
-impl Centred {
-    /// `None` when there is no arc: equal ends, or a radius of nothing.
-    fn new(from: Point, arc: EllipseArc) -> Option<Self> {
-        let to = arc.to;
-        let radii = Vec2::new(arc.radii.x.abs(), arc.radii.y.abs());
-        if from == to || !(radii.x > 0.0 && radii.y > 0.0) {
-            return None;
-        }
-        // Half the chord on the unit circle; the centre lies across from its middle.
-        let half = (from - to) / 2.0;
-        let half = Vec2::new(half.x / radii.x, half.y / radii.y);
-        let reach = half.hypot2();
-        let grow = reach.max(1.0).sqrt();
-        let (radii, half) = (radii * grow, half / grow);
-        let across = ((1.0 - half.hypot2()) / half.hypot2()).max(0.0).sqrt();
-        let same = (arc.part == ArcPart::Large) == (arc.turn == Turn::Clockwise);
-        let sign = if same { -1.0 } else { 1.0 };
-        let centre = Vec2::new(half.y, -half.x) * (across * sign);
-        let begin = half - centre;
-        let end = -half - centre;
-        let start = begin.y.atan2(begin.x);
-        let mut sweep = end.y.atan2(end.x) - start;
-        match arc.turn {
-            Turn::Clockwise if sweep < 0.0 => sweep += TAU,
-            Turn::Counterclockwise if sweep > 0.0 => sweep -= TAU,
-            Turn::Clockwise | Turn::Counterclockwise => {}
-        }
-        let offset = Vec2::new(centre.x * radii.x, centre.y * radii.y);
-        let centre = from.midpoint(to) + offset;
-        Some(Self {
-            centre,
-            radii,
-            start,
-            sweep,
-        })
-    }
-
-    fn at(&self, angle: f64) -> Point {
-        let (sin, cos) = angle.sin_cos();
-        self.centre + Vec2::new(cos * self.radii.x, sin * self.radii.y)
-    }
-
-    fn direction(&self, angle: f64) -> Vec2 {
-        let (sin, cos) = angle.sin_cos();
-        Vec2::new(-sin * self.radii.x, cos * self.radii.y)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::path::{ArcPart, Turn};
 
     fn quarter(part: ArcPart, turn: Turn) -> Subpath {
         let mut subpath = Subpath::new(Point::new(10.0, 0.0), Role::Stroke);

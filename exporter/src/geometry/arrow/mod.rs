@@ -1,12 +1,14 @@
 //! Arrows: where their bodies run and what is drawn of them.
 //!
 //! An arrow is handed its two ends, each with the outline of what it is tied to, all in the arrow's own space; [`route`] finds
-//! the body, [`Body`] says what is drawn of it, [`heads`] draws its ends and [`clip`] what of the body shows. It knows no
+//! the body (of those with right angles [`elbow::route`] does), [`Body`] says what is drawn of it, [`heads`] draws its ends and [`clip`] what of the body shows. It knows no
 //! boards, no bindings and no text. The rule: stored ends of tied arrows are stale, so whoever calls works out the terminals
 //! first, with [`Relation`], [`aims`] and [`anchor`].
 
 mod arc;
 pub mod clip;
+pub mod elbow;
+mod grid;
 pub mod heads;
 mod hits;
 pub mod label;

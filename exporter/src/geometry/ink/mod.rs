@@ -1,7 +1,8 @@
 //! Free-hand strokes: pen, mouse and highlighter.
 //!
-//! A stroke goes through three stages: the points as they were drawn ([`points`]), the centre line that follows them a little
-//! late ([`centre`]), and what is drawn around it ([`paths`], [`tracks`]). Knows the editor's settings for each use; no colors.
+//! A stroke goes through three stages: the points as they were drawn ([`points()`]), the centre line that follows them a little
+//! late ([`centre()`]), and what is drawn around it ([`outline`], [`open_line`], [`closed_line`]). Knows the editor's settings
+//! for each use; no colors.
 //! The rule: the cost of a stroke grows with its points and with nothing else.
 //!
 //! The way from points to an outline is that of perfect-freehand (MIT licence, Copyright (c) 2021 Stephen Ruiz Ltd), with
