@@ -4,3 +4,4 @@
 //! boards come from strangers, so whatever is absurd in them is drawn bounded or not at all.
 
 pub mod geometry;
+pub mod text;

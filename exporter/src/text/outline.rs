@@ -1,0 +1,227 @@
+//! Runs turned into what a picture can hold: outlines as SVG path data, and the pictures of colour emoji.
+//!
+//! So the result needs no font where it is shown and looks the same everywhere; the words go along in [`Run::text`].
+//! Knows glyphs and where they stand, nothing of colours, elements or escaping.
+
+use std::fmt::Write;
+
+use skrifa::bitmap::{BitmapData, BitmapGlyph, Origin};
+use skrifa::instance::LocationRef;
+use skrifa::outline::{DrawSettings, OutlinePen};
+use skrifa::prelude::Size;
+use skrifa::{GlyphId, MetadataProvider};
+
+use super::decoration::Rect;
+use super::fonts::Fonts;
+use super::layout::{Glyph, Run};
+
+/// The longest path data of one run, in bytes; glyphs beyond are left out.
+pub const MAX_PATH_BYTES: usize = 32 << 20;
+
+/// What a run is drawn with.
+#[derive(Clone, Debug, Default)]
+pub struct Outline<'f> {
+    /// SVG path data, px from the top left of the text, to be filled by the nonzero rule; empty when there is nothing to
+    /// see. Where [`Run::embolden`] is above 0 it is to be stroked by as much, joins round.
+    pub path: String,
+    /// Glyphs with colours of their own.
+    pub images: Vec<GlyphImage<'f>>,
+    /// [`MAX_PATH_BYTES`] was met.
+    pub cut: bool,
+}
+
+/// The picture of one glyph.
+#[derive(Clone, Debug)]
+pub struct GlyphImage<'f> {
+    /// Where it goes, px from the top left of the text.
+    pub rect: Rect,
+    /// A PNG file, as it lies in the font.
+    pub png: &'f [u8],
+}
+
+/// Shear of an imitated italic: px to the right for each px upwards.
+const SHEAR: f32 = 0.25;
+
+impl Fonts {
+    /// The outlines of a run that was laid out with these fonts.
+    pub fn outline(&self, run: &Run) -> Outline<'_> {
+        let face = self.face(run.face);
+        let font = face.font();
+        let glyphs = font.outline_glyphs();
+        let strikes = face.colour.then(|| font.bitmap_strikes());
+        let size = Size::new(run.size as f32);
+        let mut outline = Outline::default();
+        for glyph in &run.glyphs {
+            let id = GlyphId::new(glyph.id);
+            let image = strikes
+                .as_ref()
+                .and_then(|strikes| strikes.glyph_for_size(size, id))
+                .and_then(|bitmap| image(&bitmap, glyph, run.size, face.per_em));
+            if let Some(image) = image {
+                outline.images.push(image);
+                continue;
+            }
+            if outline.path.len() > MAX_PATH_BYTES {
+                outline.cut = true;
+                break;
+            }
+            if let Some(shape) = glyphs.get(id) {
+                let mut pen = Pen {
+                    path: &mut outline.path,
+                    x: glyph.x,
+                    y: glyph.y,
+                    shear: if run.imitate_italic { SHEAR } else { 0.0 },
+                };
+                // A glyph that cannot be read draws as far as it was read.
+                let _ = shape.draw(
+                    DrawSettings::unhinted(size, LocationRef::default()),
+                    &mut pen,
+                );
+            }
+        }
+        outline
+    }
+}
+
+fn image<'f>(
+    bitmap: &BitmapGlyph<'f>,
+    glyph: &Glyph,
+    size: f64,
+    per_em: f64,
+) -> Option<GlyphImage<'f>> {
+    let BitmapData::Png(png) = bitmap.data else {
+        return None;
+    };
+    if bitmap.ppem_x <= 0.0 || bitmap.ppem_y <= 0.0 || bitmap.width == 0 || bitmap.height == 0 {
+        return None;
+    }
+    let (across, down) = (
+        size / f64::from(bitmap.ppem_x),
+        size / f64::from(bitmap.ppem_y),
+    );
+    let left =
+        f64::from(bitmap.bearing_x) * size / per_em + f64::from(bitmap.inner_bearing_x) * across;
+    let up = f64::from(bitmap.bearing_y) * size / per_em + f64::from(bitmap.inner_bearing_y) * down;
+    let (w, h) = (
+        f64::from(bitmap.width) * across,
+        f64::from(bitmap.height) * down,
+    );
+    let top = match bitmap.placement_origin {
+        Origin::TopLeft => up,
+        Origin::BottomLeft => up + h,
+    };
+    Some(GlyphImage {
+        rect: Rect {
+            x: glyph.x + left,
+            y: glyph.y - top,
+            w,
+            h,
+        },
+        png,
+    })
+}
+
+/// Writes path data: absolute commands, at most three decimals.
+struct Pen<'p> {
+    path: &'p mut String,
+    x: f64,
+    y: f64,
+    shear: f32,
+}
+
+impl Pen<'_> {
+    fn point(&mut self, x: f32, y: f32) {
+        let px = self.x + f64::from(x + y * self.shear);
+        let py = self.y - f64::from(y);
+        if !self.path.ends_with(|last: char| last.is_ascii_alphabetic()) {
+            self.path.push(' ');
+        }
+        // Rounding first also turns -0 into 0.
+        let short = |px: f64| (px * 1000.0).round() / 1000.0 + 0.0;
+        let _ = write!(self.path, "{} {}", short(px), short(py));
+    }
+}
+
+impl OutlinePen for Pen<'_> {
+    fn move_to(&mut self, x: f32, y: f32) {
+        self.path.push('M');
+        self.point(x, y);
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        self.path.push('L');
+        self.point(x, y);
+    }
+
+    fn quad_to(&mut self, cx0: f32, cy0: f32, x: f32, y: f32) {
+        self.path.push('Q');
+        self.point(cx0, cy0);
+        self.point(x, y);
+    }
+
+    fn curve_to(&mut self, cx0: f32, cy0: f32, cx1: f32, cy1: f32, x: f32, y: f32) {
+        self.path.push('C');
+        self.point(cx0, cy0);
+        self.point(cx1, cy1);
+        self.point(x, y);
+    }
+
+    fn close(&mut self) {
+        self.path.push('Z');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{
+        Align, Family, LongWords, RichText, TextLimits, TextOptions, Width, lay_out,
+    };
+
+    fn first_path(text: &str) -> String {
+        let fonts = Fonts::bundled();
+        let limits = TextLimits::default();
+        let options = TextOptions {
+            family: Family::MONO,
+            size: 20.0,
+            line_height: 27.0,
+            align: Align::Start,
+            width: Width::Auto,
+            long_words: LongWords::Break,
+            limits,
+        };
+        let layout = lay_out(&fonts, &RichText::plain(text, &limits), &options);
+        fonts.outline(&layout.lines[0].runs[0]).path
+    }
+
+    /// Least and greatest x and y of path data.
+    fn bounds(path: &str) -> (f64, f64, f64, f64) {
+        let numbers: Vec<f64> = path
+            .split(|character: char| character.is_ascii_alphabetic() || character == ' ')
+            .filter(|word| !word.is_empty())
+            .map(|word| word.parse().unwrap())
+            .collect();
+        let side = |from: usize| numbers.iter().skip(from).step_by(2).copied();
+        (
+            side(0).fold(f64::MAX, f64::min),
+            side(1).fold(f64::MAX, f64::min),
+            side(0).fold(f64::MIN, f64::max),
+            side(1).fold(f64::MIN, f64::max),
+        )
+    }
+
+    #[test]
+    fn glyphs_stand_on_the_baseline_side_by_side() {
+        // Baseline at 21, advance 12.
+        let (left, top, right, bottom) = bounds(&first_path("HH"));
+        assert!(left > 0.0 && right < 24.0 && right > 20.0, "{left} {right}");
+        assert!((bottom - 21.0).abs() < 0.2 && top > 5.0, "{top} {bottom}");
+        let (.., below) = bounds(&first_path("g"));
+        assert!(below > 23.0, "{below}");
+    }
+
+    #[test]
+    fn spaces_draw_nothing() {
+        assert_eq!(first_path("   "), "");
+    }
+}
