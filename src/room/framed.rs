@@ -31,15 +31,11 @@ impl FramedUpdate {
         }
     }
 
-    /// Frames an update in parts of about 256 KiB, each applicable after those before it; one that may go out whole stays whole,
-    /// so that whoever has nothing is sent it as it is.
+    /// Frames an update in parts of about 256 KiB, each applicable after those before it.
     ///
     /// # Errors
     /// Where the update does not scan.
     pub fn parts(update: &[u8], limits: &Limits) -> Result<Arc<[Self]>, Malformed> {
-        if update.len() <= WHOLE_BYTES {
-            return Ok([Self::new(update)].into());
-        }
         let parts = split::split(update, PART_BYTES, limits)?;
         // Each part's first form is freed as soon as its framed one is there.
         Ok(parts.into_iter().map(|part| Self::new(&part)).collect())
