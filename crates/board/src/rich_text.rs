@@ -3,6 +3,8 @@
 //! Knows the node and mark names of the editor's text, not fonts or widths. The rule: no text is lost: a node of another kind
 //! gives the text inside of it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::note::cut;
@@ -68,7 +70,7 @@ pub enum Inline {
 }
 
 /// The style of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Marks {
     /// Heavier.
     pub bold: bool,
@@ -82,8 +84,8 @@ pub struct Marks {
     pub code: bool,
     /// On a bright ground.
     pub highlight: bool,
-    /// Where a link leads. It comes from strangers: check it before it goes anywhere.
-    pub link: Option<String>,
+    /// Where a link leads, empty for nowhere. It comes from strangers: check it before it goes anywhere.
+    pub link: Option<Arc<str>>,
 }
 
 /// Which way a line runs.
@@ -94,6 +96,9 @@ pub enum Direction {
     /// As Arabic or Hebrew.
     RightToLeft,
 }
+
+/// Bytes of a link's address; a longer one leads nowhere.
+const MOST_LINK_BYTES: usize = 8 << 10;
 
 /// How much of a text is read.
 pub(crate) struct Bounds {
@@ -108,7 +113,7 @@ impl RichText {
     pub(crate) fn read(doc: &Value, bounds: Bounds) -> Result<Self, Self> {
         let mut reader = Reader { bounds, cut: false };
         let mut blocks = Vec::new();
-        reader.blocks(doc, &mut blocks, 0);
+        reader.blocks(std::slice::from_ref(doc), &mut blocks, 0);
         let text = Self { blocks };
         if reader.cut { Err(text) } else { Ok(text) }
     }
@@ -126,6 +131,25 @@ impl RichText {
         let mut lines = Vec::new();
         plain(&self.blocks, &mut lines);
         lines.join("\n")
+    }
+}
+
+impl From<&str> for RichText {
+    /// Plain text: a paragraph for each line.
+    fn from(text: &str) -> Self {
+        let paragraph = |line: &str| {
+            let run = (!line.is_empty()).then(|| Inline::Text {
+                text: line.to_owned(),
+                marks: Marks::default(),
+            });
+            Block::Paragraph(Line {
+                direction: None,
+                inlines: run.into_iter().collect(),
+            })
+        };
+        Self {
+            blocks: text.split('\n').map(paragraph).collect(),
+        }
     }
 }
 
@@ -175,25 +199,25 @@ impl Reader {
         children.map_or(&[], Vec::as_slice)
     }
 
-    /// The blocks inside of a node. Runs of text that stand outside of any paragraph get one of their own.
-    fn blocks(&mut self, node: &Value, blocks: &mut Vec<Block>, depth: usize) {
+    /// The blocks of nodes that stand at a depth. Runs of text that stand outside of any paragraph get one of their own.
+    fn blocks(&mut self, nodes: &[Value], blocks: &mut Vec<Block>, depth: usize) {
         let mut loose = Line::default();
-        for child in self.children(node, depth) {
-            let block = match kind(child) {
-                "text" | "hardBreak" => {
-                    self.inline(child, &mut loose);
+        for node in nodes {
+            let block = match kind(node) {
+                "paragraph" => Some(Block::Paragraph(self.line(node, depth))),
+                "heading" => Some(Block::Heading {
+                    level: number(node, "level").unwrap_or(1).clamp(1, 6) as u8,
+                    line: self.line(node, depth),
+                }),
+                "bulletList" => Some(Block::BulletList(self.items(node, depth))),
+                "orderedList" => Some(Block::OrderedList {
+                    start: number(node, "start").unwrap_or(1),
+                    items: self.items(node, depth),
+                }),
+                _ if is_inline(node) => {
+                    self.inline(node, &mut loose);
                     continue;
                 }
-                "paragraph" => Some(Block::Paragraph(self.line(child, depth + 1))),
-                "heading" => Some(Block::Heading {
-                    level: number(child, "level").unwrap_or(1).clamp(1, 6) as u8,
-                    line: self.line(child, depth + 1),
-                }),
-                "bulletList" => Some(Block::BulletList(self.items(child, depth + 1))),
-                "orderedList" => Some(Block::OrderedList {
-                    start: number(child, "start").unwrap_or(1),
-                    items: self.items(child, depth + 1),
-                }),
                 _ => None,
             };
             if !loose.inlines.is_empty() {
@@ -201,7 +225,10 @@ impl Reader {
             }
             match block {
                 Some(block) => blocks.push(block),
-                None => self.blocks(child, blocks, depth + 1),
+                None => {
+                    let children = self.children(node, depth);
+                    self.blocks(children, blocks, depth + 1);
+                }
             }
         }
         if !loose.inlines.is_empty() {
@@ -213,7 +240,7 @@ impl Reader {
         let mut items = Vec::new();
         for child in self.children(list, depth) {
             let mut blocks = Vec::new();
-            self.blocks(child, &mut blocks, depth + 1);
+            self.blocks(std::slice::from_ref(child), &mut blocks, depth + 1);
             items.push(Item { blocks });
         }
         items
@@ -235,9 +262,10 @@ impl Reader {
 
     fn runs(&mut self, node: &Value, line: &mut Line, depth: usize) {
         for child in self.children(node, depth) {
-            match kind(child) {
-                "text" | "hardBreak" => self.inline(child, line),
-                _ => self.runs(child, line, depth + 1),
+            if is_inline(child) {
+                self.inline(child, line);
+            } else {
+                self.runs(child, line, depth + 1);
             }
         }
     }
@@ -254,33 +282,37 @@ impl Reader {
         if !kept.is_empty() {
             line.inlines.push(Inline::Text {
                 text: kept.to_owned(),
-                marks: self.marks(node),
+                marks: marks(node),
             });
         }
     }
+}
 
-    fn marks(&mut self, node: &Value) -> Marks {
-        let mut marks = Marks::default();
-        let list = node.get("marks").and_then(Value::as_array);
-        for mark in list.into_iter().flatten() {
-            match kind(mark) {
-                "bold" => marks.bold = true,
-                "italic" => marks.italic = true,
-                "strike" => marks.strike = true,
-                "underline" => marks.underline = true,
-                "code" => marks.code = true,
-                "highlight" => marks.highlight = true,
-                "link" => {
-                    let href = attribute(mark, "href").and_then(Value::as_str);
-                    marks.link = href
-                        .filter(|href| href.len() <= self.bounds.text_bytes)
-                        .map(str::to_owned);
-                }
-                _ => {}
+/// A run of text, of whatever kind, or a break.
+fn is_inline(node: &Value) -> bool {
+    kind(node) == "hardBreak" || node.get("text").is_some_and(Value::is_string)
+}
+
+fn marks(node: &Value) -> Marks {
+    let mut marks = Marks::default();
+    let list = node.get("marks").and_then(Value::as_array);
+    for mark in list.into_iter().flatten() {
+        match kind(mark) {
+            "bold" => marks.bold = true,
+            "italic" => marks.italic = true,
+            "strike" => marks.strike = true,
+            "underline" => marks.underline = true,
+            "code" => marks.code = true,
+            "highlight" => marks.highlight = true,
+            "link" => {
+                let href = attribute(mark, "href").and_then(Value::as_str);
+                let usable = href.filter(|href| href.len() <= MOST_LINK_BYTES);
+                marks.link = Some(usable.unwrap_or_default().into());
             }
+            _ => {}
         }
-        marks
     }
+    marks
 }
 
 fn kind(node: &Value) -> &str {
@@ -330,6 +362,7 @@ mod tests {
         assert_eq!(text.plain(), "two\r\n\n lines ");
         assert!(!text.is_empty());
         assert!(RichText::read(&from_plain(""), BOUNDS).unwrap().is_empty());
+        assert_eq!(RichText::from("two\r\n\n lines "), text);
     }
 
     #[test]
@@ -352,7 +385,7 @@ mod tests {
         let marks = Marks {
             bold: true,
             code: true,
-            link: Some("https://example.org".to_owned()),
+            link: Some("https://example.org".into()),
             ..Marks::default()
         };
         let heading = Line {
@@ -403,10 +436,34 @@ mod tests {
             {"type": "blockquote", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "quoted"}]}]},
             {"type": "horizontalRule"},
             {"type": "codeBlock", "content": [{"type": "text", "text": "let x"}]},
+            {"type": "paragraph", "content": [{"type": "emoji", "text": ":)"}, {"text": "!"}]},
+            {"type": "mention", "text": "@a"},
             7,
         ]});
-        let text = RichText::read(&doc, BOUNDS).unwrap();
-        assert_eq!(text.plain(), "loose\nquoted\nlet x");
+        let plain = |doc: &Value| RichText::read(doc, BOUNDS).unwrap().plain();
+        assert_eq!(plain(&doc), "loose\nquoted\nlet x\n:)!\n@a");
+        assert_eq!(plain(&doc["content"][1]["content"][0]), "quoted");
+        let list = json!({"type": "bulletList", "content": [{"type": "text", "text": "a"}, doc]});
+        assert_eq!(plain(&list), format!("a\n{}", plain(&doc)));
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_stay_links() {
+        for (href, link) in [
+            (json!("x:y"), "x:y"),
+            (json!(null), ""),
+            (json!("x".repeat(MOST_LINK_BYTES + 1)), ""),
+        ] {
+            let run = json!({"type": "text", "text": "a", "marks": [{"type": "link", "attrs": {"href": href}}]});
+            let text = RichText::read(&json!({"content": [run]}), BOUNDS).unwrap();
+            let Block::Paragraph(line) = &text.blocks[0] else {
+                panic!("{text:?}")
+            };
+            let Inline::Text { marks, .. } = &line.inlines[0] else {
+                panic!("{line:?}")
+            };
+            assert_eq!(marks.link.as_deref(), Some(link));
+        }
     }
 
     #[test]

@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use scrible_board::rich_text::{Direction, Marks};
 use unicode_bidi::{Direction as BidiDirection, get_base_direction_full};
 
 use super::flow::Flow;
 use super::fonts::{FaceId, FaceQuery, Family, Slant, Weight};
 use super::layout::LongWords;
 use super::lines::LineRules;
-use super::rich::{Block, Direction, Marks};
+use super::rich::Block;
 use super::shape::{Cluster, Digits, ShapeStyle};
 
 /// Line height of a heading, as a multiple of its size.
@@ -35,7 +36,7 @@ pub(super) struct Style {
 
 /// A block shaped, but not yet cut into lines.
 pub(super) struct Prepared<'t> {
-    pub block: &'t Block,
+    pub block: &'t Block<'t>,
     /// Style 0 is the block's own.
     pub styles: Vec<Style>,
     /// What shaping has to know of them.
@@ -54,7 +55,7 @@ pub(super) struct Prepared<'t> {
 }
 
 impl Flow<'_> {
-    pub(super) fn prepare<'t>(&mut self, block: &'t Block) -> Prepared<'t> {
+    pub(super) fn prepare<'t>(&mut self, block: &'t Block<'t>) -> Prepared<'t> {
         let heading = block
             .heading
             .map(|level| HEADING_SIZES[usize::from(level.clamp(1, 6)) - 1]);
@@ -64,11 +65,11 @@ impl Flow<'_> {
         let mut text = String::new();
         let mut ends = Vec::with_capacity(block.spans.len());
         for span in &block.spans {
-            let style = *known.entry(&span.marks).or_insert_with(|| {
+            let style = *known.entry(span.marks).or_insert_with(|| {
                 // More styles than can be numbered fall back on the block's own.
                 let next = u16::try_from(styles.len()).unwrap_or(0);
                 if next > 0 {
-                    styles.push(self.style(&span.marks, size, heading.is_some()));
+                    styles.push(self.style(span.marks, size, heading.is_some()));
                 }
                 next
             });
@@ -79,8 +80,8 @@ impl Flow<'_> {
             block
                 .direction
                 .unwrap_or_else(|| match get_base_direction_full(text.as_str()) {
-                    BidiDirection::Rtl => Direction::Rtl,
-                    _ => Direction::Ltr,
+                    BidiDirection::Rtl => Direction::RightToLeft,
+                    _ => Direction::LeftToRight,
                 });
         let zero = self.fonts.zero(
             self.fonts.primary(self.query(&Marks::default(), false)),

@@ -2,9 +2,10 @@
 //!
 //! Thickness and place are those that Chromium takes for `auto`. Knows the runs of one line, nothing of shaping.
 
+use scrible_board::rich_text::Marks;
+
 use super::fonts::{FaceId, Fonts};
 use super::layout::{ColorRole, Run};
-use super::rich::Marks;
 
 /// A box, px.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,12 +3,14 @@
 //! Decides how wide the text is and where words break; what a block is made of is `block`'s, what a line looks like is
 //! `line_box`'s. A text is walked once: what is placed stays.
 
+use scrible_board::rich_text::RichText;
+
 use super::block::Prepared;
 use super::fonts::Fonts;
 use super::layout::{TextLayout, TextOptions, Width};
 use super::line_box::LineClusters;
 use super::lines::{LineRules, cut_line, fits};
-use super::rich::{Cut, RichText};
+use super::rich::{Cut, Row};
 use super::shape::{Cluster, ClusterKind, Shaper};
 
 /// A text on its way into lines.
@@ -45,12 +47,10 @@ impl<'a> Flow<'a> {
     }
 
     pub(super) fn run(mut self, text: &RichText) -> TextLayout {
-        self.layout.cut = text.cut;
-        let mut blocks: Vec<Prepared<'_>> = text
-            .blocks
-            .iter()
-            .map(|block| self.prepare(block))
-            .collect();
+        let row = Row::of(text, &self.options.limits);
+        self.layout.cut = row.cut;
+        let mut blocks: Vec<Prepared<'_>> =
+            row.blocks.iter().map(|block| self.prepare(block)).collect();
         let mut widest: f64 = 0.0;
         if !matches!(self.options.width, Width::Fixed(_)) {
             for block in &mut blocks {

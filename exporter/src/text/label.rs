@@ -3,9 +3,11 @@
 //! Numbers are those seen in the editor (5.4). All px are of the unscaled shape: a shape with `scale` is laid out at its
 //! stored size divided by the scale, and what comes out is scaled as a whole. Knows no records, colours or outlines.
 
+use scrible_board::rich_text::RichText;
+
 use super::fonts::{Family, Fonts};
 use super::layout::{Align, LongWords, TextLayout, TextOptions, Width, lay_out};
-use super::rich::{RichText, TextLimits};
+use super::rich::TextLimits;
 
 /// The four sizes of tldraw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -266,7 +268,7 @@ pub fn heading(fonts: &Fonts, text: &str, font_px: f64, width: f64) -> TextLayou
         long_words: LongWords::Overflow,
         limits,
     };
-    let lay = |line: &str| lay_out(fonts, &RichText::plain(line, &limits), &options);
+    let lay = |line: &str| lay_out(fonts, &RichText::from(line), &options);
     let whole = lay(&line);
     if whole.width <= width {
         return whole;

@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
+use scrible_board::rich_text::{Direction, RichText};
+
 use super::decoration::Decoration;
 use super::flow::Flow;
 use super::fonts::{FaceId, Family, Fonts, Slant, Weight};
-use super::rich::{Cut, Direction, RichText, TextLimits};
+use super::rich::{Cut, TextLimits};
 
 /// Where lines lie between the sides of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub struct TextOptions {
     pub width: Width,
     /// What becomes of words that fit no line.
     pub long_words: LongWords,
-    /// Only [`TextLimits::lines`] counts here.
+    /// How much of a text is laid out.
     pub limits: TextLimits,
 }
 
@@ -75,7 +77,7 @@ pub struct TextLayout {
     pub reach: f64,
     /// From top to bottom.
     pub lines: Vec<Line>,
-    /// The first limit that was met, here or when the text was read.
+    /// The first limit that was met.
     pub cut: Option<Cut>,
     /// Characters that no face has, each once, the first few.
     pub missing: Vec<char>,

@@ -4,12 +4,14 @@
 
 use std::ops::Range;
 
+use scrible_board::rich_text::{Direction, Marks};
+
 use super::block::{Prepared, Style};
 use super::decoration::{self, Decorated};
 use super::flow::{Flow, advance};
 use super::layout::{Align, ColorRole, Glyph, Line, Run};
 use super::lines::visual_order;
-use super::rich::{Direction, Marker, Marks};
+use super::rich::Marker;
 use super::shape::{Cluster, ClusterKind, Digits, ShapeStyle};
 
 /// How many missing characters are told.
@@ -33,7 +35,7 @@ impl Flow<'_> {
         y: &mut f64,
     ) {
         let clusters = line.clusters;
-        let base = u8::from(block.direction == Direction::Rtl);
+        let base = u8::from(block.direction == Direction::RightToLeft);
         let order = visual_order(clusters, line.hanging.clone(), base);
         let hanging = advance(&clusters[line.hanging.clone()]);
         let all = advance(clusters);
@@ -57,8 +59,8 @@ impl Flow<'_> {
             decorations: Vec::new(),
         };
         let mut pen = match block.direction {
-            Direction::Ltr => placed.x,
-            Direction::Rtl => placed.x - hanging,
+            Direction::LeftToRight => placed.x,
+            Direction::RightToLeft => placed.x - hanging,
         };
         if let Some(marker) = marker {
             self.place_marker(block, marker, &mut placed);
@@ -168,7 +170,7 @@ impl Flow<'_> {
 
     /// Where a line begins that leaves `free` px; lists are always at the left.
     fn offset(&self, block: &Prepared<'_>, free: f64) -> f64 {
-        let right = block.direction == Direction::Rtl;
+        let right = block.direction == Direction::RightToLeft;
         if free < 0.0 {
             return if right { free } else { 0.0 };
         }
@@ -202,9 +204,12 @@ impl Flow<'_> {
                     digits: Digits::Tabular,
                     ..style.shape
                 };
-                let clusters =
-                    self.shaper
-                        .shape(&text, &[shape], &vec![0; text.len()], Direction::Ltr);
+                let clusters = self.shaper.shape(
+                    &text,
+                    &[shape],
+                    &vec![0; text.len()],
+                    Direction::LeftToRight,
+                );
                 let mut pen = block.indent - advance(&clusters);
                 for cluster in &clusters {
                     if line.runs.is_empty() {

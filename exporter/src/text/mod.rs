@@ -24,4 +24,5 @@ pub use layout::{
     Align, ColorRole, Glyph, Line, LongWords, Run, TextLayout, TextOptions, Width, lay_out,
 };
 pub use outline::{GlyphImage, MAX_PATH_BYTES, Outline};
-pub use rich::{Block, Cut, Direction, List, Marker, Marks, RichText, Span, TextLimits};
+pub use rich::{Cut, TextLimits};
+pub use scrible_board::rich_text::{Direction, RichText};

@@ -180,7 +180,6 @@ mod tests {
 
     fn first_path(text: &str) -> String {
         let fonts = Fonts::bundled();
-        let limits = TextLimits::default();
         let options = TextOptions {
             family: Family::MONO,
             size: 20.0,
@@ -188,9 +187,9 @@ mod tests {
             align: Align::Start,
             width: Width::Auto,
             long_words: LongWords::Break,
-            limits,
+            limits: TextLimits::default(),
         };
-        let layout = lay_out(&fonts, &RichText::plain(text, &limits), &options);
+        let layout = lay_out(&fonts, &RichText::from(text), &options);
         fonts.outline(&layout.lines[0].runs[0]).path
     }
 

@@ -15,9 +15,9 @@ use parley_engine::{
     Analysis, AnalysisDataSources, AnalysisOptions, Analyzer, BaseDirection, FontInstanceRef,
     FontSelector, ShapeOptions, ShapedText,
 };
+use scrible_board::rich_text::Direction;
 
 use super::fonts::{FaceId, FaceQuery, Fonts};
-use super::rich::Direction;
 
 /// What shaping has to know of a style.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,8 +106,8 @@ impl<'a> Shaper<'a> {
         }
         let options = AnalysisOptions {
             base_direction: match direction {
-                Direction::Ltr => BaseDirection::Ltr,
-                Direction::Rtl => BaseDirection::Rtl,
+                Direction::LeftToRight => BaseDirection::Ltr,
+                Direction::RightToLeft => BaseDirection::Rtl,
             },
             line_break_override: Some(CHROMIUM_LINE_BREAK_OVERRIDE),
             ..AnalysisOptions::default()

@@ -1,5 +1,6 @@
 //! Nothing that a document can hold stops the layout or makes a number that cannot be written down.
 
+use scrible_board::rich_text::{Block, Item};
 use scrible_exporter::text::label::{
     LabelStyle, TextSize, VerticalAlign, arrow_label, geo_label, note_growth, text_shape,
 };
@@ -86,7 +87,7 @@ fn check(fonts: &Fonts, layout: &TextLayout) {
 #[test]
 fn spoilt_documents_are_laid_out() {
     let fonts = world_fonts();
-    let records = super::json("text-rich/records.json");
+    let records = super::file("text-rich/records.json");
     let texts: Vec<Value> = records["store"]
         .as_object()
         .unwrap()
@@ -101,7 +102,7 @@ fn spoilt_documents_are_laid_out() {
         for _ in 0..=dice.roll(4) {
             dice.spoil(&mut value);
         }
-        let text = RichText::from_json(&value, &TextLimits::default());
+        let text = super::rich(&value);
         with_text += usize::from(!text.is_empty());
         let family = [Family::DRAW, Family::SANS, Family::MONO][round % 3];
         let width = [
@@ -176,8 +177,7 @@ fn the_longest_text_ends() {
     let fonts = Fonts::bundled();
     let limits = TextLimits::default();
     // One word, a letter or two a line; then one line of changing direction.
-    let word = RichText::plain(&"a".repeat(limits.chars + 5), &limits);
-    assert_eq!(word.cut, Some(Cut::Chars));
+    let word = RichText::from("a".repeat(limits.chars + 5).as_str());
     let layout = lay_out(
         &fonts,
         &word,
@@ -187,7 +187,7 @@ fn the_longest_text_ends() {
         (layout.lines.len(), layout.cut),
         (limits.lines, Some(Cut::Chars))
     );
-    let mixed = RichText::plain(&"אa ".repeat(limits.chars / 3), &limits);
+    let mixed = RichText::from("אa ".repeat(limits.chars / 3).as_str());
     let layout = lay_out(&fonts, &mixed, &options(Family::DRAW, 20.0, Width::Auto));
     assert_eq!(layout.lines.len(), 1);
     let style = LabelStyle {
@@ -202,12 +202,19 @@ fn the_longest_text_ends() {
 
 #[test]
 fn deep_lists_are_flattened() {
-    let limits = TextLimits::default();
-    let mut value = json!({"type": "paragraph", "content": [{"type": "text", "text": "deep"}]});
+    // Deeper than any that a board is read with.
+    let mut text = RichText::from("deep");
     for _ in 0..40 {
-        value =
-            json!({"type": "bulletList", "content": [{"type": "listItem", "content": [value]}]});
+        let item = Item {
+            blocks: text.blocks,
+        };
+        text.blocks = vec![Block::BulletList(vec![item])];
     }
-    let text = RichText::from_json(&value, &limits);
-    assert_eq!(text.cut, Some(Cut::Depth));
+    let options = options(Family::SANS, 20.0, Width::Auto);
+    let layout = lay_out(&Fonts::bundled(), &text, &options);
+    let line = &layout.lines[0];
+    assert_eq!(
+        (line.runs[0].text.as_str(), layout.cut),
+        ("deep", Some(Cut::Depth))
+    );
 }

@@ -10,17 +10,18 @@ mod wrapping;
 
 use std::path::{Path, PathBuf};
 
+use scrible_board::{Board, Limits};
 use scrible_exporter::text::{
     Align, ExtraFace, Family, Fonts, LongWords, RichText, TextLayout, TextLimits, TextOptions,
     Width, label, lay_out,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-fn json(path: &str) -> Value {
+fn file(path: &str) -> Value {
     let text = std::fs::read_to_string(data().join(path)).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -53,12 +54,24 @@ fn options(family: Family, size: f64, width: Width) -> TextOptions {
     }
 }
 
+/// A text as records hold it, read as that of a shape on a board.
+fn rich(text: &Value) -> RichText {
+    let file = json!({"tldrawFileFormatVersion": 1, "records": [
+        {"id": "page:p", "typeName": "page", "name": "", "index": "a1"},
+        {
+            "id": "shape:s", "typeName": "shape", "type": "text", "parentId": "page:p", "index": "a1",
+            "x": 0, "y": 0, "props": {"richText": text},
+        },
+    ]});
+    let board = Board::read(file.to_string().as_bytes(), &Limits::default()).unwrap();
+    board.shapes()[0].kind.text().unwrap().clone()
+}
+
 /// One paragraph; `\n` breaks within it.
 fn paragraph(text: &str) -> RichText {
-    let value = serde_json::json!({"type": "doc", "content": [
+    rich(&json!({"type": "doc", "content": [
         {"type": "paragraph", "content": [{"type": "text", "text": text}]},
-    ]});
-    RichText::from_json(&value, &TextLimits::default())
+    ]}))
 }
 
 /// What each line says, from left to right.

@@ -4,10 +4,10 @@ use scrible_exporter::text::label::{
     LabelStyle, TextSize, VerticalAlign, arrow_label, geo_label, geo_label_room, note_growth,
     text_shape,
 };
-use scrible_exporter::text::{Align, Family, RichText, TextLimits};
+use scrible_exporter::text::{Align, Family, RichText};
 use serde_json::Value;
 
-use super::{json, world_fonts};
+use super::{file, rich, world_fonts};
 
 /// How far a size may be off, px.
 const TOLERANCE: f64 = 0.5;
@@ -22,8 +22,8 @@ struct Shape {
 }
 
 fn shapes(document: &str) -> Vec<Shape> {
-    let records = json(&format!("{document}/records.json"));
-    let bounds = json(&format!("{document}/bounds.json"));
+    let records = file(&format!("{document}/records.json"));
+    let bounds = file(&format!("{document}/bounds.json"));
     let mut shapes = Vec::new();
     for (id, record) in records["store"].as_object().unwrap() {
         let props = &record["props"];
@@ -35,7 +35,7 @@ fn shapes(document: &str) -> Vec<Shape> {
             id: id.clone(),
             kind: record["type"].as_str().unwrap().to_owned(),
             props: props.clone(),
-            text: RichText::from_json(&props["richText"], &TextLimits::default()),
+            text: rich(&props["richText"]),
             bounds: (local[2].as_f64().unwrap(), local[3].as_f64().unwrap()),
         });
     }
@@ -82,7 +82,7 @@ fn text_shapes_match(document: &str) -> usize {
             "{}: {ours:?}, measured by the editor {:?}: {:?}",
             shape.id,
             shape.bounds,
-            shape.text.to_plain()
+            shape.text.plain()
         );
         compared += 1;
     }
@@ -174,12 +174,7 @@ fn an_arrow_gives_its_label_what_room_it_has() {
         vertical: VerticalAlign::Middle,
     };
     let label = |text: &str, body| {
-        let label = arrow_label(
-            &fonts,
-            &RichText::plain(text, &TextLimits::default()),
-            &style,
-            body,
-        );
+        let label = arrow_label(&fonts, &RichText::from(text), &style, body);
         (label.width, label.height)
     };
     // As measured by the editor: 65.875 x 24 beside an arrow of 260 x 50.

@@ -2,7 +2,7 @@
 
 use scrible_exporter::text::{Direction, Family, Fonts, Run, TextLayout, Width, lay_out};
 
-use super::{options, paragraph, world_fonts};
+use super::{options, paragraph, rich, world_fonts};
 
 fn layout(fonts: &Fonts, text: &str) -> TextLayout {
     lay_out(
@@ -21,7 +21,7 @@ fn right_to_left_text_begins_at_the_right() {
     let fonts = world_fonts();
     let layout = layout(&fonts, "مرحبا بالعالم  ");
     let line = &layout.lines[0];
-    assert_eq!(line.direction, Direction::Rtl);
+    assert_eq!(line.direction, Direction::RightToLeft);
     assert!((line.x + line.width - 600.0).abs() < 1e-6, "{line:?}");
     // From left to right: the spaces of the end, the second word, the first one; text is in the order of reading.
     let words: Vec<&str> = line
@@ -168,11 +168,11 @@ fn a_face_that_is_not_bold_is_made_so() {
         {"type": "text", "text": "日", "marks": [{"type": "bold"}, {"type": "italic"}]},
         {"type": "text", "text": "a", "marks": [{"type": "bold"}, {"type": "italic"}]},
     ]}]});
-    let text = scrible_exporter::text::RichText::from_json(
-        &value,
-        &scrible_exporter::text::TextLimits::default(),
+    let layout = lay_out(
+        &fonts,
+        &rich(&value),
+        &options(Family::SANS, 24.0, Width::Auto),
     );
-    let layout = lay_out(&fonts, &text, &options(Family::SANS, 24.0, Width::Auto));
     let runs = &layout.lines[0].runs;
     assert!(
         runs[0].imitate_bold

@@ -4,12 +4,12 @@ use scrible_exporter::text::label::{
     LabelStyle, TextSize, VerticalAlign, geo_label, heading, text_shape,
 };
 use scrible_exporter::text::{
-    Align, Cut, DecorationKind, Direction, Family, Fonts, RichText, TextLayout, TextLimits,
-    TextOptions, Width, lay_out,
+    Align, Cut, DecorationKind, Direction, Family, Fonts, RichText, TextLayout, TextOptions, Width,
+    lay_out,
 };
 use serde_json::json;
 
-use super::{lines, options, paragraph, wrapped};
+use super::{lines, options, paragraph, rich, wrapped};
 
 #[test]
 fn lines_end_where_a_browser_ends_them() {
@@ -97,7 +97,7 @@ fn forced_breaks_make_lines_and_the_last_one_makes_none() {
     let auto = options(Family::SANS, 20.0, Width::Auto);
     assert_eq!(wrapped(&fonts, "a\n\nb\n", &auto), ["a", "", "b"]);
     assert_eq!(wrapped(&fonts, "\n", &auto), [""]);
-    let empty = lay_out(&fonts, &RichText::plain("", &TextLimits::default()), &auto);
+    let empty = lay_out(&fonts, &RichText::from(""), &auto);
     assert_eq!((empty.lines.len(), empty.height), (1, 27.0));
 }
 
@@ -139,14 +139,14 @@ fn text_with_a_direction_begins_at_its_side() {
     let value = json!({"type": "doc", "content": [
         {"type": "paragraph", "attrs": {"dir": "rtl"}, "content": [{"type": "text", "text": "latin"}]},
     ]});
-    let text = RichText::from_json(&value, &TextLimits::default());
+    let text = rich(&value);
     let layout = lay_out(
         &fonts,
         &text,
         &options(Family::SANS, 20.0, Width::Fixed(200.0)),
     );
     let line = &layout.lines[0];
-    assert_eq!(line.direction, Direction::Rtl);
+    assert_eq!(line.direction, Direction::RightToLeft);
     assert!((line.x + line.width - 200.0).abs() < 1e-6);
 }
 
@@ -157,7 +157,7 @@ fn lists_are_indented_and_stay_at_the_left() {
         {"type": "bulletList", "content": [item("a")]},
         {"type": "orderedList", "content": (0..10).map(|_| item("b")).collect::<Vec<_>>()},
     ]});
-    let text = RichText::from_json(&value, &TextLimits::default());
+    let text = rich(&value);
     let options = TextOptions {
         align: Align::Middle,
         ..options(Family::MONO, 20.0, Width::Fixed(200.0))
@@ -180,7 +180,7 @@ fn marks_are_drawn_on_whole_px() {
         {"type": "text", "text": "c", "marks": [{"type": "highlight"}]},
         {"type": "text", "text": "d", "marks": [{"type": "link", "attrs": {"href": "https://example.com"}}]},
     ]}]});
-    let text = RichText::from_json(&value, &TextLimits::default());
+    let text = rich(&value);
     let layout = lay_out(
         &Fonts::bundled(),
         &text,
