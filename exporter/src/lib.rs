@@ -2,6 +2,18 @@
 //!
 //! Pure: no network, no files, no clock, no global state; the same input gives the same output. The one rule not to break:
 //! boards come from strangers, so whatever is absurd in them is drawn bounded or not at all.
+//!
+//! In reading order: [`options`] and [`error`] are what callers meet; [`mod@draw`] makes a [`scene`] of a board, from
+//! [`geometry`] (the lines of shapes), [`text`] (what is written) and [`theme`] (colors); [`svg`] writes it and [`png`]
+//! paints it.
 
+pub mod draw;
+pub mod error;
 pub mod geometry;
+pub mod limits;
+pub mod options;
+pub mod png;
+pub mod scene;
+pub mod svg;
 pub mod text;
+pub mod theme;

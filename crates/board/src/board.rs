@@ -117,6 +117,18 @@ impl Board {
         })
     }
 
+    /// All that is in a page or shape, at any depth, in drawing order.
+    pub fn descendants(
+        &self,
+        parent: Parent,
+    ) -> impl DoubleEndedIterator<Item = ShapeIndex> + use<> {
+        let range = match parent {
+            Parent::Page(page) => self.pages.get(page).map_or(0..0, |it| it.shapes.clone()),
+            Parent::Shape(at) => at.get() + 1..self.shape(at).subtree_end.get(),
+        };
+        range.map(|at| ShapeIndex(at as u32))
+    }
+
     /// What a shape stands in, from the nearest outwards.
     pub fn ancestors(&self, at: ShapeIndex) -> impl Iterator<Item = ShapeIndex> + '_ {
         let above = |at: ShapeIndex| match self.shape(at).parent {

@@ -15,7 +15,7 @@ mod tracks;
 
 use std::f64::consts::FRAC_PI_2;
 
-use kurbo::Point;
+use kurbo::{Point, Vec2};
 use scrible_board::InkPoint;
 use scrible_board::ink::{Draw, Highlight, Stroke};
 use scrible_board::style::{Dash, Fill, SegmentKind, Size};
@@ -239,6 +239,42 @@ pub fn highlight(id: &str, highlight: &Highlight) -> Drawing {
     });
     let ink = line.or_else(|| dot(&points, 0.1).map(|path| Ink::Dot { path, width }));
     Drawing { fill: None, ink }
+}
+
+/// What bounds of a pen stroke go by: its centre line, or around a dot.
+pub fn draw_geometry(draw: &Draw) -> Vec<Point> {
+    let points = points(&draw.stroke);
+    let width = (stroke_width(draw.size) + 1.0) * draw.stroke.scale;
+    let tool = tool(&draw.stroke);
+    let dash = match tool {
+        Tool::Pen => Dash::Draw,
+        Tool::Mouse => draw.dash,
+    };
+    around_dot(&draw.stroke, &points, width).unwrap_or_else(|| {
+        centre(
+            &points,
+            &Settings::draw(dash, tool, width, end(&draw.stroke)),
+        )
+    })
+}
+
+/// What bounds of a highlighter's stroke go by: an outline of its line, or around a dot.
+pub fn highlight_geometry(highlight: &Highlight) -> Vec<Point> {
+    let points = points(&highlight.stroke);
+    let width = highlight_width(highlight.size) * highlight.stroke.scale;
+    around_dot(&highlight.stroke, &points, width / 2.0)
+        .unwrap_or_else(|| polygon(&points, &Settings::highlight(width, end(&highlight.stroke))))
+}
+
+/// The corners around a stroke that is no longer than a dot of this radius, px.
+fn around_dot(stroke: &Stroke, points: &[InkPoint], radius: f64) -> Option<Vec<Point>> {
+    let at = |point: &InkPoint| Point::new(point.x, point.y);
+    let bounds = super::outline::around(points.iter().map(at))?;
+    let is_dot = bounds.width() < 2.0 * radius && bounds.height() < 2.0 * radius;
+    let around = Vec2::splat(radius);
+    let first = points.first().map(at)?;
+    let is_dot = is_dot && stroke.segments.len() == 1 && sane(&[radius]);
+    is_dot.then(|| vec![first - around, first + around])
 }
 
 /// Width of the highlighter's line before `scale`, px: a little more than a line of text of that size.

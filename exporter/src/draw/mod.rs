@@ -1,0 +1,195 @@
+//! From a board to a scene: what the editor would export.
+//!
+//! [`choice`] finds the page and the shapes that are wanted, [`place`] lays each of them out, [`view`] says what the picture
+//! shows, and one file for each kind of shape says what is drawn of it. Knows boards and scenes; no file formats. The rule:
+//! the same board and options give the same scene, in whatever order its records were kept.
+
+mod arrow;
+mod choice;
+mod frame;
+mod geo;
+mod ink;
+mod label;
+mod media;
+mod note;
+mod place;
+mod view;
+
+use kurbo::Affine;
+use scrible_board::{Board, Kind, Parent, ShapeIndex};
+
+use crate::error::ExportError;
+use crate::geometry::path::{Element, Path};
+use crate::limits::Stop;
+use crate::options::{Background, Options};
+use crate::scene::{Layer, Mark, Scene};
+use crate::text::Fonts;
+use crate::theme::Theme;
+
+use choice::Choice;
+pub use place::{Body, Place, Places};
+use view::View;
+
+/// What drawing goes by.
+pub struct Artist<'a> {
+    /// All that text is drawn with.
+    pub fonts: &'a Fonts,
+    /// Asked now and then.
+    pub stop: Stop<'a>,
+}
+
+/// Draws a page or some shapes of a board.
+///
+/// # Errors
+/// See [`ExportError`].
+pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Scene, ExportError> {
+    let choice = Choice::of(board, options)?;
+    let places = Places::of(board, choice.page, artist)?;
+    let view = View::of(board, &choice, &places, options)?;
+    let mut painter = Painter {
+        board,
+        places: &places,
+        fonts: artist.fonts,
+        theme: options.theme,
+        choice: &choice,
+        frames: Vec::new(),
+        scene: Scene {
+            view: view.whole,
+            size: (0.0, 0.0),
+            background: None,
+            paper: options.theme.paper(),
+            clips: Vec::new(),
+            pictures: Vec::new(),
+            layers: Vec::new(),
+        },
+    };
+    painter.layers(artist.stop)?;
+    let mut scene = painter.scene;
+    if options.background == Background::Painted {
+        scene.background = Some(match choice.only_frame(board) {
+            Some(_) => options.theme.paper(),
+            None => options.theme.background(),
+        });
+    }
+    view.trim(&mut scene, options);
+    Ok(scene)
+}
+
+/// Adds what is seen of shapes to a scene.
+struct Painter<'a> {
+    board: &'a Board,
+    places: &'a Places<'a>,
+    fonts: &'a Fonts,
+    theme: Theme,
+    choice: &'a Choice,
+    /// Frames that clip, with their place among the scene's clips.
+    frames: Vec<(ShapeIndex, usize)>,
+    scene: Scene,
+}
+
+impl Painter<'_> {
+    fn layers(&mut self, stop: Stop<'_>) -> Result<(), ExportError> {
+        let shapes = self.board.page_shapes(self.choice.page);
+        self.highlights_below(Parent::Page(self.choice.page), &stop)?;
+        for at in shapes {
+            stop.check()?;
+            if !self.choice.holds(at) {
+                continue;
+            }
+            self.shape(at);
+            if matches!(self.board.shape(at).kind, Kind::Frame(_)) {
+                self.highlights_below(Parent::Shape(at), &stop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Highlights of a page or frame lie under everything else there, and once more in their place.
+    fn highlights_below(&mut self, scope: Parent, stop: &Stop<'_>) -> Result<(), ExportError> {
+        // Shapes before this one belong to a frame within.
+        let mut next = 0;
+        for at in self.board.descendants(scope) {
+            if at.get() < next {
+                continue;
+            }
+            stop.check()?;
+            let shape = self.board.shape(at);
+            match &shape.kind {
+                Kind::Highlight(highlight) if self.choice.holds(at) => {
+                    let marks = self.highlight(at, highlight, ink::BELOW);
+                    self.push(at, shape.transform, marks);
+                }
+                Kind::Frame(_) => next = shape.subtree_end.get(),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn shape(&mut self, at: ShapeIndex) {
+        let shape = self.board.shape(at);
+        let place = self.places.at(at);
+        let scaled = |scale: f64| shape.transform * Affine::scale(scale);
+        let (transform, marks) = match (&shape.kind, &place.body) {
+            (Kind::Geo(geo), Body::Geo(placed)) => (scaled(geo.scale), self.geo(geo, placed)),
+            (Kind::Text(text), Body::Text(label)) => (scaled(text.scale), self.text(text, label)),
+            (Kind::Note(note), Body::Note(label)) => {
+                (scaled(note.scale), self.note(note, label.as_ref()))
+            }
+            (Kind::Draw(draw), Body::Ink(drawing)) => (shape.transform, self.stroke(draw, drawing)),
+            (Kind::Highlight(highlight), Body::Ink(_)) => {
+                (shape.transform, self.highlight(at, highlight, ink::ABOVE))
+            }
+            (Kind::Line(line), Body::Line(outline)) => {
+                (shape.transform, self.line(&shape.id, line, outline))
+            }
+            (Kind::Arrow(arrow), Body::Arrow(Some(routed))) => {
+                (shape.transform, self.arrow(&shape.id, arrow, routed))
+            }
+            (Kind::Frame(frame), _) => (shape.transform, self.frame(at, frame)),
+            _ => return,
+        };
+        self.push(at, transform, marks);
+    }
+
+    fn push(&mut self, at: ShapeIndex, transform: Affine, marks: Vec<Mark>) {
+        let shape = self.board.shape(at);
+        if marks.is_empty() || shape.opacity <= 0.0 {
+            return;
+        }
+        let frames: Vec<_> = self.board.clips(at).collect();
+        let clips = frames.into_iter().filter_map(|frame| self.clip(frame));
+        let clips = clips.collect();
+        self.scene.layers.push(Layer {
+            transform,
+            opacity: shape.opacity,
+            clips,
+            marks,
+        });
+    }
+
+    /// The clip of a frame, among those of the scene.
+    fn clip(&mut self, frame: ShapeIndex) -> Option<usize> {
+        if let Some((_, clip)) = self.frames.iter().find(|(it, _)| *it == frame) {
+            return Some(*clip);
+        }
+        let transform = self.board.shape(frame).transform;
+        let corners = self
+            .places
+            .at(frame)
+            .outline
+            .iter()
+            .map(|at| transform * *at);
+        let mut elements: Vec<_> = corners.map(Element::Line).collect();
+        if let Some(first) = elements.first_mut()
+            && let Element::Line(to) = *first
+        {
+            *first = Element::Move(to);
+        }
+        elements.push(Element::Close);
+        self.scene.clips.push(Path::new(elements)?);
+        let clip = self.scene.clips.len() - 1;
+        self.frames.push((frame, clip));
+        Some(clip)
+    }
+}

@@ -1,0 +1,243 @@
+//! Each shape of a page laid out: its text measured, its arrow routed, its outline in its own space.
+//!
+//! Knows what the geometry of a shape is, which bounds and arrows go by; no colors. The rule: arrows come last, since they
+//! are drawn to the outlines of others, and never to one another's.
+
+use kurbo::{Affine, Point, Rect};
+use scrible_board::label::{Geo as GeoProps, NOTE_SIDE, Note as NoteProps, Text as TextProps};
+use scrible_board::style::{Dash, Spline};
+use scrible_board::{Board, Extent, Kind, Outlines, ShapeIndex};
+
+use super::arrow::{self, Routed};
+use super::{Artist, label};
+use crate::error::ExportError;
+use crate::geometry::geo::{Geo, Mirror};
+use crate::geometry::ink::{self, Drawing};
+use crate::geometry::line;
+use crate::geometry::outline::Outline;
+use crate::text::Fonts;
+use crate::text::label::{Label, geo_label, note_label, text_shape};
+
+/// A shape laid out.
+#[derive(Debug, Clone)]
+pub struct Place<'a> {
+    /// What its drawing is made of.
+    pub body: Body<'a>,
+    /// Its geometry, flattened, in its own space: what bounds and arrows go by. Empty for a group.
+    pub outline: Vec<Point>,
+}
+
+/// What the drawing of a shape is made of.
+#[derive(Debug, Clone)]
+pub enum Body<'a> {
+    /// A geometric shape, before its scale.
+    Geo(PlacedGeo<'a>),
+    /// A text, before its scale.
+    Text(Label),
+    /// A note with its text, if there is any, before its scale.
+    Note(Option<Label>),
+    /// A stroke.
+    Ink(Drawing),
+    /// A line.
+    Line(Outline),
+    /// An arrow; `None` when it has no length.
+    Arrow(Option<Routed>),
+    /// All else follows from the props.
+    Props,
+}
+
+/// A geometric shape, before its scale.
+#[derive(Debug, Clone)]
+pub struct PlacedGeo<'a> {
+    /// The shape.
+    pub geo: Geo<'a>,
+    /// Its outline.
+    pub outline: Outline,
+    /// Its text, if there is any.
+    pub label: Option<Label>,
+}
+
+/// The shapes of one page, laid out.
+pub struct Places<'a> {
+    /// Index of the first.
+    first: usize,
+    places: Vec<Place<'a>>,
+    board: &'a Board,
+}
+
+impl<'a> Places<'a> {
+    /// Lays out all shapes of a page.
+    ///
+    /// # Errors
+    /// When it is told to stop.
+    pub fn of(board: &'a Board, page: usize, artist: &Artist<'_>) -> Result<Self, ExportError> {
+        let mut places = Vec::new();
+        for at in board.page_shapes(page) {
+            artist.stop.check()?;
+            places.push(place(board, at, artist.fonts));
+        }
+        let mut places = Self {
+            first: board.page_shapes(page).next().map_or(0, ShapeIndex::get),
+            places,
+            board,
+        };
+        for at in board.page_shapes(page) {
+            let Kind::Arrow(arrow) = &board.shape(at).kind else {
+                continue;
+            };
+            artist.stop.check()?;
+            let routed = arrow::route(board, at, arrow, &places, artist.fonts);
+            let outline = routed.as_ref().map_or_else(
+                || vec![arrow.start.point, arrow.end.point],
+                Routed::geometry,
+            );
+            places.places[at.get() - places.first] = Place {
+                outline,
+                body: Body::Arrow(routed),
+            };
+        }
+        Ok(places)
+    }
+
+    /// A shape of the page.
+    ///
+    /// # Panics
+    /// With a shape of another page.
+    pub fn at(&self, at: ShapeIndex) -> &Place<'a> {
+        &self.places[at.get() - self.first]
+    }
+
+    /// Around the geometry of a shape on its page, px; of a group, around that of its children.
+    pub fn page_bounds(&self, at: ShapeIndex) -> Option<Rect> {
+        let shape = self.board.shape(at);
+        match shape.kind {
+            Kind::Group => self.board.page_bounds(at, self),
+            _ => around(self.at(at).outline.iter().map(|it| shape.transform * *it)),
+        }
+    }
+
+    /// Around the geometry of a shape in its own space, px.
+    pub fn local_bounds(&self, at: ShapeIndex) -> Option<Rect> {
+        match self.board.shape(at).kind {
+            Kind::Group => self.board.local_bounds(at, self),
+            _ => around(self.at(at).outline.iter().copied()),
+        }
+    }
+}
+
+impl Outlines for Places<'_> {
+    fn outline(&self, _: &Board, at: ShapeIndex) -> Option<Vec<Point>> {
+        Some(self.at(at).outline.clone())
+    }
+}
+
+/// Around points. `None` without any.
+pub(super) fn around(points: impl IntoIterator<Item = Point>) -> Option<Rect> {
+    let mut points = points.into_iter();
+    let first = points.next()?;
+    let start = Rect::from_points(first, first);
+    Some(points.fold(start, |rect, point| rect.union_pt(point)))
+}
+
+/// The corners of a box, clockwise.
+pub(super) fn corners(rect: Rect) -> [Point; 4] {
+    [
+        Point::new(rect.x0, rect.y0),
+        Point::new(rect.x1, rect.y0),
+        Point::new(rect.x1, rect.y1),
+        Point::new(rect.x0, rect.y1),
+    ]
+}
+
+fn place<'a>(board: &'a Board, at: ShapeIndex, fonts: &Fonts) -> Place<'a> {
+    let shape = board.shape(at);
+    match &shape.kind {
+        Kind::Geo(geo) => of_geo(&shape.id, geo, fonts),
+        Kind::Text(text) => of_text(text, fonts),
+        Kind::Note(note) => of_note(note, fonts),
+        Kind::Draw(draw) => Place {
+            outline: ink::draw_geometry(draw),
+            body: Body::Ink(ink::draw(&shape.id, draw)),
+        },
+        Kind::Highlight(highlight) => Place {
+            outline: ink::highlight_geometry(highlight),
+            body: Body::Ink(ink::highlight(&shape.id, highlight)),
+        },
+        Kind::Line(props) => {
+            let outline = line::outline(&props.points, props.spline);
+            let flat = outline.subpaths.iter().flat_map(|it| it.flattened());
+            Place {
+                outline: match props.spline {
+                    Spline::Line => props.points.clone(),
+                    Spline::Cubic => flat.collect(),
+                },
+                body: Body::Line(outline),
+            }
+        }
+        _ => Place {
+            outline: match board.extent(at) {
+                Extent::Exact(rect) | Extent::Rough(rect) => corners(rect).to_vec(),
+                Extent::Children | Extent::Unknown => Vec::new(),
+            },
+            body: Body::Props,
+        },
+    }
+}
+
+fn of_geo<'a>(id: &'a str, props: &'a GeoProps, fonts: &Fonts) -> Place<'a> {
+    let geo = Geo::of(id, props);
+    let outline = geo.outline();
+    // Bounds are those of the canvas, where a shape is laid out at its scale.
+    let canvas = Geo {
+        id,
+        kind: props.geo,
+        w: props.w,
+        h: props.h + props.grow_y,
+        mirror: Mirror {
+            x: props.flip_x,
+            y: props.flip_y,
+        },
+        dash: Dash::Solid,
+        size: props.size,
+        scale: props.scale,
+    };
+    let flat = canvas
+        .outline()
+        .filled()
+        .flat_map(|it| it.flattened())
+        .collect();
+    let style = label::style(props.font, props.size, props.align, props.vertical_align);
+    let label =
+        (!props.text.is_empty()).then(|| geo_label(fonts, &props.text, &style, (geo.w, geo.h)));
+    Place {
+        outline: flat,
+        body: Body::Geo(PlacedGeo {
+            geo,
+            outline,
+            label,
+        }),
+    }
+}
+
+fn of_text<'a>(text: &TextProps, fonts: &Fonts) -> Place<'a> {
+    let style = label::style(text.font, text.size, text.align, label::MIDDLE);
+    let width = (!text.auto_size).then(|| text.w / text.scale);
+    let label = text_shape(fonts, &text.text, &style, width);
+    let size = Rect::new(0.0, 0.0, label.width, label.height);
+    Place {
+        outline: corners(Affine::scale(text.scale).transform_rect_bbox(size)).to_vec(),
+        body: Body::Text(label),
+    }
+}
+
+fn of_note<'a>(note: &NoteProps, fonts: &Fonts) -> Place<'a> {
+    let style = label::style(note.font, note.size, note.align, note.vertical_align);
+    let ratio = note.font_size_adjustment.unwrap_or(1.0);
+    let label =
+        (!note.text.is_empty()).then(|| note_label(fonts, &note.text, &style, ratio, note.grow_y));
+    let size = Rect::new(0.0, 0.0, NOTE_SIDE, NOTE_SIDE + note.grow_y);
+    Place {
+        outline: corners(Affine::scale(note.scale).transform_rect_bbox(size)).to_vec(),
+        body: Body::Note(label),
+    }
+}

@@ -1,0 +1,149 @@
+//! What of the page a picture shows.
+//!
+//! Knows bounds and px. Bounds are those of geometry: strokes and labels may stand out, so the editor adds 32 px and then
+//! takes away the rows and columns that stayed empty. The rule: a side is never cut farther than to the geometry.
+
+use kurbo::Rect;
+use scrible_board::{Board, Kind, ShapeIndex};
+
+use super::choice::{Choice, title};
+use super::place::Places;
+use crate::error::ExportError;
+use crate::options::{LEAST_SCALE, MOST_PADDING, MOST_SCALE, Options, Padding};
+use crate::scene::Scene;
+
+/// Around everything, px of the board.
+const PADDING: f64 = 32.0;
+
+/// How far ink must reach into a pixel to change it, px.
+const LEAST_INK: f64 = 0.01;
+
+/// What a picture shows before it is trimmed.
+pub(super) struct View {
+    /// With padding.
+    pub whole: Rect,
+    /// px on each side that may be trimmed.
+    trimmed: f64,
+}
+
+impl View {
+    pub fn of(
+        board: &Board,
+        choice: &Choice,
+        places: &Places<'_>,
+        options: &Options,
+    ) -> Result<Self, ExportError> {
+        within("scale", options.scale, LEAST_SCALE, MOST_SCALE)?;
+        let (bounds, fills) = bounds(board, choice, places).ok_or_else(|| ExportError::Empty {
+            page: title(board, choice.page),
+        })?;
+        let (padding, trimmed) = match options.padding {
+            Padding::Auto if fills || choice.only_frame(board).is_some() => (0.0, 0.0),
+            Padding::Auto => (PADDING, PADDING),
+            Padding::Px(px) => {
+                within("padding", px, 0.0, MOST_PADDING)?;
+                (px, 0.0)
+            }
+        };
+        Ok(Self {
+            whole: bounds.inflate(padding, padding),
+            trimmed,
+        })
+    }
+
+    /// Sets what the scene shows, and its size.
+    pub fn trim(&self, scene: &mut Scene, options: &Options) {
+        let scale = options.scale;
+        let whole = self.whole;
+        // The editor draws the whole on as many pixels as fit, and counts those.
+        let (w, h) = pixels(whole, scale);
+        let (across, down) = (whole.width() / w, whole.height() / h);
+        let known = whole.inset(-self.trimmed);
+        let ink = match self.trimmed > 0.0 {
+            true => scene.ink(known).unwrap_or(known),
+            false => whole,
+        };
+        let most = (self.trimmed * scale).floor();
+        let cut = |empty: f64, pixel: f64| (empty / pixel + LEAST_INK).floor().clamp(0.0, most);
+        let left = cut(ink.x0 - whole.x0, across);
+        let top = cut(ink.y0 - whole.y0, down);
+        let right = cut(whole.x1 - ink.x1, across);
+        let bottom = cut(whole.y1 - ink.y1, down);
+        scene.view = Rect::new(
+            whole.x0 + left * across,
+            whole.y0 + top * down,
+            whole.x1 - right * across,
+            whole.y1 - bottom * down,
+        );
+        scene.size = match self.trimmed > 0.0 {
+            true => (w - left - right, h - top - bottom),
+            false => (w, h),
+        };
+    }
+}
+
+/// Whole pixels for a rectangle.
+fn pixels(rect: Rect, scale: f64) -> (f64, f64) {
+    // Sums of places and sizes may miss a whole number by a little.
+    let whole = |length: f64| (length * scale + 1e-6).floor().max(1.0);
+    (whole(rect.width()), whole(rect.height()))
+}
+
+/// Around the geometry of all that is drawn, as far as frames show it, and whether one frame or picture holds all the rest.
+fn bounds(board: &Board, choice: &Choice, places: &Places<'_>) -> Option<(Rect, bool)> {
+    if let Some(frame) = choice.only_frame(board) {
+        return Some((places.page_bounds(frame)?, true));
+    }
+    let mut all: Option<Rect> = None;
+    let mut holder: Option<Rect> = None;
+    for at in board.page_shapes(choice.page) {
+        if !choice.holds(at) || board.shape(at).kind == Kind::Group {
+            continue;
+        }
+        let Some(bounds) = places
+            .page_bounds(at)
+            .and_then(|it| shown(board, places, at, it))
+        else {
+            continue;
+        };
+        all = Some(all.map_or(bounds, |all| all.union(bounds)));
+        if matches!(board.shape(at).kind, Kind::Frame(_) | Kind::Image(_)) {
+            let larger = holder.is_none_or(|holder| bounds.area() > holder.area());
+            holder = if larger { Some(bounds) } else { holder };
+        }
+    }
+    let all = all?;
+    // Lines have no area but are there.
+    let all = Rect::new(
+        all.x0,
+        all.y0,
+        all.x1.max(all.x0 + 1.0),
+        all.y1.max(all.y0 + 1.0),
+    );
+    Some((all, holder == Some(all)))
+}
+
+/// What frames leave of the bounds of a shape.
+fn shown(board: &Board, places: &Places<'_>, at: ShapeIndex, bounds: Rect) -> Option<Rect> {
+    board.clips(at).try_fold(bounds, |bounds, frame| {
+        let clip = places.page_bounds(frame)?;
+        let apart = bounds.x0 > clip.x1
+            || bounds.x1 < clip.x0
+            || bounds.y0 > clip.y1
+            || bounds.y1 < clip.y0;
+        (!apart).then(|| bounds.intersect(clip))
+    })
+}
+
+fn within(name: &'static str, found: f64, least: f64, most: f64) -> Result<(), ExportError> {
+    // NaN is not within.
+    match (least..=most).contains(&found) {
+        true => Ok(()),
+        false => Err(ExportError::Option {
+            name,
+            least,
+            most,
+            found,
+        }),
+    }
+}

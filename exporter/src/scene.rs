@@ -1,0 +1,280 @@
+//! A picture before it is written: what is drawn where, in order.
+//!
+//! Knows paths, colors and places in px; no boards, no fonts and no file formats. The rule: a scene is complete, so that
+//! every writer makes the same picture of it without asking anyone.
+
+use std::sync::Arc;
+
+use kurbo::{Affine, BezPath, Rect, Shape as _};
+
+use crate::geometry::dash::DashArray;
+use crate::geometry::path::{Element, Path, Rounding};
+use crate::theme::Rgba;
+
+/// A whole picture.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// What of the page it shows, px.
+    pub view: Rect,
+    /// Width and height, px of the picture.
+    pub size: (f64, f64),
+    /// Behind everything; `None` for nothing.
+    pub background: Option<Rgba>,
+    /// What the gaps of hatched fills show.
+    pub paper: Rgba,
+    /// Polygons that layers are clipped to, in page space.
+    pub clips: Vec<Path>,
+    /// Data URLs of the pictures that marks show.
+    pub pictures: Vec<Arc<str>>,
+    /// From the bottom up.
+    pub layers: Vec<Layer>,
+}
+
+/// What is drawn for one shape.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// From its space to the page's.
+    pub transform: Affine,
+    /// 0 to 1, of each shape: marks of one layer do not show through each other.
+    pub opacity: f64,
+    /// Indices into the scene's clips: only what lies in all of them shows.
+    pub clips: Vec<usize>,
+    /// From the bottom up.
+    pub marks: Vec<Mark>,
+}
+
+/// Something drawn.
+#[derive(Debug, Clone)]
+pub enum Mark {
+    /// A path, filled or stroked.
+    Path(PathMark),
+    /// One of the scene's pictures.
+    Picture(PictureMark),
+    /// A soft dark box.
+    Shadow(Shadow),
+    /// Marks in a space of their own.
+    Group(Group),
+}
+
+/// A path, filled or stroked or both.
+#[derive(Debug, Clone)]
+pub struct PathMark {
+    /// SVG path data, px.
+    pub data: String,
+    /// Around it, not always close, px.
+    pub hull: Rect,
+    /// Drawn first.
+    pub fill: Option<Fill>,
+    /// Round caps and joins.
+    pub stroke: Option<Stroke>,
+    /// 0 to 1.
+    pub opacity: f64,
+    /// Only what lies in this shows, by the nonzero rule.
+    pub clip: Option<Path>,
+}
+
+/// What a path is filled with, by the nonzero rule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fill {
+    /// A color.
+    Plain(Rgba),
+    /// The scene's paper with slits in it.
+    Hatch,
+}
+
+/// How a path is stroked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stroke {
+    /// Its color.
+    pub color: Rgba,
+    /// px.
+    pub width: f64,
+    /// The pattern along it; none for a whole line.
+    pub dashes: Option<DashArray>,
+    /// Whether it covers the fill.
+    pub order: Order,
+}
+
+/// Which of fill and stroke covers the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As SVG has it.
+    StrokeAbove,
+    /// A stroke that only shows around the fill.
+    StrokeBelow,
+}
+
+/// A picture in its place.
+#[derive(Debug, Clone)]
+pub struct PictureMark {
+    /// Index into the scene's pictures.
+    pub picture: usize,
+    /// From the unit square, that the picture fills, to the space of the mark.
+    pub place: Affine,
+    /// What of it shows, in the space of the mark.
+    pub clip: Option<Path>,
+}
+
+/// The shadow of a box: black, blurred.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shadow {
+    /// What is blurred, px.
+    pub rect: Rect,
+    /// Standard deviation of the blur, px.
+    pub deviation: f64,
+    /// 0 to 1.
+    pub opacity: f64,
+    /// How far out of the box a picture of eight bits shows it, px.
+    pub reach: f64,
+}
+
+/// Marks in a space of their own.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// From their space to the space around.
+    pub transform: Affine,
+    /// What is written there, for those who cannot see it.
+    pub words: Option<String>,
+    /// From the bottom up.
+    pub marks: Vec<Mark>,
+}
+
+impl PathMark {
+    /// A path without fill or stroke yet.
+    pub fn new(path: &Path, rounding: Rounding) -> Self {
+        Self {
+            data: path.to_svg(rounding),
+            hull: hull(path),
+            fill: None,
+            stroke: None,
+            opacity: 1.0,
+            clip: None,
+        }
+    }
+
+    /// With this fill.
+    pub fn filled(self, fill: Fill) -> Self {
+        Self {
+            fill: Some(fill),
+            ..self
+        }
+    }
+
+    /// With this stroke.
+    pub fn stroked(self, color: Rgba, width: f64, dashes: Option<DashArray>) -> Self {
+        let order = Order::StrokeAbove;
+        let stroke = Stroke {
+            color,
+            width,
+            dashes,
+            order,
+        };
+        Self {
+            stroke: Some(stroke),
+            ..self
+        }
+    }
+}
+
+impl Scene {
+    /// What can be told from the background; of what lies within `known`, no more than that it does. `None` when that is
+    /// nothing.
+    pub fn ink(&self, known: Rect) -> Option<Rect> {
+        let eye = Eye {
+            known,
+            background: self.background,
+        };
+        let inks = self.layers.iter().filter_map(|layer| {
+            let ink = eye.marks(&layer.marks, layer.transform)?;
+            let clips = layer
+                .clips
+                .iter()
+                .filter_map(|clip| self.clips.get(*clip)?.bounds());
+            clips.into_iter().try_fold(ink, common)
+        });
+        inks.reduce(|rect, more| rect.union(more))
+    }
+}
+
+/// What two rectangles share. `None` when they are apart.
+fn common(one: Rect, other: Rect) -> Option<Rect> {
+    one.overlaps(other).then(|| one.intersect(other))
+}
+
+/// Looks for ink.
+struct Eye {
+    known: Rect,
+    background: Option<Rgba>,
+}
+
+impl Eye {
+    fn marks(&self, marks: &[Mark], to_page: Affine) -> Option<Rect> {
+        let inks = marks.iter().filter_map(|mark| self.mark(mark, to_page));
+        inks.reduce(|rect, more| rect.union(more))
+    }
+
+    fn mark(&self, mark: &Mark, to_page: Affine) -> Option<Rect> {
+        match mark {
+            Mark::Path(path) => self.path(path, to_page),
+            Mark::Picture(it) => {
+                let unit = Rect::new(0.0, 0.0, 1.0, 1.0);
+                let whole = (to_page * it.place).transform_rect_bbox(unit);
+                match it.clip.as_ref().and_then(Path::bounds) {
+                    Some(clip) => common(whole, to_page.transform_rect_bbox(clip)),
+                    None => Some(whole),
+                }
+            }
+            Mark::Shadow(it) => {
+                Some(to_page.transform_rect_bbox(it.rect.inflate(it.reach, it.reach)))
+            }
+            Mark::Group(it) => self.marks(&it.marks, to_page * it.transform),
+        }
+    }
+
+    fn path(&self, path: &PathMark, to_page: Affine) -> Option<Rect> {
+        let shows = |color: Rgba| Some(color) != self.background;
+        let stroke = path.stroke.filter(|stroke| shows(stroke.color));
+        let is_filled = match path.fill {
+            Some(Fill::Plain(color)) => shows(color),
+            Some(Fill::Hatch) => true,
+            None => false,
+        };
+        if !is_filled && stroke.is_none() {
+            return None;
+        }
+        // Pages are only ever moved, turned and scaled alike in both directions, and ends are round.
+        let out = stroke.map_or(0.0, |stroke| stroke.width / 2.0);
+        let out = out * to_page.determinant().abs().sqrt();
+        let near = to_page.transform_rect_bbox(path.hull).inflate(out, out);
+        if self.known.union(near) == self.known {
+            return Some(near);
+        }
+        let mut path = BezPath::from_svg(&path.data).ok()?;
+        path.apply_affine(to_page);
+        (!path.is_empty()).then(|| path.bounding_box().inflate(out, out))
+    }
+}
+
+/// Around all points of a path, those that only pull at it included.
+fn hull(path: &Path) -> Rect {
+    let mut rect: Option<Rect> = None;
+    let mut add = |points: &[kurbo::Point]| {
+        for point in points {
+            let at = Rect::from_points(*point, *point);
+            rect = Some(rect.map_or(at, |rect| rect.union(at)));
+        }
+    };
+    for element in path.elements() {
+        match *element {
+            Element::Move(to) | Element::Line(to) => add(&[to]),
+            Element::Quad(one, to) => add(&[one, to]),
+            Element::Cubic(one, two, to) => add(&[one, two, to]),
+            Element::Arc(arc) => {
+                let out = kurbo::Vec2::splat(2.0 * arc.radius);
+                add(&[arc.to - out, arc.to + out]);
+            }
+            Element::Close => {}
+        }
+    }
+    rect.unwrap_or_default()
+}
