@@ -50,8 +50,6 @@ pub enum Mark {
     Path(PathMark),
     /// One of the scene's pictures.
     Picture(PictureMark),
-    /// A soft dark box.
-    Shadow(Shadow),
     /// Marks in a space of their own.
     Group(Group),
 }
@@ -113,19 +111,6 @@ pub struct PictureMark {
     pub place: Affine,
     /// What of it shows, in the space of the mark.
     pub clip: Option<Path>,
-}
-
-/// The shadow of a box: black, blurred.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shadow {
-    /// What is blurred, px.
-    pub rect: Rect,
-    /// Standard deviation of the blur, px.
-    pub deviation: f64,
-    /// 0 to 1.
-    pub opacity: f64,
-    /// How far out of the box a picture of eight bits shows it, px.
-    pub reach: f64,
 }
 
 /// Marks in a space of their own.
@@ -223,9 +208,6 @@ impl Eye {
                     Some(clip) => common(whole, to_page.transform_rect_bbox(clip)),
                     None => Some(whole),
                 }
-            }
-            Mark::Shadow(it) => {
-                Some(to_page.transform_rect_bbox(it.rect.inflate(it.reach, it.reach)))
             }
             Mark::Group(it) => self.marks(&it.marks, to_page * it.transform),
         }

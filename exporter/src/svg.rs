@@ -5,12 +5,12 @@
 
 use std::fmt::{self, Write};
 
-use kurbo::{Affine, Rect};
+use kurbo::Affine;
 
 use crate::error::ExportError;
 use crate::geometry::path::{Path, Rounding};
 use crate::limits::{Limits, Stop};
-use crate::scene::{Fill, Group, Layer, Mark, Order, PathMark, PictureMark, Scene, Shadow};
+use crate::scene::{Fill, Group, Layer, Mark, Order, PathMark, PictureMark, Scene};
 use crate::theme::Rgba;
 
 /// Writes a scene.
@@ -21,7 +21,6 @@ pub fn write(scene: &Scene, limits: &Limits, stop: &Stop<'_>) -> Result<String, 
     let mut writer = Writer {
         text: String::new(),
         cuts: 0,
-        blurs: Vec::new(),
     };
     writer.head(scene);
     let mut at = 0;
@@ -54,8 +53,6 @@ struct Writer {
     text: String,
     /// Clips that stand beside their paths.
     cuts: usize,
-    /// Deviations of the blurs that are defined so far.
-    blurs: Vec<f64>,
 }
 
 /// A number as JavaScript prints it, with at most four digits after the point.
@@ -147,7 +144,6 @@ impl Writer {
             match mark {
                 Mark::Path(it) => self.path(it),
                 Mark::Picture(it) => self.picture(it),
-                Mark::Shadow(it) => self.shadow(it),
                 Mark::Group(it) => self.group(it),
             }
         }
@@ -218,35 +214,6 @@ impl Writer {
         if cut.is_some() {
             self.text.push_str("</g>");
         }
-    }
-
-    fn shadow(&mut self, shadow: &Shadow) {
-        let known = self.blurs.iter().position(|it| *it == shadow.deviation);
-        let at = known.unwrap_or_else(|| {
-            self.blurs.push(shadow.deviation);
-            let at = self.blurs.len() - 1;
-            let _ = write!(
-                self.text,
-                concat!(
-                    r#"<filter id="b{}" x="-0.3" y="-0.3" width="1.6" height="1.6">"#,
-                    r#"<feGaussianBlur stdDeviation="{}"/></filter>"#
-                ),
-                at,
-                Number(shadow.deviation),
-            );
-            at
-        });
-        let Rect { x0, y0, .. } = shadow.rect;
-        let _ = write!(
-            self.text,
-            r#"<rect x="{}" y="{}" width="{}" height="{}" filter="url(#b{at})""#,
-            Number(x0),
-            Number(y0),
-            Number(shadow.rect.width()),
-            Number(shadow.rect.height()),
-        );
-        self.opacity(shadow.opacity);
-        self.text.push_str("/>");
     }
 
     /// Defines a clip right here; its name.
@@ -334,7 +301,7 @@ fn is_hatched(marks: &[Mark]) -> bool {
     marks.iter().any(|mark| match mark {
         Mark::Path(path) => path.fill == Some(Fill::Hatch),
         Mark::Group(group) => is_hatched(&group.marks),
-        Mark::Picture(_) | Mark::Shadow(_) => false,
+        Mark::Picture(_) => false,
     })
 }
 

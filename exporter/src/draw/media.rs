@@ -2,6 +2,8 @@
 //!
 //! Knows which of the scene's pictures a mark shows. The rule: what is shown twice is kept once.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -15,11 +17,12 @@ impl Painter<'_> {
     }
 
     fn kept(&mut self, url: String) -> usize {
-        let pictures = &mut self.scene.pictures;
-        let known = pictures.iter().position(|it| **it == *url);
-        known.unwrap_or_else(|| {
-            pictures.push(url.into());
-            pictures.len() - 1
-        })
+        let next = self.scene.pictures.len();
+        let url: Arc<str> = url.into();
+        let at = *self.pictures.entry(url.clone()).or_insert(next);
+        if at == next {
+            self.scene.pictures.push(url);
+        }
+        at
     }
 }

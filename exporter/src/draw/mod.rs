@@ -13,7 +13,11 @@ mod label;
 mod media;
 mod note;
 mod place;
+mod shadow;
 mod view;
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use kurbo::Affine;
 use scrible_board::{Board, Kind, Parent, ShapeIndex};
@@ -52,7 +56,9 @@ pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Sc
         fonts: artist.fonts,
         theme: options.theme,
         choice: &choice,
-        frames: Vec::new(),
+        frames: HashMap::new(),
+        pictures: HashMap::new(),
+        shadow: Vec::new(),
         scene: Scene {
             view: view.whole,
             size: (0.0, 0.0),
@@ -83,7 +89,11 @@ struct Painter<'a> {
     theme: Theme,
     choice: &'a Choice,
     /// Frames that clip, with their place among the scene's clips.
-    frames: Vec<(ShapeIndex, usize)>,
+    frames: HashMap<ShapeIndex, usize>,
+    /// Data URLs, with their place among the scene's pictures.
+    pictures: HashMap<Arc<str>, usize>,
+    /// What shadows of notes are made of, with the places among the scene's pictures; empty before the first note.
+    shadow: Vec<(shadow::Part, usize)>,
     scene: Scene,
 }
 
@@ -96,7 +106,7 @@ impl Painter<'_> {
             if !self.choice.holds(at) {
                 continue;
             }
-            self.shape(at);
+            self.shape(at)?;
             if matches!(self.board.shape(at).kind, Kind::Frame(_)) {
                 self.highlights_below(Parent::Shape(at), &stop)?;
             }
@@ -126,7 +136,7 @@ impl Painter<'_> {
         Ok(())
     }
 
-    fn shape(&mut self, at: ShapeIndex) {
+    fn shape(&mut self, at: ShapeIndex) -> Result<(), ExportError> {
         let shape = self.board.shape(at);
         let place = self.places.at(at);
         let scaled = |scale: f64| shape.transform * Affine::scale(scale);
@@ -134,7 +144,7 @@ impl Painter<'_> {
             (Kind::Geo(geo), Body::Geo(placed)) => (scaled(geo.scale), self.geo(geo, placed)),
             (Kind::Text(text), Body::Text(label)) => (scaled(text.scale), self.text(text, label)),
             (Kind::Note(note), Body::Note(label)) => {
-                (scaled(note.scale), self.note(note, label.as_ref()))
+                (scaled(note.scale), self.note(note, label.as_ref())?)
             }
             (Kind::Draw(draw), Body::Ink(drawing)) => (shape.transform, self.stroke(draw, drawing)),
             (Kind::Highlight(highlight), Body::Ink(_)) => {
@@ -147,9 +157,10 @@ impl Painter<'_> {
                 (shape.transform, self.arrow(&shape.id, arrow, routed))
             }
             (Kind::Frame(frame), _) => (shape.transform, self.frame(at, frame)),
-            _ => return,
+            _ => return Ok(()),
         };
         self.push(at, transform, marks);
+        Ok(())
     }
 
     fn push(&mut self, at: ShapeIndex, transform: Affine, marks: Vec<Mark>) {
@@ -170,7 +181,7 @@ impl Painter<'_> {
 
     /// The clip of a frame, among those of the scene.
     fn clip(&mut self, frame: ShapeIndex) -> Option<usize> {
-        if let Some((_, clip)) = self.frames.iter().find(|(it, _)| *it == frame) {
+        if let Some(clip) = self.frames.get(&frame) {
             return Some(*clip);
         }
         let transform = self.board.shape(frame).transform;
@@ -189,7 +200,7 @@ impl Painter<'_> {
         elements.push(Element::Close);
         self.scene.clips.push(Path::new(elements)?);
         let clip = self.scene.clips.len() - 1;
-        self.frames.push((frame, clip));
+        self.frames.insert(frame, clip);
         Some(clip)
     }
 }

@@ -7,40 +7,17 @@ use kurbo::{Affine, Rect};
 use scrible_board::label::{NOTE_SIDE, Note};
 use scrible_board::style::{Color, ThemeColor};
 
-use super::Painter;
 use super::label::{Ink, Surround, rounded};
+use super::{Painter, shadow};
+use crate::error::ExportError;
 use crate::geometry::path::Rounding;
-use crate::scene::{Fill, Mark, PathMark, Shadow};
+use crate::scene::{Fill, Mark, PathMark, PictureMark};
 use crate::text::label::{Label, line_height};
 use crate::text::{Align, Family, LongWords, RichText, TextLimits, TextOptions, Width, lay_out};
 use crate::theme::Theme;
 
 /// Corner radius, px.
 const CORNER: f64 = 1.0;
-
-/// The editor shrinks the note's shape by an inset, blurs it and moves it down.
-struct Cast {
-    inset: f64,
-    deviation: f64,
-    down: f64,
-    /// How far it shows.
-    reach: f64,
-}
-
-const SHADOWS: [Cast; 2] = [
-    Cast {
-        inset: 3.0,
-        deviation: 3.0,
-        down: 3.0,
-        reach: 7.0,
-    },
-    Cast {
-        inset: 10.0,
-        deviation: 6.0,
-        down: 6.0,
-        reach: 13.0,
-    },
-];
 
 /// Font size of the last writer's name, px.
 const NAME: f64 = 11.0;
@@ -54,19 +31,16 @@ const NAME_WIDTH: f64 = 0.6;
 const NAME_OPACITY: f64 = 0.6;
 
 impl Painter<'_> {
-    pub(super) fn note(&mut self, note: &Note, label: Option<&Label>) -> Vec<Mark> {
+    pub(super) fn note(
+        &mut self,
+        note: &Note,
+        label: Option<&Label>,
+    ) -> Result<Vec<Mark>, ExportError> {
         let shades = self.theme.shades(&note.color);
         let rect = Rect::new(0.0, 0.0, NOTE_SIDE, NOTE_SIDE + note.grow_y);
         let mut marks = Vec::new();
         if self.theme == Theme::Light {
-            marks.extend(SHADOWS.iter().map(|cast| {
-                Mark::Shadow(Shadow {
-                    rect: rect.inset(-cast.inset) + kurbo::Vec2::new(0.0, cast.down),
-                    deviation: cast.deviation,
-                    opacity: 0.5,
-                    reach: cast.reach,
-                })
-            }));
+            marks.extend(self.shadow(note.grow_y)?);
         }
         let paper = rounded(rect, CORNER).map(|path| PathMark::new(&path, Rounding::FourDigits));
         marks.extend(paper.map(|paper| Mark::Path(paper.filled(Fill::Plain(shades.note)))));
@@ -80,7 +54,26 @@ impl Painter<'_> {
         };
         marks.extend(label.and_then(|label| self.label(label, ink)));
         marks.extend(self.last_writer(note, rect, ink));
-        marks
+        Ok(marks)
+    }
+
+    /// The shadow of a note that has grown by this much, px.
+    fn shadow(&mut self, grown: f64) -> Result<Vec<Mark>, ExportError> {
+        if self.shadow.is_empty() {
+            for part in shadow::parts(NOTE_SIDE)? {
+                let picture = self.glyph(&part.png);
+                self.shadow.push((part, picture));
+            }
+        }
+        let marks = self.shadow.iter().map(|(part, picture)| {
+            let rect = part.rect(grown);
+            Mark::Picture(PictureMark {
+                picture: *picture,
+                place: Affine::new([rect.width(), 0.0, 0.0, rect.height(), rect.x0, rect.y0]),
+                clip: None,
+            })
+        });
+        Ok(marks.collect())
     }
 
     fn last_writer(&mut self, note: &Note, rect: Rect, mut ink: Ink) -> Option<Mark> {
