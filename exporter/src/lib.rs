@@ -4,7 +4,7 @@
 //! boards come from strangers, so whatever is absurd in them is drawn bounded or not at all.
 //!
 //! In reading order: [`options`] and [`error`] are what callers meet; [`mod@draw`] makes a [`scene`] of a board, from
-//! [`geometry`] (the lines of shapes), [`text`] (what is written) and [`theme`] (colors); [`svg`] writes it and [`png`]
+//! [`geometry`] (the lines of shapes), [`text`] (what is written), [`picture`] (what is pasted) and [`theme`] (colors); [`svg`] writes it and [`png`]
 //! paints it.
 
 pub mod draw;
@@ -12,6 +12,7 @@ pub mod error;
 pub mod geometry;
 pub mod limits;
 pub mod options;
+pub mod picture;
 pub mod png;
 pub mod scene;
 pub mod svg;

@@ -291,6 +291,15 @@ impl Fonts {
         &self.faces[usize::from(id.0)]
     }
 
+    /// The files of all faces, each once.
+    pub(crate) fn files(&self) -> impl Iterator<Item = Blob<u8>> {
+        let mut seen = std::collections::HashSet::new();
+        self.faces
+            .iter()
+            .filter(move |face| seen.insert(face.data.id()))
+            .map(|face| face.data.clone())
+    }
+
     pub(super) fn find(&self, data: &Blob<u8>, index: u32) -> Option<FaceId> {
         let place = self
             .faces
