@@ -9,6 +9,7 @@ use kurbo::{Affine, BezPath, Rect, Shape as _};
 
 use crate::geometry::dash::DashArray;
 use crate::geometry::path::{Element, Path, Rounding};
+use crate::picture::PictureProblem;
 use crate::theme::Rgba;
 
 /// A whole picture.
@@ -26,8 +27,24 @@ pub struct Scene {
     pub clips: Vec<Path>,
     /// Data URLs of the pictures that marks show.
     pub pictures: Vec<Arc<str>>,
+    /// What had to be left out.
+    pub remarks: Vec<Remark>,
     /// From the bottom up.
     pub layers: Vec<Layer>,
+}
+
+/// Something that is not as it should be in a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// A picture was left out.
+    Picture {
+        /// The id of its shape.
+        shape: String,
+        /// Why.
+        problem: PictureProblem,
+    },
+    /// Characters that no font has are drawn as boxes.
+    Characters(Vec<char>),
 }
 
 /// What is drawn for one shape.

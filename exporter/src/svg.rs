@@ -114,7 +114,7 @@ impl Writer {
             // Data URLs of our own making hold nothing to escape.
             let _ = write!(
                 self.text,
-                r#"<image id="i{at}" width="1" height="1" preserveAspectRatio="none" href="{picture}"/>"#
+                r#"<image id="i{at}" width="1" height="1" preserveAspectRatio="none" image-rendering="smooth" href="{picture}"/>"#
             );
         }
         self.text.push_str("</defs>");

@@ -7,7 +7,7 @@ use scrible_board::style::{Align as Alignment, Font, Size};
 
 use super::Painter;
 use crate::geometry::path::{Element, Path, Rounding};
-use crate::scene::{Fill, Group, Mark, Order, PathMark, PictureMark, Stroke};
+use crate::scene::{Fill, Group, Mark, Order, PathMark, PictureMark, Remark, Stroke};
 use crate::text::label::{Label, LabelStyle, TextSize, VerticalAlign};
 use crate::text::{Align, ColorRole, Decoration, DecorationKind, Family, Run, TextLayout};
 use crate::theme::Rgba;
@@ -77,6 +77,9 @@ impl Painter<'_> {
         ink: Ink,
         transform: Affine,
     ) -> Option<Mark> {
+        if !layout.missing.is_empty() {
+            self.remark(Remark::Characters(layout.missing.clone()));
+        }
         let mut marks = Vec::new();
         let mut words = String::new();
         for line in &layout.lines {
@@ -156,7 +159,7 @@ impl Painter<'_> {
         for image in &outline.images {
             let rect = image.rect;
             let place = Affine::new([rect.w, 0.0, 0.0, rect.h, rect.x, rect.y]);
-            let picture = self.glyph(image.png);
+            let picture = self.small(image.png);
             marks.push(Mark::Picture(PictureMark {
                 picture,
                 place,

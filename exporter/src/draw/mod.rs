@@ -26,6 +26,7 @@ use crate::error::ExportError;
 use crate::geometry::path::{Element, Path};
 use crate::limits::Stop;
 use crate::options::{Background, Options};
+use crate::picture::{Detail, PictureLimits, PictureSetup, PictureStore, Pictures};
 use crate::scene::{Layer, Mark, Scene};
 use crate::text::Fonts;
 use crate::theme::Theme;
@@ -38,6 +39,12 @@ use view::View;
 pub struct Artist<'a> {
     /// All that text is drawn with.
     pub fonts: &'a Fonts,
+    /// Files that the board only names.
+    pub pictures: &'a dyn Pictures,
+    /// Bounds on them.
+    pub picture_limits: PictureLimits,
+    /// How many of their pixels are kept.
+    pub detail: Detail,
     /// Asked now and then.
     pub stop: Stop<'a>,
 }
@@ -54,6 +61,14 @@ pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Sc
         board,
         places: &places,
         fonts: artist.fonts,
+        scale: options.scale,
+        store: PictureStore::new(PictureSetup {
+            pictures: artist.pictures,
+            fonts: artist.fonts,
+            limits: artist.picture_limits.clone(),
+            detail: artist.detail,
+        }),
+        embedded: HashMap::new(),
         theme: options.theme,
         choice: &choice,
         frames: HashMap::new(),
@@ -66,6 +81,7 @@ pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Sc
             paper: options.theme.paper(),
             clips: Vec::new(),
             pictures: Vec::new(),
+            remarks: Vec::new(),
             layers: Vec::new(),
         },
     };
@@ -86,6 +102,11 @@ struct Painter<'a> {
     board: &'a Board,
     places: &'a Places<'a>,
     fonts: &'a Fonts,
+    /// px of the picture for each px of the board.
+    scale: f64,
+    store: PictureStore<'a>,
+    /// Where the bytes of board pictures lie, with their place among the scene's pictures.
+    embedded: HashMap<usize, usize>,
     theme: Theme,
     choice: &'a Choice,
     /// Frames that clip, with their place among the scene's clips.
@@ -97,7 +118,7 @@ struct Painter<'a> {
     scene: Scene,
 }
 
-impl Painter<'_> {
+impl<'a> Painter<'a> {
     fn layers(&mut self, stop: Stop<'_>) -> Result<(), ExportError> {
         let shapes = self.board.page_shapes(self.choice.page);
         self.highlights_below(Parent::Page(self.choice.page), &stop)?;
@@ -155,6 +176,10 @@ impl Painter<'_> {
             }
             (Kind::Arrow(arrow), Body::Arrow(Some(routed))) => {
                 (shape.transform, self.arrow(&shape.id, arrow, routed))
+            }
+            (Kind::Image(image), _) => {
+                let mark = self.image(at, image);
+                (shape.transform, mark.into_iter().collect())
             }
             (Kind::Frame(frame), _) => (shape.transform, self.frame(at, frame)),
             _ => return Ok(()),

@@ -61,7 +61,7 @@ impl Painter<'_> {
     fn shadow(&mut self, grown: f64) -> Result<Vec<Mark>, ExportError> {
         if self.shadow.is_empty() {
             for part in shadow::parts(NOTE_SIDE)? {
-                let picture = self.glyph(&part.png);
+                let picture = self.small(&part.png);
                 self.shadow.push((part, picture));
             }
         }
