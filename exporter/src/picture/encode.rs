@@ -26,6 +26,17 @@ pub(super) enum Aim {
     Small,
 }
 
+/// How a picture is to be packed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner<'p> {
+    /// As it was packed before.
+    pub packing: Packing,
+    /// What for.
+    pub aim: Aim,
+    /// What its colours mean.
+    pub profile: Option<&'p [u8]>,
+}
+
 /// Below that many bytes a PNG is small enough for anything.
 const SMALL_PNG: usize = 64 << 10;
 const JPEG_QUALITY: u8 = 90;
@@ -43,16 +54,17 @@ impl Packing {
 }
 
 /// Packs pixels of 8 bits a channel.
-pub(super) fn pack(image: DynamicImage, packing: Packing, aim: Aim) -> (Mime, Vec<u8>) {
+pub(super) fn pack(image: DynamicImage, manner: &Manner<'_>) -> (Mime, Vec<u8>) {
     let image = without_idle_alpha(image);
-    let png = png(&image, aim);
-    if packing == Packing::Lossy
-        && aim == Aim::Small
+    let png = png(&image, manner);
+    if manner.packing == Packing::Lossy
+        && manner.aim == Aim::Small
         && png.len() > SMALL_PNG
         && !image.color().has_alpha()
     {
         let mut jpeg = Vec::new();
-        let encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
+        let mut encoder = JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY);
+        add_profile(&mut encoder, manner);
         let fits = image.write_with_encoder(encoder).is_ok();
         if fits && jpeg.len() < png.len() {
             return (Mime::Jpeg, jpeg);
@@ -61,18 +73,26 @@ pub(super) fn pack(image: DynamicImage, packing: Packing, aim: Aim) -> (Mime, Ve
     (Mime::Png, png)
 }
 
-fn png(image: &DynamicImage, aim: Aim) -> Vec<u8> {
-    let compression = match aim {
+fn png(image: &DynamicImage, manner: &Manner<'_>) -> Vec<u8> {
+    let compression = match manner.aim {
         Aim::Fast => CompressionType::Fast,
         Aim::Small => CompressionType::Default,
     };
     let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, compression, FilterType::Adaptive);
+    let mut encoder = PngEncoder::new_with_quality(&mut bytes, compression, FilterType::Adaptive);
+    add_profile(&mut encoder, manner);
     let color = ExtendedColorType::from(image.color());
     encoder
         .write_image(image.as_bytes(), image.width(), image.height(), color)
         .expect("the samples are as many as the size says, and memory takes them all");
     bytes
+}
+
+fn add_profile(encoder: &mut impl ImageEncoder, manner: &Manner<'_>) {
+    if let Some(profile) = manner.profile {
+        // An encoder that knows no profiles leaves the colours a little off, as resvg does in any case.
+        let _ = encoder.set_icc_profile(profile.to_vec());
+    }
 }
 
 /// An alpha that is 255 everywhere says nothing.
@@ -104,7 +124,18 @@ mod tests {
 
     #[test]
     fn only_large_pictures_that_were_lossy_before_become_jpeg() {
-        let mime = |image: DynamicImage, packing, aim| pack(image, packing, aim).0;
+        let mime = |image: DynamicImage, packing, aim| {
+            let profile = None;
+            pack(
+                image,
+                &Manner {
+                    packing,
+                    aim,
+                    profile,
+                },
+            )
+            .0
+        };
         assert_eq!(mime(noise().into(), Packing::Lossy, Aim::Small), Mime::Jpeg);
         assert_eq!(mime(noise().into(), Packing::Lossy, Aim::Fast), Mime::Png);
         assert_eq!(
@@ -126,7 +157,12 @@ mod tests {
     fn a_png_gives_the_pixels_back() {
         let image = RgbaImage::from_fn(9, 7, |x, y| Rgba([x as u8, y as u8, 3, (x * 20) as u8]));
         for aim in [Aim::Fast, Aim::Small] {
-            let (_, bytes) = pack(image.clone().into(), Packing::Lossless, aim);
+            let manner = Manner {
+                packing: Packing::Lossless,
+                aim,
+                profile: None,
+            };
+            let (_, bytes) = pack(image.clone().into(), &manner);
             assert_eq!(image::load_from_memory(&bytes).unwrap().into_rgba8(), image);
         }
     }

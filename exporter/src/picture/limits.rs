@@ -5,7 +5,7 @@
 /// Bounds on pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureLimits {
-    /// Bytes of one file, and of what is embedded for one SVG.
+    /// Bytes of one file, and of what is embedded for one SVG; also characters of one SVG, each as often as it is drawn.
     pub bytes: usize,
     /// Pixels of one picture, all frames' area. Decoding takes up to 12 bytes for each.
     pub pixels: u64,

@@ -6,7 +6,7 @@
 //! address. The one rule not to break: a picture is a stranger's file, so its size is known and within [`PictureLimits`]
 //! before a byte of it is unpacked, and what goes out holds nothing but what is drawn.
 //!
-//! Colour profiles are not applied here. They stay in files that are embedded as they came, where browsers heed them.
+//! Colour profiles are not applied here, and resvg does not apply them either: they go along, and browsers heed them.
 
 mod container;
 mod embed;
@@ -25,11 +25,11 @@ mod store;
 mod vector;
 mod weight;
 
-pub use embed::{Embedded, Fit, Mime};
+pub use embed::{Detail, Embedded, Fit, Mime};
 pub use format::Format;
 pub use limits::PictureLimits;
 pub use orientation::Orientation;
-pub use place::{Clip, Placement, placement};
+pub use place::{Clip, Placement, covering, placement};
 pub use problem::{Dimension, PictureProblem};
 pub use source::{NoPictures, Pictures};
-pub use store::{Detail, PictureSetup, PictureStore};
+pub use store::{PictureSetup, PictureStore};

@@ -6,7 +6,7 @@
 use kurbo::{Affine, Ellipse, Rect, Size};
 use scrible_board::media::{Crop, Image};
 
-use super::Orientation;
+use super::{Embedded, Orientation};
 use crate::geometry::MOST_COORDINATE;
 
 /// A picture's place. All in the shape's own space, px.
@@ -26,7 +26,7 @@ pub struct Placement {
 /// What is seen of a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Clip {
-    /// Of the shape's size.
+    /// The shape's box, or the box that is covered.
     Rect(Rect),
     /// Inside of the shape's box.
     Ellipse(Ellipse),
@@ -77,6 +77,24 @@ pub fn placement(image: &Image, orientation: Orientation) -> Option<Placement> {
                 Clip::Rect(rect)
             }
         }),
+    })
+}
+
+/// The place of a picture that covers a box wholly, with its own proportions and its middle in the box's. `None` where there
+/// is nothing to see.
+pub fn covering(place: Rect, picture: &Embedded) -> Option<Placement> {
+    let upright = picture.upright();
+    let scale = (place.width() / upright.width).max(place.height() / upright.height);
+    let size = upright * scale;
+    let sane = |number: f64| number > 0.0 && number <= MOST_COORDINATE;
+    if !(sane(place.width()) && sane(place.height()) && sane(size.width) && sane(size.height)) {
+        return None;
+    }
+    let corner = place.center() - size.to_vec2() / 2.0;
+    Some(Placement {
+        size: picture.orientation.turned(size),
+        transform: Affine::translate(corner.to_vec2()) * picture.orientation.into_box(size),
+        clip: Some(Clip::Rect(place)),
     })
 }
 
@@ -226,6 +244,34 @@ mod tests {
                 assert!((one.area() - other.area()).abs() < 1e-6, "{number}");
             }
         }
+    }
+
+    #[test]
+    fn a_covering_picture_keeps_its_proportions_and_leaves_nothing_free() {
+        let picture = |number| Embedded {
+            mime: super::super::Mime::Png,
+            bytes: std::sync::Arc::new(Vec::new()),
+            stored: Size::new(400.0, 300.0),
+            orientation: Orientation::from_exif(number).unwrap(),
+            fit: super::super::Fit::Contain,
+        };
+        let place = Rect::new(10.0, 20.0, 210.0, 220.0);
+        let drawn = |number| {
+            let found = covering(place, &picture(number)).unwrap();
+            assert_eq!(found.clip, Some(Clip::Rect(place)));
+            found.transform.transform_rect_bbox(found.size.to_rect())
+        };
+        let wide = Rect::new(110.0 - 400.0 / 3.0, 20.0, 110.0 + 400.0 / 3.0, 220.0);
+        let tall = Rect::new(10.0, 120.0 - 400.0 / 3.0, 210.0, 120.0 + 400.0 / 3.0);
+        for (number, expected) in [(1, wide), (3, wide), (6, tall), (8, tall)] {
+            let found = drawn(number);
+            assert!(
+                (found.origin() - expected.origin()).hypot() < 1e-9,
+                "{number}"
+            );
+            assert!((found.area() - expected.area()).abs() < 1e-6, "{number}");
+        }
+        assert_eq!(covering(Rect::ZERO, &picture(1)), None);
     }
 
     #[test]

@@ -26,7 +26,12 @@ pub(super) struct Raster<'b> {
     pub height: u32,
     /// As browsers heed it: that of WebP files they do not.
     pub orientation: Orientation,
+    /// What its colours mean, where the pixels that come out are of that kind: not for CMYK, which becomes RGB.
+    pub profile: Option<Vec<u8>>,
 }
+
+/// The largest profile that is kept, bytes.
+const MOST_PROFILE: usize = 1 << 20;
 
 impl<'b> Raster<'b> {
     /// Reads the header. Of several frames the first counts, or the one for viewers without animation.
@@ -61,7 +66,16 @@ impl<'b> Raster<'b> {
             Format::Png | Format::Jpeg => decoder.orientation().ok().map(Orientation::from),
             _ => None,
         };
+        let kind = if decoder.color_type().has_color() {
+            b"RGB "
+        } else {
+            b"GRAY"
+        };
+        let profile = decoder.icc_profile().ok().flatten();
         Ok(Self {
+            profile: profile.filter(|profile| {
+                profile.len() <= MOST_PROFILE && profile.get(16..20) == Some(kind)
+            }),
             decoder,
             format,
             width,

@@ -17,8 +17,8 @@ use super::raster::Raster;
 use super::shrink::halvings;
 use super::vector::{self, Reader};
 use super::{
-    Dimension, Embedded, Format, Orientation, PictureLimits, PictureProblem, Pictures, placement,
-    source,
+    Detail, Dimension, Embedded, Format, Orientation, PictureLimits, PictureProblem, Pictures,
+    placement, source,
 };
 use crate::text::Fonts;
 
@@ -33,17 +33,6 @@ pub struct PictureSetup<'a> {
     pub limits: PictureLimits,
     /// What the drawing is for.
     pub detail: Detail,
-}
-
-/// How many of its pixels a picture keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Those that are seen: the drawing becomes pixels at once. As browsers do, a picture keeps between one and two pixels
-    /// for each that is shown; draw it with bilinear filtering (`image-rendering: smooth` for resvg).
-    Shown,
-    /// Twice as many at least, for those who look closer: the drawing is kept. Huge pictures become smaller only when that
-    /// saves bytes.
-    Zoomed,
 }
 
 /// Makes pictures and keeps them while a drawing is made. One look-up may take as long as decoding a picture of

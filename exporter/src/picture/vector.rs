@@ -201,6 +201,8 @@ fn check_filters(tree: &Tree) -> Result<(), PictureProblem> {
 fn write(tree: &Tree) -> String {
     let written = tree.to_string(&WriteOptions {
         indent: Indent::None,
+        // Enough for a picture of one px shown on a thousand.
+        coordinates_precision: 6,
         attributes_indent: Indent::None,
         ..WriteOptions::default()
     });

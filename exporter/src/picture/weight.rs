@@ -11,9 +11,11 @@ use usvg::roxmltree::{Document, Node, NodeId};
 use super::{Dimension, Format, PictureLimits, PictureProblem};
 
 /// No number may be larger: a circle is cut into more and more arcs as it grows.
-const MOST_NUMBER: f64 = 1e9;
+const MOST_NUMBER: f64 = 1e7;
 /// What a letter of text counts: it becomes an outline.
-const LETTER: u64 = 256;
+const LETTER: u64 = 1024;
+/// Rules of style times elements: each is tried on each.
+const MOST_TRIALS: u64 = 50_000_000;
 
 /// Attributes that circles and arcs are made from.
 const SIZES: [&str; 8] = [
@@ -35,24 +37,16 @@ struct Weight {
     height: u32,
 }
 
-impl Weight {
-    fn add(&mut self, other: Self, times: u64) {
-        self.elements = self
-            .elements
-            .saturating_add(other.elements.saturating_mul(times));
-        self.characters = self
-            .characters
-            .saturating_add(other.characters.saturating_mul(times));
-        self.height = self.height.max(other.height.saturating_add(1));
-    }
-}
-
 /// `Err` when it is more than the limits say.
-pub(super) fn check(document: &Document<'_>, limits: &PictureLimits) -> Result<(), PictureProblem> {
+pub(super) fn check<'a>(
+    document: &'a Document<'_>,
+    limits: &'a PictureLimits,
+) -> Result<(), PictureProblem> {
     let mut scale = Scale {
         ids: HashMap::new(),
         weighed: HashMap::new(),
-        most: limits.depth,
+        rules: 0,
+        limits,
     };
     for node in document.descendants().filter(Node::is_element) {
         if let Some(id) = node.attribute("id") {
@@ -61,25 +55,32 @@ pub(super) fn check(document: &Document<'_>, limits: &PictureLimits) -> Result<(
         }
     }
     let weight = scale.weigh(document.root_element(), 1)?;
-    PictureProblem::check(Dimension::Elements, weight.elements, limits.elements)?;
-    PictureProblem::check(
-        Dimension::Characters,
-        weight.characters,
-        limits.bytes as u64,
-    )
+    if scale.rules.saturating_mul(weight.elements) > MOST_TRIALS {
+        return Err(PictureProblem::broken(
+            Format::Svg,
+            "its styles are beyond measure",
+        ));
+    }
+    Ok(())
 }
 
 struct Scale<'a, 'i> {
     ids: HashMap<&'a str, Vec<Node<'a, 'i>>>,
     /// `None` for those whose weighing is under way: a circle of references, which nobody draws.
     weighed: HashMap<NodeId, Option<Weight>>,
-    most: u32,
+    /// Of all style sheets.
+    rules: u64,
+    limits: &'a PictureLimits,
 }
 
 impl<'a, 'i> Scale<'a, 'i> {
     fn weigh(&mut self, node: Node<'a, 'i>, level: u32) -> Result<Weight, PictureProblem> {
         let check = |level: u32| {
-            PictureProblem::check(Dimension::Levels, u64::from(level), u64::from(self.most))
+            PictureProblem::check(
+                Dimension::Levels,
+                u64::from(level),
+                u64::from(self.limits.depth),
+            )
         };
         check(level)?;
         if let Some(known) = self.weighed.get(&node.id()) {
@@ -94,14 +95,20 @@ impl<'a, 'i> Scale<'a, 'i> {
         };
         for child in node.children() {
             if child.is_element() {
-                weight.add(self.weigh(child, level + 1)?, 1);
+                let below = self.weigh(child, level + 1)?;
+                self.add(&mut weight, below, 1)?;
             } else if let Some(text) = child.text() {
-                let each = if node.tag_name().name() == "style" {
-                    1
-                } else {
-                    LETTER
+                let (each, is_style) = match node.tag_name().name() {
+                    "text" | "tspan" | "textPath" | "tref" | "a" => (LETTER, false),
+                    "style" => (1, true),
+                    // Programs keep whole files of their own in theirs, and none of it is drawn.
+                    _ => (1, false),
                 };
-                if each == 1 && fonts(text).any(is_beyond) {
+                if is_style {
+                    let rules = text.bytes().filter(|byte| matches!(byte, b'{' | b','));
+                    self.rules += rules.count() as u64;
+                }
+                if is_style && fonts(text).any(is_beyond) {
                     return Err(beyond_measure());
                 }
                 let letters = text.split_whitespace().map(str::len).sum::<usize>() as u64;
@@ -154,9 +161,24 @@ impl<'a, 'i> Scale<'a, 'i> {
         weight: &mut Weight,
     ) -> Result<(), PictureProblem> {
         for node in self.ids.get(id).cloned().unwrap_or_default() {
-            weight.add(self.weigh(node, level + 1)?, times);
+            let target = self.weigh(node, level + 1)?;
+            self.add(weight, target, times)?;
         }
         Ok(())
+    }
+
+    /// At once `Err` past the limits, so that counting ends there.
+    fn add(&self, weight: &mut Weight, other: Weight, times: u64) -> Result<(), PictureProblem> {
+        let sum = |one: u64, other: u64| one.saturating_add(other.saturating_mul(times));
+        weight.elements = sum(weight.elements, other.elements);
+        weight.characters = sum(weight.characters, other.characters);
+        weight.height = weight.height.max(other.height.saturating_add(1));
+        PictureProblem::check(Dimension::Elements, weight.elements, self.limits.elements)?;
+        PictureProblem::check(
+            Dimension::Characters,
+            weight.characters,
+            self.limits.bytes as u64,
+        )
     }
 }
 
@@ -250,13 +272,15 @@ mod tests {
     fn references_count_as_often_as_they_are_drawn() {
         let uses = fan(|level| format!("<use href='#l{level}'/>"));
         assert_eq!(counted(&uses), Some(Dimension::Elements));
+        let same = "<g id='a'/>".repeat(60) + &"<use href='#a'/>".repeat(30);
+        assert_eq!(counted(&same), Some(Dimension::Elements));
         let masks = fan(|level| format!("<rect mask=' url( \"#l{level}\" )'/>"));
         assert_eq!(counted(&masks), Some(Dimension::Elements));
         let styles = fan(|level| format!("<rect style='fill:url(#l{level})'/>"));
         assert_eq!(counted(&styles), Some(Dimension::Elements));
         let letters = format!(
             "<text id='t'>{}</text>{}",
-            "a".repeat(20),
+            "a".repeat(4),
             "<use href='#t'/>".repeat(10)
         );
         assert_eq!(counted(&letters), Some(Dimension::Characters));
@@ -272,6 +296,7 @@ mod tests {
         let nested = format!("{}{}", "<g>".repeat(30), "</g>".repeat(30));
         assert_eq!(counted(&nested), Some(Dimension::Levels));
         let chain: String = (0..30)
+            .rev()
             .map(|at| format!("<use id='u{}' href='#u{at}'/>", at + 1))
             .collect();
         assert_eq!(counted(&chain), Some(Dimension::Levels));
@@ -286,9 +311,23 @@ mod tests {
     }
 
     #[test]
+    fn style_sheets_are_weighed_against_what_they_are_tried_on() {
+        let styled = |rules: usize, elements: usize| {
+            let text = format!(
+                "<svg xmlns='http://www.w3.org/2000/svg'><style>{}</style>{}</svg>",
+                "a b{fill:red}".repeat(rules),
+                "<g/>".repeat(elements)
+            );
+            check(&Document::parse(&text).unwrap(), &PictureLimits::default())
+        };
+        assert_eq!(styled(500, 20_000), Ok(()));
+        assert!(styled(5000, 20_000).is_err());
+    }
+
+    #[test]
     fn numbers_are_found_however_they_are_set_apart() {
         for beyond in [
-            "1e10",
+            "1e8",
             "M1e38-5",
             "0,1e38.5",
             "2E+12",
@@ -302,7 +341,7 @@ mod tests {
         for fine in [
             "",
             ".",
-            "1e9",
+            "1e7",
             "1em",
             "1e-38",
             "-.5.5.5e3",
