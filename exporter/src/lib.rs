@@ -4,9 +4,10 @@
 //! boards come from strangers, so whatever is absurd in them is drawn bounded or not at all.
 //!
 //! In reading order: [`options`] and [`error`] are what callers meet; [`mod@draw`] makes a [`scene`] of a board, from
-//! [`geometry`] (the lines of shapes), [`text`] (what is written), [`picture`] (what is pasted) and [`theme`] (colors); [`svg`] writes it and [`png`]
-//! paints it.
+//! [`geometry`] (the lines of shapes), [`text`] (what is written), [`picture`] (what is pasted), [`card`] (what stands for the
+//! web) and [`theme`] (colors); [`svg`] writes it and [`png`] paints it.
 
+pub mod card;
 pub mod draw;
 pub mod error;
 pub mod geometry;

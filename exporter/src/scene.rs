@@ -84,8 +84,6 @@ pub struct PathMark {
     pub stroke: Option<Stroke>,
     /// 0 to 1.
     pub opacity: f64,
-    /// Only what lies in this shows, by the nonzero rule.
-    pub clip: Option<Path>,
 }
 
 /// What a path is filled with, by the nonzero rule.
@@ -126,8 +124,6 @@ pub struct PictureMark {
     pub picture: usize,
     /// From the unit square, that the picture fills, to the space of the mark.
     pub place: Affine,
-    /// What of it shows, in the space of the mark.
-    pub clip: Option<Path>,
 }
 
 /// Marks in a space of their own.
@@ -135,6 +131,8 @@ pub struct PictureMark {
 pub struct Group {
     /// From their space to the space around.
     pub transform: Affine,
+    /// Only what lies in this shows, by the nonzero rule; in the space of the marks.
+    pub clip: Option<Path>,
     /// What is written there, for those who cannot see it.
     pub words: Option<String>,
     /// From the bottom up.
@@ -150,7 +148,6 @@ impl PathMark {
             fill: None,
             stroke: None,
             opacity: 1.0,
-            clip: None,
         }
     }
 
@@ -220,13 +217,16 @@ impl Eye {
             Mark::Path(path) => self.path(path, to_page),
             Mark::Picture(it) => {
                 let unit = Rect::new(0.0, 0.0, 1.0, 1.0);
-                let whole = (to_page * it.place).transform_rect_bbox(unit);
+                Some((to_page * it.place).transform_rect_bbox(unit))
+            }
+            Mark::Group(it) => {
+                let to_page = to_page * it.transform;
+                let ink = self.marks(&it.marks, to_page)?;
                 match it.clip.as_ref().and_then(Path::bounds) {
-                    Some(clip) => common(whole, to_page.transform_rect_bbox(clip)),
-                    None => Some(whole),
+                    Some(clip) => common(ink, to_page.transform_rect_bbox(clip)),
+                    None => Some(ink),
                 }
             }
-            Mark::Group(it) => self.marks(&it.marks, to_page * it.transform),
         }
     }
 

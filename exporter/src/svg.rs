@@ -153,7 +153,11 @@ impl Writer {
         if group.marks.is_empty() {
             return;
         }
+        let cut = group.clip.as_ref().map(|clip| self.cut(clip));
         let _ = write!(self.text, "<g{}", Transform(group.transform));
+        if let Some(cut) = cut {
+            let _ = write!(self.text, r#" clip-path="url(#{cut})""#);
+        }
         if let Some(words) = &group.words {
             self.text.push_str(r#" role="img" aria-label=""#);
             escape(words, &mut self.text);
@@ -168,11 +172,7 @@ impl Writer {
         if path.data.is_empty() {
             return;
         }
-        let cut = path.clip.as_ref().map(|clip| self.cut(clip));
         self.text.push_str("<path");
-        if let Some(cut) = cut {
-            let _ = write!(self.text, r#" clip-path="url(#{cut})""#);
-        }
         match path.fill {
             None => self.text.push_str(r#" fill="none""#),
             Some(Fill::Hatch) => self.text.push_str(r#" fill="url(#hatch)""#),
@@ -204,16 +204,8 @@ impl Writer {
     }
 
     fn picture(&mut self, it: &PictureMark) {
-        let cut = it.clip.as_ref().map(|clip| self.cut(clip));
-        if let Some(cut) = &cut {
-            let _ = write!(self.text, r#"<g clip-path="url(#{cut})">"#);
-        }
-        let picture = it.picture;
-        let place = Transform(it.place);
+        let (picture, place) = (it.picture, Transform(it.place));
         let _ = write!(self.text, r##"<use href="#i{picture}"{place}/>"##);
-        if cut.is_some() {
-            self.text.push_str("</g>");
-        }
     }
 
     /// Defines a clip right here; its name.

@@ -22,7 +22,7 @@ use crate::geometry::outline::Ends;
 use crate::geometry::path::Rounding;
 use crate::geometry::pen::Pen;
 use crate::geometry::stroke_width;
-use crate::scene::{Mark, PathMark};
+use crate::scene::{Group, Mark, PathMark};
 use crate::text::Fonts;
 use crate::text::label::{Label, arrow_label};
 
@@ -276,13 +276,17 @@ impl Painter<'_> {
             true => clip(&routed.body, box_, &routed.heads, props.scale),
             false => None,
         };
-        for run in pen.stroke(&routed.body.outline()) {
+        let runs = pen.stroke(&routed.body.outline()).into_iter();
+        let runs = runs.map(|run| {
             let mark = PathMark::new(&run.path, Rounding::FourDigits);
-            marks.push(Mark::Path(PathMark {
-                clip: cut.clone(),
-                ..mark.stroked(color, pen.width, run.dashes)
-            }));
-        }
+            Mark::Path(mark.stroked(color, pen.width, run.dashes))
+        });
+        marks.push(Mark::Group(Group {
+            transform: Affine::IDENTITY,
+            clip: cut,
+            words: None,
+            marks: runs.collect(),
+        }));
         for head in &routed.heads {
             if head.inside == Inside::Filled {
                 let inside = || Some(head.path.clone());

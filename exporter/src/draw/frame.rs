@@ -80,6 +80,7 @@ impl Painter<'_> {
         marks.extend(self.written(&layout, ink, Affine::translate((0.0, top))));
         Some(Mark::Group(Group {
             transform,
+            clip: None,
             words: None,
             marks,
         }))

@@ -100,6 +100,7 @@ impl Painter<'_> {
         }
         (!marks.is_empty()).then_some(Mark::Group(Group {
             transform,
+            clip: None,
             words: Some(words),
             marks,
         }))
@@ -139,7 +140,6 @@ impl Painter<'_> {
                     fill,
                     stroke,
                     opacity: 1.0,
-                    clip: None,
                 })
             };
             let fill = Some(Fill::Plain(color));
@@ -160,11 +160,7 @@ impl Painter<'_> {
             let rect = image.rect;
             let place = Affine::new([rect.w, 0.0, 0.0, rect.h, rect.x, rect.y]);
             let picture = self.small(image.png);
-            marks.push(Mark::Picture(PictureMark {
-                picture,
-                place,
-                clip: None,
-            }));
+            marks.push(Mark::Picture(PictureMark { picture, place }));
         }
     }
 

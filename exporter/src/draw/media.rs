@@ -7,42 +7,89 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kurbo::{Affine, Ellipse, Rect, Size};
+use kurbo::{Affine, Rect, Shape as _, Size};
 use scrible_board::ShapeIndex;
 use scrible_board::media::Image;
 
-use super::Painter;
-use super::label::rounded;
-use crate::geometry::outline::{EllipseArc, Role, Subpath};
-use crate::geometry::path::{ArcPart, Path, Turn};
-use crate::picture::{Clip, Embedded, Fit, placement};
-use crate::scene::{Mark, PictureMark, Remark};
+use super::{Painter, shadow};
+use crate::error::ExportError;
+use crate::geometry::path::Path;
+use crate::picture::{Clip, Embedded, Fit, PictureProblem, Placement, placement};
+use crate::scene::{Group, Mark, PictureMark, Remark};
+
+/// How far a clip may be from its curve, px.
+const ACCURACY: f64 = 1e-2;
+
+/// What casts a shadow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Cast {
+    Note,
+    Card,
+}
 
 impl<'a> Painter<'a> {
     pub(super) fn image(&mut self, at: ShapeIndex, image: &'a Image) -> Option<Mark> {
-        let shape = self.board.shape(at);
-        let density = self.scale * shape.transform.determinant().abs().sqrt();
+        let density = self.density(at);
         let picture = match self.store.of(self.board, image, density) {
             Ok(picture) => picture,
             Err(problem) => {
-                self.remark(Remark::Picture {
-                    shape: shape.id.clone(),
-                    problem,
-                });
+                self.left_out(at, problem);
                 return None;
             }
         };
         let place = placement(image, picture.orientation)?;
+        self.placed(&picture, place)
+    }
+
+    /// Device px for each px of a shape.
+    pub(super) fn density(&self, at: ShapeIndex) -> f64 {
+        let shape = self.board.shape(at);
+        self.scale * shape.transform.determinant().abs().sqrt()
+    }
+
+    pub(super) fn left_out(&mut self, at: ShapeIndex, problem: PictureProblem) {
+        let shape = self.board.shape(at).id.clone();
+        self.remark(Remark::Picture { shape, problem });
+    }
+
+    /// A picture in its place.
+    pub(super) fn placed(&mut self, picture: &Arc<Embedded>, place: Placement) -> Option<Mark> {
+        let mark = Mark::Picture(PictureMark {
+            place: place.transform * fitted(picture, place.size),
+            picture: self.embedded(picture),
+        });
         let clip = match place.clip {
-            Some(Clip::Rect(rect)) => Some(rounded(rect, 0.0)?),
-            Some(Clip::Ellipse(it)) => Some(ellipse(it)?),
-            None => None,
+            None => return Some(mark),
+            Some(Clip::Rect(rect)) => rect.to_path(ACCURACY),
+            Some(Clip::Ellipse(ellipse)) => ellipse.to_path(ACCURACY),
         };
-        Some(Mark::Picture(PictureMark {
-            place: place.transform * fitted(&picture, place.size),
-            picture: self.embedded(&picture),
-            clip,
+        Some(Mark::Group(Group {
+            transform: Affine::IDENTITY,
+            clip: Some(Path::from_bez(&clip)?),
+            words: None,
+            marks: vec![mark],
         }))
+    }
+
+    /// The shadow of a box with a corner at the origin, px.
+    pub(super) fn shadow(&mut self, cast: Cast, size: Size) -> Result<Vec<Mark>, ExportError> {
+        if !self.shadows.contains_key(&cast) {
+            let kind = match cast {
+                Cast::Note => &shadow::NOTE,
+                Cast::Card => &shadow::CARD,
+            };
+            let parts = shadow::parts(kind)?.into_iter();
+            let parts = parts.map(|part| (self.small(&part.png), part)).collect();
+            self.shadows.insert(cast, parts);
+        }
+        let marks = self.shadows[&cast].iter().filter_map(|(picture, part)| {
+            let rect = part.rect(size)?;
+            Some(Mark::Picture(PictureMark {
+                picture: *picture,
+                place: Affine::new([rect.width(), 0.0, 0.0, rect.height(), rect.x0, rect.y0]),
+            }))
+        });
+        Ok(marks.collect())
     }
 
     /// A picture of a board among those of the scene.
@@ -91,20 +138,4 @@ fn fitted(picture: &Embedded, size: Size) -> Affine {
     let rect = Rect::from_center_size((size / 2.0).to_vec2().to_point(), shown);
     Affine::translate(rect.origin().to_vec2())
         * Affine::scale_non_uniform(rect.width(), rect.height())
-}
-
-/// `None` when a number is not finite.
-fn ellipse(it: Ellipse) -> Option<Path> {
-    let (centre, radii) = (it.center(), it.radii());
-    let side = |x: f64| (centre.x + x, centre.y).into();
-    let mut subpath = Subpath::new(side(-radii.x), Role::Filled);
-    for to in [radii.x, -radii.x] {
-        subpath.arc(EllipseArc {
-            radii,
-            part: ArcPart::Small,
-            turn: Turn::Clockwise,
-            to: side(to),
-        });
-    }
-    Path::new(subpath.elements())
 }

@@ -5,6 +5,7 @@
 //! the same board and options give the same scene, in whatever order its records were kept.
 
 mod arrow;
+mod card;
 mod choice;
 mod frame;
 mod geo;
@@ -32,6 +33,7 @@ use crate::text::Fonts;
 use crate::theme::Theme;
 
 use choice::Choice;
+use media::Cast;
 pub use place::{Body, Place, Places};
 use view::View;
 
@@ -73,7 +75,7 @@ pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Sc
         choice: &choice,
         frames: HashMap::new(),
         pictures: HashMap::new(),
-        shadow: Vec::new(),
+        shadows: HashMap::new(),
         scene: Scene {
             view: view.whole,
             size: (0.0, 0.0),
@@ -113,8 +115,8 @@ struct Painter<'a> {
     frames: HashMap<ShapeIndex, usize>,
     /// Data URLs, with their place among the scene's pictures.
     pictures: HashMap<Arc<str>, usize>,
-    /// What shadows of notes are made of, with the places among the scene's pictures; empty before the first note.
-    shadow: Vec<(shadow::Part, usize)>,
+    /// What shadows are made of, with the places among the scene's pictures.
+    shadows: HashMap<Cast, Vec<(usize, shadow::Part)>>,
     scene: Scene,
 }
 
@@ -181,6 +183,9 @@ impl<'a> Painter<'a> {
                 let mark = self.image(at, image);
                 (shape.transform, mark.into_iter().collect())
             }
+            (Kind::Bookmark(bookmark), _) => (shape.transform, self.bookmark(at, bookmark)?),
+            (Kind::Embed(embed), _) => (shape.transform, self.embed(embed)?),
+            (Kind::Video(video), _) => (shape.transform, self.video(video)?),
             (Kind::Frame(frame), _) => (shape.transform, self.frame(at, frame)),
             _ => return Ok(()),
         };

@@ -7,11 +7,12 @@ use kurbo::{Affine, Rect};
 use scrible_board::label::{NOTE_SIDE, Note};
 use scrible_board::style::{Color, ThemeColor};
 
+use super::Painter;
 use super::label::{Ink, Surround, rounded};
-use super::{Painter, shadow};
+use super::media::Cast;
 use crate::error::ExportError;
 use crate::geometry::path::Rounding;
-use crate::scene::{Fill, Mark, PathMark, PictureMark};
+use crate::scene::{Fill, Mark, PathMark};
 use crate::text::label::{Label, line_height};
 use crate::text::{Align, Family, LongWords, RichText, TextLimits, TextOptions, Width, lay_out};
 use crate::theme::Theme;
@@ -40,7 +41,7 @@ impl Painter<'_> {
         let rect = Rect::new(0.0, 0.0, NOTE_SIDE, NOTE_SIDE + note.grow_y);
         let mut marks = Vec::new();
         if self.theme == Theme::Light {
-            marks.extend(self.shadow(note.grow_y)?);
+            marks.extend(self.shadow(Cast::Note, rect.size())?);
         }
         let paper = rounded(rect, CORNER).map(|path| PathMark::new(&path, Rounding::FourDigits));
         marks.extend(paper.map(|paper| Mark::Path(paper.filled(Fill::Plain(shades.note)))));
@@ -55,25 +56,6 @@ impl Painter<'_> {
         marks.extend(label.and_then(|label| self.label(label, ink)));
         marks.extend(self.last_writer(note, rect, ink));
         Ok(marks)
-    }
-
-    /// The shadow of a note that has grown by this much, px.
-    fn shadow(&mut self, grown: f64) -> Result<Vec<Mark>, ExportError> {
-        if self.shadow.is_empty() {
-            for part in shadow::parts(NOTE_SIDE)? {
-                let picture = self.small(&part.png);
-                self.shadow.push((part, picture));
-            }
-        }
-        let marks = self.shadow.iter().map(|(part, picture)| {
-            let rect = part.rect(grown);
-            Mark::Picture(PictureMark {
-                picture: *picture,
-                place: Affine::new([rect.width(), 0.0, 0.0, rect.height(), rect.x0, rect.y0]),
-                clip: None,
-            })
-        });
-        Ok(marks.collect())
     }
 
     fn last_writer(&mut self, note: &Note, rect: Rect, mut ink: Ink) -> Option<Mark> {

@@ -4,7 +4,8 @@
 //! only finite numbers, for it is refused where it is made otherwise.
 
 use kurbo::{
-    Affine, BezPath, ParamCurve, ParamCurveArclen, PathSeg, Point, Rect, Shape, SvgArc, Vec2,
+    Affine, BezPath, ParamCurve, ParamCurveArclen, PathEl, PathSeg, Point, Rect, Shape, SvgArc,
+    Vec2,
 };
 
 pub use super::svg::Rounding;
@@ -78,6 +79,18 @@ impl Path {
         (begins && sane).then_some(Self { elements })
     }
 
+    /// The same path. `None` as of [`new`](Self::new).
+    pub fn from_bez(path: &BezPath) -> Option<Self> {
+        let elements = path.elements().iter().map(|element| match *element {
+            PathEl::MoveTo(to) => Element::Move(to),
+            PathEl::LineTo(to) => Element::Line(to),
+            PathEl::QuadTo(control, to) => Element::Quad(control, to),
+            PathEl::CurveTo(one, two, to) => Element::Cubic(one, two, to),
+            PathEl::ClosePath => Element::Close,
+        });
+        Self::new(elements.collect())
+    }
+
     /// The pieces in order.
     pub fn elements(&self) -> &[Element] {
         &self.elements
@@ -145,14 +158,7 @@ impl Path {
         let is_turn = a == d && b == -c;
         let is_mirror = a == -d && b == c;
         if !is_turn && !is_mirror {
-            let elements = self.to_bez().into_iter().map(|element| match by * element {
-                kurbo::PathEl::MoveTo(to) => Element::Move(to),
-                kurbo::PathEl::LineTo(to) => Element::Line(to),
-                kurbo::PathEl::QuadTo(control, to) => Element::Quad(control, to),
-                kurbo::PathEl::CurveTo(one, two, to) => Element::Cubic(one, two, to),
-                kurbo::PathEl::ClosePath => Element::Close,
-            });
-            return Self::new(elements.collect());
+            return Self::from_bez(&(by * self.to_bez()));
         }
         let elements = self.elements.iter().map(|element| match *element {
             Element::Move(to) => Element::Move(by * to),
