@@ -8,6 +8,7 @@
 //! web) and [`theme`] (colors); [`svg`] writes it and [`png`] paints it.
 
 pub mod card;
+mod decimal;
 pub mod draw;
 pub mod error;
 pub mod geometry;

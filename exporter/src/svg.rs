@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 
 use kurbo::Affine;
 
+use crate::decimal::{Decimal, Zero};
 use crate::error::ExportError;
 use crate::geometry::path::{Path, Rounding};
 use crate::limits::{Limits, Stop};
@@ -60,9 +61,12 @@ struct Number(f64);
 
 impl fmt::Display for Number {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rounded = (self.0 * 1e4).round() / 1e4;
-        // Minus zero is zero.
-        out.write_str(ryu_js::Buffer::new().format(rounded + 0.0))
+        let scaled = self.0 * 1e4;
+        if scaled.abs() < 9e15 {
+            return out.write_str(Decimal::new(scaled.round() as i64, 4, Zero::Written).as_str());
+        }
+        // Beyond that no digits are left after the point.
+        out.write_str(ryu_js::Buffer::new().format(self.0))
     }
 }
 

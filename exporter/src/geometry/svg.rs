@@ -9,6 +9,7 @@ use kurbo::Point;
 
 use super::path::{ArcPart, ArcTo, Element, Turn};
 use super::round;
+use crate::decimal::{Decimal, Zero};
 
 /// How a path is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,24 +25,22 @@ pub enum Rounding {
 pub(super) fn write(elements: &[Element], rounding: Rounding) -> String {
     match rounding {
         Rounding::FourDigits => absolute(elements, four_digits),
-        Rounding::Full => absolute(elements, |number| number),
+        Rounding::Full => absolute(elements, all_digits),
         Rounding::Hundredths => relative(elements),
     }
 }
 
-fn four_digits(number: f64) -> f64 {
-    round(number * 10_000.0) / 10_000.0
+fn four_digits(text: &mut String, number: f64) {
+    let scaled = round(number * 10_000.0) as i64;
+    text.push_str(Decimal::new(scaled, 4, Zero::Written).as_str());
 }
 
-fn absolute(elements: &[Element], rounded: impl Fn(f64) -> f64) -> String {
+fn all_digits(text: &mut String, number: f64) {
+    text.push_str(ryu_js::Buffer::new().format(number));
+}
+
+fn absolute(elements: &[Element], put: impl Fn(&mut String, f64)) -> String {
     let mut text = String::new();
-    let mut buffer = ryu_js::Buffer::new();
-    let mut token = |token: &str| {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(token);
-    };
     for element in elements {
         let (letter, points): (&str, &[Point]) = match element {
             Element::Move(to) => ("M", &[*to]),
@@ -51,18 +50,22 @@ fn absolute(elements: &[Element], rounded: impl Fn(f64) -> f64) -> String {
             Element::Arc(arc) => ("A", &[arc.to]),
             Element::Close => ("Z", &[]),
         };
-        token(letter);
-        if let Element::Arc(arc) = element {
-            token(buffer.format(rounded(arc.radius)));
-            token(buffer.format(rounded(arc.radius)));
-            token("0");
-            let [large, sweep] = flags(arc);
-            token(large);
-            token(sweep);
+        if !text.is_empty() {
+            text.push(' ');
         }
-        for point in points {
-            token(buffer.format(rounded(point.x)));
-            token(buffer.format(rounded(point.y)));
+        text.push_str(letter);
+        if let Element::Arc(arc) = element {
+            for _ in 0..2 {
+                text.push(' ');
+                put(&mut text, arc.radius);
+            }
+            let [large, sweep] = flags(arc);
+            // Writing to a string cannot fail.
+            let _ = write!(text, " 0 {large} {sweep}");
+        }
+        for number in points.iter().flat_map(|point| [point.x, point.y]) {
+            text.push(' ');
+            put(&mut text, number);
         }
     }
     text
@@ -167,23 +170,7 @@ fn pair(text: &mut String, to: (i64, i64), from: (i64, i64)) {
 
 /// Without a zero before the point and without zeros at the end.
 fn short(text: &mut String, hundredths: i64) {
-    if hundredths < 0 {
-        text.push('-');
-    }
-    let hundredths = hundredths.unsigned_abs();
-    let (whole, part) = (hundredths / 100, hundredths % 100);
-    if whole > 0 || part == 0 {
-        let _ = write!(text, "{whole}");
-    }
-    match part {
-        0 => {}
-        part if part % 10 == 0 => {
-            let _ = write!(text, ".{}", part / 10);
-        }
-        part => {
-            let _ = write!(text, ".{part:02}");
-        }
-    }
+    text.push_str(Decimal::new(hundredths, 2, Zero::LeftOut).as_str());
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 //! So the result needs no font where it is shown and looks the same everywhere; the words go along in [`Run::text`].
 //! Knows glyphs and where they stand, nothing of colours, elements or escaping.
 
-use std::fmt::Write;
-
 use skrifa::bitmap::{BitmapData, BitmapGlyph, Origin};
 use skrifa::instance::LocationRef;
 use skrifa::outline::{DrawSettings, OutlinePen};
@@ -14,6 +12,7 @@ use skrifa::{GlyphId, MetadataProvider};
 use super::decoration::Rect;
 use super::fonts::Fonts;
 use super::layout::{Glyph, Run};
+use crate::decimal::{Decimal, Zero};
 
 /// The longest path data of one run, in bytes; glyphs beyond are left out.
 pub const MAX_PATH_BYTES: usize = 32 << 20;
@@ -71,6 +70,8 @@ impl Fonts {
                     x: glyph.x,
                     y: glyph.y,
                     shear: if run.imitate_italic { SHEAR } else { 0.0 },
+                    start: (0, 0),
+                    at: (0, 0),
                 };
                 // A glyph that cannot be read draws as far as it was read.
                 let _ = shape.draw(
@@ -121,53 +122,66 @@ fn image<'f>(
     })
 }
 
-/// Writes path data: absolute commands, at most three decimals.
+/// Writes path data: relative commands in hundredths of a px, which are whole numbers here, so that steps add up to where
+/// they should.
 struct Pen<'p> {
     path: &'p mut String,
     x: f64,
     y: f64,
     shear: f32,
+    start: Place,
+    at: Place,
 }
 
+/// Hundredths of a px, to the right and down.
+type Place = (i64, i64);
+
 impl Pen<'_> {
-    fn point(&mut self, x: f32, y: f32) {
+    fn place(&self, x: f32, y: f32) -> Place {
+        let hundredth = |px: f64| (px * 100.0).round() as i64;
         let px = self.x + f64::from(x + y * self.shear);
-        let py = self.y - f64::from(y);
-        if !self.path.ends_with(|last: char| last.is_ascii_alphabetic()) {
-            self.path.push(' ');
+        (hundredth(px), hundredth(self.y - f64::from(y)))
+    }
+
+    fn points(&mut self, letter: char, from: Place, points: &[Place]) {
+        self.path.push(letter);
+        for (at, point) in points.iter().enumerate() {
+            for (nth, number) in [point.0 - from.0, point.1 - from.1].into_iter().enumerate() {
+                // A sign parts numbers as well as a space does.
+                if (at, nth) != (0, 0) && number >= 0 {
+                    self.path.push(' ');
+                }
+                let number = Decimal::new(number, 2, Zero::LeftOut);
+                self.path.push_str(number.as_str());
+            }
         }
-        // Rounding first also turns -0 into 0.
-        let short = |px: f64| (px * 1000.0).round() / 1000.0 + 0.0;
-        let _ = write!(self.path, "{} {}", short(px), short(py));
+        self.at = points[points.len() - 1];
     }
 }
 
 impl OutlinePen for Pen<'_> {
     fn move_to(&mut self, x: f32, y: f32) {
-        self.path.push('M');
-        self.point(x, y);
+        self.start = self.place(x, y);
+        self.points('M', (0, 0), &[self.start]);
     }
 
     fn line_to(&mut self, x: f32, y: f32) {
-        self.path.push('L');
-        self.point(x, y);
+        self.points('l', self.at, &[self.place(x, y)]);
     }
 
     fn quad_to(&mut self, cx0: f32, cy0: f32, x: f32, y: f32) {
-        self.path.push('Q');
-        self.point(cx0, cy0);
-        self.point(x, y);
+        let points = [self.place(cx0, cy0), self.place(x, y)];
+        self.points('q', self.at, &points);
     }
 
     fn curve_to(&mut self, cx0: f32, cy0: f32, cx1: f32, cy1: f32, x: f32, y: f32) {
-        self.path.push('C');
-        self.point(cx0, cy0);
-        self.point(cx1, cy1);
-        self.point(x, y);
+        let points = [self.place(cx0, cy0), self.place(cx1, cy1), self.place(x, y)];
+        self.points('c', self.at, &points);
     }
 
     fn close(&mut self) {
         self.path.push('Z');
+        self.at = self.start;
     }
 }
 
@@ -193,29 +207,18 @@ mod tests {
         fonts.outline(&layout.lines[0].runs[0]).path
     }
 
-    /// Least and greatest x and y of path data.
-    fn bounds(path: &str) -> (f64, f64, f64, f64) {
-        let numbers: Vec<f64> = path
-            .split(|character: char| character.is_ascii_alphabetic() || character == ' ')
-            .filter(|word| !word.is_empty())
-            .map(|word| word.parse().unwrap())
-            .collect();
-        let side = |from: usize| numbers.iter().skip(from).step_by(2).copied();
-        (
-            side(0).fold(f64::MAX, f64::min),
-            side(1).fold(f64::MAX, f64::min),
-            side(0).fold(f64::MIN, f64::max),
-            side(1).fold(f64::MIN, f64::max),
-        )
+    fn bounds(path: &str) -> kurbo::Rect {
+        use kurbo::Shape;
+        kurbo::BezPath::from_svg(path).unwrap().bounding_box()
     }
 
     #[test]
     fn glyphs_stand_on_the_baseline_side_by_side() {
         // Baseline at 21, advance 12.
-        let (left, top, right, bottom) = bounds(&first_path("HH"));
-        assert!(left > 0.0 && right < 24.0 && right > 20.0, "{left} {right}");
-        assert!((bottom - 21.0).abs() < 0.2 && top > 5.0, "{top} {bottom}");
-        let (.., below) = bounds(&first_path("g"));
+        let both = bounds(&first_path("HH"));
+        assert!(both.x0 > 0.0 && both.x1 < 24.0 && both.x1 > 20.0, "{both}");
+        assert!((both.y1 - 21.0).abs() < 0.2 && both.y0 > 5.0, "{both}");
+        let below = bounds(&first_path("g")).y1;
         assert!(below > 23.0, "{below}");
     }
 
