@@ -1,0 +1,76 @@
+//! A store of which a test watches each call.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scrible_store::{
+    Batch, Lease, NewSnapshot, Receipt, RoomId, Snapshot, Snapshots, SqliteStore, Store,
+    StoreError, StoredRoom, Trim, Trimmed,
+};
+
+/// Who watches.
+#[async_trait]
+pub trait Watch: Send + Sync + 'static {
+    /// The call is made once this returns; what it gives is dropped when the call has ended.
+    async fn enter(&self, call: &'static str) -> Box<dyn Send>;
+}
+
+/// The store.
+pub struct Watched<W> {
+    pub store: Arc<SqliteStore>,
+    pub watch: W,
+}
+
+impl<W: Watch> Watched<W> {
+    async fn call<T>(&self, call: &'static str, made: impl Future<Output = T>) -> T {
+        let _within = self.watch.enter(call).await;
+        made.await
+    }
+}
+
+#[async_trait]
+impl<W: Watch> Store for Watched<W> {
+    async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
+        self.call("load_below", self.store.load_below(room, version))
+            .await
+    }
+    async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {
+        self.call("append", self.store.append(batch)).await
+    }
+    async fn snapshots(&self, room: &str) -> Result<Option<Snapshots>, StoreError> {
+        self.call("snapshots", self.store.snapshots(room)).await
+    }
+    async fn snapshot(&self, room: &str, version: u64) -> Result<Option<Snapshot>, StoreError> {
+        self.call("snapshot", self.store.snapshot(room, version))
+            .await
+    }
+    async fn add_snapshot(&self, new: &NewSnapshot) -> Result<(), StoreError> {
+        self.call("add_snapshot", self.store.add_snapshot(new))
+            .await
+    }
+    async fn list_snapshot(
+        &self,
+        room: RoomId,
+        version: u64,
+        label: Option<Arc<str>>,
+        author: Option<Arc<str>>,
+    ) -> Result<(), StoreError> {
+        let listing = self.store.list_snapshot(room, version, label, author);
+        self.call("list_snapshot", listing).await
+    }
+    async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError> {
+        self.call("trim", self.store.trim(trim)).await
+    }
+    async fn lease(&self, lease: &Lease) -> Result<bool, StoreError> {
+        self.call("lease", self.store.lease(lease)).await
+    }
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.call("release", self.store.release(lease)).await
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        self.call("check", self.store.check()).await
+    }
+    async fn close(&self) {
+        self.call("close", self.store.close()).await;
+    }
+}
