@@ -14,6 +14,7 @@ use scrible_store::{
     StoredRoom, Trim,
 };
 use scrible_wire::{Clocks, Limits, merge};
+use tokio_util::sync::CancellationToken;
 
 use super::{Marks, Retention};
 use crate::doc_worker::{DocError, DocWorkers};
@@ -141,21 +142,27 @@ impl Keeper {
         if !self.store.lease(&lease).await.map_err(failed)? {
             return Err(KeepError::Busy);
         }
-        let mut keeping = std::pin::pin!(self.keep_leased(room, keep));
-        let kept = loop {
-            match tokio::time::timeout(RENEW, &mut keeping).await {
-                Ok(kept) => break kept,
-                Err(_) => {
-                    if let Err(error) = self.store.lease(&lease).await {
-                        tracing::debug!(room, %error, "renew a lease");
-                    }
-                }
-            }
+        let done = CancellationToken::new();
+        let keeping = async {
+            let kept = self.keep_leased(room, keep).await;
+            done.cancel();
+            kept
         };
+        let (kept, ()) = tokio::join!(keeping, self.renew(room, &lease, &done));
         if let Err(error) = self.store.release(&lease).await {
             tracing::debug!(room, %error, "give a lease back; it ends by itself");
         }
         kept
+    }
+
+    /// Keeps a lease until the work is done. Both must be polled all the time: work that stands still may have the store's only
+    /// turn to write, for which renewing would wait for ever, and everyone else with it.
+    async fn renew(&self, room: &str, lease: &Lease, done: &CancellationToken) {
+        while tokio::time::timeout(RENEW, done.cancelled()).await.is_err() {
+            if let Err(error) = self.store.lease(lease).await {
+                tracing::debug!(room, %error, "renew a lease");
+            }
+        }
     }
 
     async fn keep_leased(&self, room: &str, keep: &Keep) -> Result<Kept, KeepError> {
