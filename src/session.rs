@@ -272,6 +272,8 @@ impl<'a> Session<'a> {
         if answer.weight() > INLINE_ANSWER_BYTES {
             let answered = Answered { from: theirs, to };
             self.answered = Some((answered, Instant::now() + ANSWERED_FOR));
+        }
+        if answer.weight() > INLINE_ANSWER_BYTES && !answer.is_ready() {
             let tasks = shared.tasks.clone();
             self.answer = Some(tasks.spawn_blocking(move || answer.encode(&shared.config.limits)));
         } else {

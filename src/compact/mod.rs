@@ -20,7 +20,7 @@ pub use self::marks::Marks;
 pub use self::queue::{CompactionQueue, Why};
 pub use self::thin::Retention;
 
-use crate::room::{Compacted, FramedUpdate, Registry, RoomName};
+use crate::room::{Compacted, Content, Registry, RoomName};
 
 /// Between attempts at a room that another process is compacting, or whose store does not answer.
 const RETRY: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ impl Compactor {
         let limits = room.shared().config.limits.clone();
         // Large rooms take a while; so does folding in memory.
         let done = tokio::task::spawn_blocking(move || match kept {
-            Ok(kept) => match FramedUpdate::parts(&kept.data, &limits) {
+            Ok(kept) => match Content::new(&kept.data, &limits) {
                 Ok(base) => room.compacted(Compacted {
                     snapshot: kept.snapshot,
                     base,

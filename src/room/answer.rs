@@ -1,4 +1,5 @@
-//! The answer to a client's step 1: everything that it lacks, merged from base and log by bytes alone.
+//! The answer to a client's step 1: everything that it lacks, merged from base and log by bytes alone. Whoever has nothing is sent the
+//! base as it is held, if that will do.
 //!
 //! The one rule: nothing in the answer may tell a client that its own ids have arrived before they are stored. Uncommitted
 //! entries whose ids the client already has are therefore left out and reach it after their commit.
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scrible_wire::{Clocks, Limits, Malformed, StateVector, merge, message};
 
+use super::content::Content;
 use super::framed::{FramedUpdate, WHOLE_BYTES};
 use super::log::{Log, Stance};
 use super::seat::{AHEAD_CLIENTS, Place};
@@ -15,7 +17,7 @@ use super::seat::{AHEAD_CLIENTS, Place};
 /// Cheap copies of all that an answer is made from; encode it outside the room's lock.
 #[derive(Debug)]
 pub struct Answer {
-    base: Arc<[FramedUpdate]>,
+    base: Content,
     entries: Vec<Bytes>,
     theirs: StateVector,
 }
@@ -55,7 +57,7 @@ impl Answer {
             }
             entries.push(entry.update.update());
         }
-        let base = log.base().parts.clone();
+        let base = log.base().content.clone();
         (
             Self {
                 base,
@@ -66,10 +68,14 @@ impl Answer {
         )
     }
 
-    /// Bytes that encoding has to read.
+    /// Bytes that it is made from.
     pub fn weight(&self) -> usize {
-        self.base.iter().map(FramedUpdate::weight).sum::<usize>()
-            + self.entries.iter().map(Bytes::len).sum::<usize>()
+        self.base.size() + self.entries.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Whether encoding it takes no time: it is what the base is held as.
+    pub fn is_ready(&self) -> bool {
+        self.theirs.is_empty() && self.entries.is_empty()
     }
 
     /// Encodes the messages: one step 2, or, where that would be large, updates in parts and an empty step 2.
@@ -77,18 +83,24 @@ impl Answer {
     /// # Errors
     /// Only where the log holds what could not be merged, which its gate is there to prevent.
     pub fn encode(self, limits: &Limits) -> Result<Vec<Bytes>, Malformed> {
-        let base = self.base.iter().map(FramedUpdate::update);
         if self.theirs.is_empty() && self.weight() > WHOLE_BYTES {
-            // The parts of the base are the same for everyone who has nothing: all of them share one memory.
-            let tail = merge::merge(self.entries.iter().map(|entry| &entry[..]), limits)?;
-            let tail = FramedUpdate::parts(&tail, limits)?;
-            return Ok(in_parts(self.base.iter().chain(&*tail)));
+            let base = self.base.parts(limits)?;
+            let tail = if self.entries.is_empty() {
+                Arc::default()
+            } else {
+                let tail = merge::merge(self.entries.iter().map(|entry| &entry[..]), limits)?;
+                FramedUpdate::parts(&tail, limits)?
+            };
+            return Ok(in_parts(base.iter().chain(&*tail)));
         }
-        let parts: Vec<Bytes> = base.chain(self.entries).collect();
-        let lacking = match &parts[..] {
-            [whole] if self.theirs.is_empty() => return Ok(vec![message::step2(whole).into()]),
-            parts => merge::diff(parts.iter().map(|part| &part[..]), &self.theirs, limits)?,
-        };
+        if self.is_ready()
+            && let Some(step2) = self.base.step2()
+        {
+            return Ok(vec![step2]);
+        }
+        let updates: Vec<Bytes> = self.base.updates().chain(self.entries).collect();
+        let updates = updates.iter().map(|update| &update[..]);
+        let lacking = merge::diff(updates, &self.theirs, limits)?;
         if lacking.len() <= WHOLE_BYTES {
             return Ok(vec![message::step2(&lacking).into()]);
         }

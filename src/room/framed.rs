@@ -13,7 +13,7 @@ pub const WHOLE_BYTES: usize = 1 << 20;
 /// About the size of a part, in bytes. A single struct is never cut.
 const PART_BYTES: usize = 256 << 10;
 
-/// An update, framed as a y-websocket `update` message.
+/// An update, framed as a y-websocket message.
 #[derive(Debug, Clone)]
 pub struct FramedUpdate {
     frame: Bytes,
@@ -22,12 +22,21 @@ pub struct FramedUpdate {
 }
 
 impl FramedUpdate {
-    /// Frames an update.
+    /// Frames an update as an `update` message.
     pub fn new(update: &[u8]) -> Self {
-        let frame = Bytes::from(message::update(update));
+        Self::within(message::update(update), update)
+    }
+
+    /// Frames an update as a step 2.
+    pub fn step2(update: &[u8]) -> Self {
+        Self::within(message::step2(update), update)
+    }
+
+    /// A message that ends with the update.
+    fn within(message: Vec<u8>, update: &[u8]) -> Self {
         Self {
-            at: frame.len() - update.len(),
-            frame,
+            at: message.len() - update.len(),
+            frame: message.into(),
         }
     }
 

@@ -6,8 +6,7 @@
 
 use std::collections::VecDeque;
 
-use std::sync::Arc;
-
+use super::content::Content;
 use super::framed::FramedUpdate;
 
 /// Who appended an entry: the session's number, which is never used twice in a process.
@@ -72,8 +71,8 @@ impl Entry {
 /// Everything up to a position, merged.
 #[derive(Debug, Clone, Default)]
 pub struct Base {
-    /// The merged update, in parts to be applied in order; none for an empty doc.
-    pub parts: Arc<[FramedUpdate]>,
+    /// The merged update.
+    pub content: Content,
     /// The position of the first entry that is not in it.
     pub end: u64,
 }
@@ -81,7 +80,7 @@ pub struct Base {
 impl Base {
     /// Bytes that it takes.
     pub fn weight(&self) -> usize {
-        self.parts.iter().map(FramedUpdate::weight).sum()
+        self.content.weight()
     }
 }
 
@@ -101,12 +100,9 @@ pub struct Log {
 
 impl Log {
     /// A log that stands on what was stored: all of it is committed.
-    pub fn on(base: Arc<[FramedUpdate]>) -> Self {
+    pub fn on(content: Content) -> Self {
         Self {
-            base: Base {
-                parts: base,
-                end: 0,
-            },
+            base: Base { content, end: 0 },
             ..Self::default()
         }
     }
@@ -188,7 +184,7 @@ impl Log {
     /// max(1 MiB, half of the base), so that the work over the life of a room stays linear in its bytes.
     pub fn fold_due(&self) -> bool {
         let unfolded = self.committed - self.base.end;
-        let floor = (self.base.weight() / 2).max(1 << 20);
+        let floor = (self.base.content.size() / 2).max(1 << 20);
         unfolded > 10_000 || (self.bytes - self.uncommitted_bytes - self.folded_bytes > floor)
     }
 
@@ -222,6 +218,9 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use scrible_wire::Limits;
+    use scrible_wire::varint::write_var_bytes;
+
     use super::*;
 
     fn entry(author: Author, bytes: usize) -> Entry {
@@ -237,7 +236,7 @@ mod tests {
         assert_eq!((log.head(), log.committed()), (4, 0));
         log.commit(3);
         log.rebase(Base {
-            parts: Arc::default(),
+            content: Content::default(),
             end: 3,
         });
         log.trim(2, usize::MAX);
@@ -270,7 +269,7 @@ mod tests {
         }
         log.commit(8);
         log.rebase(Base {
-            parts: Arc::default(),
+            content: Content::default(),
             end: 6,
         });
         log.trim(4, usize::MAX);
@@ -288,14 +287,18 @@ mod tests {
         log.commit(1);
         assert!(log.fold_due());
         log.rebase(Base {
-            parts: Arc::default(),
+            content: Content::default(),
             end: 1,
         });
         assert!(
             !log.fold_due(),
             "an entry that is kept for a laggard is not folded again"
         );
-        let mut log = Log::on([FramedUpdate::new(&vec![0; 8 << 20])].into());
+        // One binary value in the root array `a`.
+        let mut large = vec![1, 1, 9, 0, 3, 1, 1, b'a'];
+        write_var_bytes(&mut large, &vec![0; 8 << 20]);
+        large.push(0);
+        let mut log = Log::on(Content::new(&large, &Limits::default()).unwrap());
         log.append(entry(1, 2 << 20));
         log.commit(1);
         assert!(!log.fold_due(), "half of a large base is allowed");

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::awareness::Speaker;
 use super::log::Entry;
 use super::seat::Seat;
-use super::{Answer, Author, Carrier, FramedUpdate, Refused, Room, State};
+use super::{Answer, Author, Carrier, Refused, Room, State};
 use crate::access::Identity;
 
 /// An update of nothing.
@@ -216,9 +216,8 @@ impl Membership {
         let state = self.room.state.lock();
         let base = state.log.base();
         let entries = state.log.entries_from(base.end);
-        base.parts
-            .iter()
-            .map(FramedUpdate::update)
+        base.content
+            .updates()
             .chain(entries.map(|(_, entry)| entry.update.update()))
             .collect()
     }

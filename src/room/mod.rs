@@ -8,6 +8,7 @@
 
 mod answer;
 mod awareness;
+mod content;
 mod framed;
 mod log;
 mod membership;
@@ -31,7 +32,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use answer::Answer;
-pub use framed::FramedUpdate;
+pub use content::Content;
 pub use log::Author;
 pub use membership::{Answered, Membership, Offered};
 pub use name::{BadName, MAX_NAME_BYTES, RESERVED, RoomName};
@@ -187,7 +188,7 @@ pub struct Compacted {
     /// What it covers.
     pub snapshot: Extent,
     /// Its content.
-    pub base: Arc<[FramedUpdate]>,
+    pub base: Content,
     /// It is a version.
     pub listed: bool,
     /// How long it took to make.
@@ -372,7 +373,7 @@ impl Room {
         if let Some(end) =
             end.filter(|end| (state.log.base().end..=state.log.committed()).contains(end))
         {
-            state.log.rebase(Base { parts: base, end });
+            state.log.rebase(Base { content: base, end });
             state.trim();
         }
     }
@@ -399,20 +400,21 @@ impl Room {
             let (base, end) = (state.log.base(), state.log.committed());
             let entries = state.log.entries_from(base.end);
             let entries = entries.take_while(|(position, _)| *position < end);
-            let base = base.parts.iter().map(FramedUpdate::update);
             let parts: Vec<_> = base
+                .content
+                .updates()
                 .chain(entries.map(|(_, entry)| entry.update.update()))
                 .collect();
             (parts, end)
         };
         let merged = scrible_wire::merge::merge(parts.iter().map(|part| &part[..]), limits)
-            .and_then(|merged| FramedUpdate::parts(&merged, limits));
+            .and_then(|merged| Content::new(&merged, limits));
         let mut state = self.state.lock();
         match merged {
             // A compaction that was faster has more.
             Ok(_) if state.log.base().end > end => {}
-            Ok(parts) => {
-                state.log.rebase(Base { parts, end });
+            Ok(content) => {
+                state.log.rebase(Base { content, end });
                 state.trim();
             }
             // Nothing is lost, but the log goes on growing. The parts passed the gate one by one, so this is ours to look at.

@@ -2,20 +2,18 @@
 //!
 //! The one rule: a room that cannot be read whole is not opened at all. It never starts empty where something was stored.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use scrible_wire::{Clocks, Limits};
 
 use super::stored::{Extent, Stored};
-use super::{FramedUpdate, RoomName};
+use super::{Content, RoomName};
 
 /// What a room stands on after loading.
 #[derive(Debug, Default)]
 pub struct Opened {
-    /// All stored updates merged, in parts to be applied in order; none for a room that was never written.
-    pub base: Arc<[FramedUpdate]>,
+    /// All stored updates merged.
+    pub base: Content,
     /// What is in it.
     pub clocks: Clocks,
     /// What the store has.
@@ -139,9 +137,9 @@ impl Opened {
         };
         // A large room is in memory three times otherwise: as rows, merged, and framed.
         drop(updates);
-        let parts = merged.map(|merged| FramedUpdate::parts(&merged, limits));
+        let base = merged.map(|merged| Content::new(&merged, limits));
         Ok(Self {
-            base: parts.transpose().map_err(damaged)?.unwrap_or_default(),
+            base: base.transpose().map_err(damaged)?.unwrap_or_default(),
             clocks: contents.clocks,
             stored: Stored::loaded(doc.id, snapshot, rows, bytes - snapshot.bytes),
         })

@@ -294,7 +294,7 @@ mod tests {
         seat.join(Place::default());
         log.commit(2);
         log.rebase(super::super::log::Base {
-            parts: Default::default(),
+            content: Default::default(),
             end: 2,
         });
         log.trim(seat.slowest(), 0);

@@ -13,8 +13,8 @@ async fn w5_a_large_board_goes_out_in_parts_that_newcomers_share() {
     commit(&room);
     room.fold();
     offer(&ann, &typed(10, 8));
-    let bob = room.enter(2, Identity::default()).unwrap();
-    let cid = room.enter(3, Identity::default()).unwrap();
+    let bob = seated(&room, 2);
+    let cid = seated(&room, 3);
     let (first, second) = (answer(&bob, &[]), answer(&cid, &[]));
     let parts = messages(&first);
     assert_eq!(
@@ -58,14 +58,14 @@ fn w5_one_large_uncommitted_entry_is_sent_in_parts_too() {
     let whole =
         scrible_wire::merge::merge(parts.iter().map(|p| &p[..]), &Limits::default()).unwrap();
     offer(&ann, &whole);
-    let bob = room.enter(2, Identity::default()).unwrap();
+    let bob = seated(&room, 2);
     assert!(answer(&bob, &[]).len() > 1, "3.2 MB in one message");
 }
 
 #[test]
 fn w5_no_update_before_the_first_step_1() {
     let room = room();
-    let ann = room.enter(1, Identity::default()).unwrap();
+    let ann = seated(&room, 1);
     offer(&ann, &typed(10, 0));
     commit(&room);
     assert_eq!(heard(&ann), Vec::<Vec<u8>>::new());
@@ -90,7 +90,7 @@ fn k4_a_base_swap_changes_nothing_that_a_session_hears() {
                 seq,
                 bytes: merged.len(),
             },
-            base: FramedUpdate::parts(&merged, &limits).unwrap(),
+            base: Content::new(&merged, &limits).unwrap(),
             listed,
             took: Duration::ZERO,
         });
@@ -115,4 +115,112 @@ fn k4_a_base_swap_changes_nothing_that_a_session_hears() {
     stand(7, false);
     stand(3, false);
     assert_eq!(room.state.lock().log.base().end, 4);
+}
+
+/// A room that was loaded with four characters of client 10.
+fn loaded() -> Arc<Room> {
+    standing_on(&(0..4).map(|clock| typed(10, clock)).collect::<Vec<_>>())
+}
+
+fn standing_on(rows: &[Vec<u8>]) -> Arc<Room> {
+    let doc = StoredDoc {
+        id: 1,
+        snapshot: None,
+        updates: rows.iter().map(|row| Bytes::from(row.clone())).collect(),
+    };
+    let opened = Opened::read(doc, &Limits::default()).unwrap();
+    let name = RoomName::new("demo").unwrap();
+    Arc::new(Room::new(name, opened, shared()))
+}
+
+/// What the answer to somebody who has nothing brings: clocks, by the rule that nothing in it waits for anything.
+fn brought(frames: &[Bytes]) -> Clocks {
+    let mut clocks = Clocks::new();
+    for message in messages(frames) {
+        let (Message::Update(update) | Message::SyncStep2(update)) = message else {
+            panic!("{message:?}")
+        };
+        applies(&mut clocks, &[update.to_vec()]);
+    }
+    clocks
+}
+
+/// Where the answer's bytes are.
+fn places(frames: &[Bytes]) -> Vec<*const u8> {
+    frames.iter().map(|frame| frame.as_ptr()).collect()
+}
+
+#[test]
+fn w5_newcomers_to_a_room_at_rest_are_sent_the_same_memory() {
+    let room = loaded();
+    let (bob, cid) = (seated(&room, 2), seated(&room, 3));
+    let (first, second) = (answer(&bob, &[]), answer(&cid, &[]));
+    assert!(matches!(messages(&first)[..], [Message::SyncStep2(_)]));
+    assert_eq!(places(&first), places(&second));
+    assert_eq!(brought(&first).clock(10), 4);
+}
+
+#[test]
+fn w5_a_newcomer_after_an_edit_is_sent_the_edit_and_one_after_a_base_swap_the_new_base() {
+    let room = loaded();
+    let (ann, bob) = (seated(&room, 1), seated(&room, 2));
+    let before = answer(&bob, &[]);
+    offer(&ann, &typed(10, 4));
+    offer(&ann, &deleted(10, 0));
+    let after = answer(&bob, &[]);
+    assert!(matches!(messages(&after)[..], [Message::SyncStep2(_)]));
+    let clocks = brought(&after);
+    assert_eq!(clocks.clock(10), 5);
+    assert_eq!(clocks.deleted().collect::<Vec<_>>(), [(10, vec![(0, 1)])]);
+    let end = room.uncommitted(usize::MAX).end;
+    room.committed(1, 5, end);
+    // As a garbage collector may leave it: the first character is gone for good.
+    let collected = [
+        &[1, 2, 10, 0, 0, 1][..],
+        &[0x84, 10, 0, 4],
+        b"bcde",
+        &[1, 10, 1, 0, 1],
+    ]
+    .concat();
+    room.compacted(Compacted {
+        snapshot: Extent {
+            seq: 6,
+            bytes: collected.len(),
+        },
+        base: Content::new(&collected, &Limits::default()).unwrap(),
+        listed: false,
+        took: Duration::ZERO,
+    });
+    let swapped = answer(&bob, &[]);
+    assert_eq!(messages(&swapped), [Message::SyncStep2(&collected)]);
+    assert_eq!(places(&swapped), places(&answer(&ann, &[])));
+    assert_eq!(
+        messages(&before),
+        messages(&answer(&seated(&loaded(), 9), &[])),
+        "what was sent stays as it was"
+    );
+}
+
+#[test]
+fn w5_a_small_base_goes_out_in_small_parts_where_what_follows_makes_it_large() {
+    let rows: Vec<_> = (0..3).map(filled).collect();
+    let room = standing_on(&rows);
+    let weight = room.info().bytes;
+    let (ann, bob) = (seated(&room, 1), seated(&room, 2));
+    assert_eq!(messages(&answer(&bob, &[])).len(), 1, "750 KB");
+    for clock in 3..6 {
+        offer(&ann, &filled(clock));
+    }
+    let (first, second) = (answer(&bob, &[]), answer(&ann, &[]));
+    assert_eq!(messages(&first).last(), Some(&Message::SyncStep2(&[0, 0])));
+    let largest = first.iter().map(Bytes::len).max().unwrap();
+    assert!(first.len() > 6 && largest < 300_000, "{largest}");
+    assert_eq!(brought(&first).clock(10), 6);
+    assert_eq!(
+        places(&first)[..3],
+        places(&second)[..3],
+        "the base's parts are made once"
+    );
+    let parts = room.info().bytes - weight;
+    assert!(parts > 1_500_000, "and counted: {parts}");
 }

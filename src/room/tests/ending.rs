@@ -92,7 +92,7 @@ fn k2_rows_of_somebody_else_keep_a_room_on_its_own_base() {
     room.committed(1, 5, end);
     room.compacted(Compacted {
         snapshot: Extent { seq: 5, bytes: 1 },
-        base: FramedUpdate::parts(&typed(10, 0), &Limits::default()).unwrap(),
+        base: Content::new(&typed(10, 0), &Limits::default()).unwrap(),
         listed: true,
         took: Duration::ZERO,
     });

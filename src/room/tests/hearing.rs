@@ -184,14 +184,6 @@ fn r4_folding_changes_nothing_that_a_session_hears() {
     );
 }
 
-/// Applies what a client hears to clocks that stand for its doc; panics where something would be pending.
-fn applies(clocks: &mut Clocks, updates: &[Vec<u8>]) {
-    for update in updates {
-        let taken = clocks.take(update, &Limits::default()).unwrap();
-        assert_eq!(taken.early, None, "a gap: {update:?}");
-    }
-}
-
 #[test]
 fn r8_no_gap_after_a_reconnect_while_nothing_is_stored() {
     let room = room();

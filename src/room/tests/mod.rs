@@ -26,15 +26,24 @@ fn typed(client: u8, clock: u8) -> Vec<u8> {
     update
 }
 
-/// At the place of [`typed`], 400 KB of binary: kind 3 instead of 4.
-fn large(clock: u8) -> Vec<u8> {
+/// At the place of [`typed`], so many bytes of binary: kind 3 instead of 4.
+fn binary(clock: u8, bytes: usize) -> Vec<u8> {
     let mut update = typed(10, clock);
     update[4] -= 1;
     update.truncate(update.len() - 3);
-    scrible_wire::varint::write_number(&mut update, 400_000);
-    update.resize(update.len() + 400_000, 1);
+    scrible_wire::varint::write_var_bytes(&mut update, &vec![1; bytes]);
     update.push(0);
     update
+}
+
+/// More than a part of an answer.
+fn large(clock: u8) -> Vec<u8> {
+    binary(clock, 400_000)
+}
+
+/// Not quite a part of an answer.
+fn filled(clock: u8) -> Vec<u8> {
+    binary(clock, 250_000)
 }
 
 /// The first characters of clients 11 and 10 in one update, as a sibling tab would forward it.
@@ -74,9 +83,14 @@ fn room() -> Arc<Room> {
     ))
 }
 
+/// A session that has not joined.
+fn seated(room: &Arc<Room>, session: Author) -> Membership {
+    room.enter(session, Identity::default()).unwrap()
+}
+
 /// A session that has joined with a state vector.
 fn enter(room: &Arc<Room>, session: Author, has: &[(u64, u32)]) -> (Membership, Vec<u8>) {
-    let member = room.enter(session, Identity::default()).unwrap();
+    let member = seated(room, session);
     let answer = join(&member, has);
     (member, answer)
 }
@@ -126,4 +140,12 @@ fn commit(room: &Arc<Room>) {
 
 fn offer(member: &Membership, update: &[u8]) -> Offered {
     member.offer(update, Carrier::Update, None).unwrap()
+}
+
+/// Applies what a client hears to clocks that stand for its doc; panics where something would be pending.
+fn applies(clocks: &mut Clocks, updates: &[Vec<u8>]) {
+    for update in updates {
+        let taken = clocks.take(update, &Limits::default()).unwrap();
+        assert_eq!(taken.early, None, "a gap: {update:?}");
+    }
 }
