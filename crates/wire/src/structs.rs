@@ -104,10 +104,11 @@ impl Struct {
     /// The first item of another client that is not there, where `clock_of` tells what is.
     #[inline]
     pub(crate) fn lacks(&self, client: u64, mut clock_of: impl FnMut(u64) -> u32) -> Option<Id> {
-        [self.left, self.right, self.parent]
-            .into_iter()
-            .flatten()
-            .find(|id| id.client != client && id.clock >= clock_of(id.client))
+        let mut lacking = |id: &Id| id.client != client && id.clock >= clock_of(id.client);
+        let left = self.left.filter(&mut lacking);
+        let right = || self.right.filter(&mut lacking);
+        left.or_else(right)
+            .or_else(|| self.parent.filter(&mut lacking))
     }
 
     /// Reads the struct of `client` that starts at `clock`, and holds it to the grammar.
