@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scrible_store::{
-    Builder, Incarnation, Lease, NewSnapshot, Snapshot, SnapshotInfo, Store, StoreError,
+    Builder, Incarnation, Lease, NewSnapshot, Snapshot, SnapshotInfo, Snapshots, Store, StoreError,
     StoredRoom, Trim,
 };
 use scrible_wire::{Clocks, Limits, merge};
@@ -131,10 +131,12 @@ struct Made {
 impl Keeper {
     /// Makes a snapshot of all that is stored of a room, or finds that the newest one is that.
     pub async fn keep(&self, room: &str, keep: &Keep) -> Result<Kept, KeepError> {
+        // What others do to it before the lease is there only costs this attempt: the next number is theirs then. Labels come to the
+        // newest snapshot alone, and that stays.
         let known = self.store.snapshots(room).await.map_err(failed)?;
-        let id = known.ok_or(KeepError::NotFound)?.room;
+        let known = known.ok_or(KeepError::NotFound)?;
         let lease = Lease {
-            room: id,
+            room: known.room,
             task: TASK,
             holder: self.holder,
             ttl: LEASE,
@@ -144,7 +146,7 @@ impl Keeper {
         }
         let done = CancellationToken::new();
         let keeping = async {
-            let kept = self.keep_leased(room, keep).await;
+            let kept = self.keep_leased(room, keep, known).await;
             done.cancel();
             kept
         };
@@ -165,7 +167,12 @@ impl Keeper {
         }
     }
 
-    async fn keep_leased(&self, room: &str, keep: &Keep) -> Result<Kept, KeepError> {
+    async fn keep_leased(
+        &self,
+        room: &str,
+        keep: &Keep,
+        known: Snapshots,
+    ) -> Result<Kept, KeepError> {
         let read = self.read(room).await?;
         let newest = read.stored.base.as_ref();
         let made = match newest.filter(|_| read.stored.updates.is_empty()) {
@@ -180,9 +187,23 @@ impl Keeper {
                 },
             },
         };
-        let kept = self.store_snapshot(room, keep, &read, made).await?;
-        self.let_go(room, &read.stored).await;
-        Ok(kept)
+        let new = new_snapshot(keep, &read, &known, made);
+        match self.store.add_snapshot(&new).await {
+            Ok(()) => {}
+            // Somebody whose lease we outlived was faster.
+            Err(StoreError::Conflict(_)) => return Err(KeepError::Busy),
+            Err(error) => return Err(failed(error)),
+        }
+        let mut snapshots = known.snapshots;
+        snapshots.insert(0, info(&new));
+        self.let_go(room, &read.stored, &snapshots).await;
+        Ok(Kept {
+            version: new.version,
+            snapshot: extent(new.seq, &new.data),
+            data: new.data,
+            listed: new.listed,
+            is_old: false,
+        })
     }
 
     /// Makes the newest snapshot, after which nothing came, into what is wanted. `None` where it has another name already.
@@ -324,76 +345,61 @@ impl Keeper {
         }
     }
 
-    async fn store_snapshot(
-        &self,
-        room: &str,
-        keep: &Keep,
-        read: &Read,
-        made: Made,
-    ) -> Result<Kept, KeepError> {
-        let newest = self.store.snapshots(room).await.map_err(failed)?;
-        let newest = newest.ok_or(KeepError::NotFound)?.snapshots;
-        let listed = *keep != Keep::Base;
-        let version = newest.first().map_or(0, |info| info.version) + 1;
-        let snapshot = NewSnapshot {
-            room: read.stored.id,
-            version,
-            seq: read.stored.head,
-            data: made.data.clone(),
-            state_vector: read.contents.clocks.state_vector().encode().into(),
-            listed,
-            builder: made.builder,
-            note: made.note,
-            label: keep.label().cloned(),
-            author: keep.author().cloned(),
-            time_ms: now_ms(),
-        };
-        match self.store.add_snapshot(&snapshot).await {
-            Ok(()) => Ok(Kept {
-                version,
-                snapshot: extent(snapshot.seq, &made.data),
-                data: made.data,
-                listed,
-                is_old: false,
-            }),
-            // Somebody whose lease we outlived was faster.
-            Err(StoreError::Conflict(_)) => Err(KeepError::Busy),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
     /// Takes away what two snapshots hold, and versions that are old enough. Failing to only leaves it for the next time.
-    async fn let_go(&self, room: &str, stored: &StoredRoom) {
-        let trimmed = async {
-            let Some(known) = self.store.snapshots(room).await? else {
-                return Ok(());
-            };
-            let reserve = stored.base.as_ref().map(|base| &base.info);
-            let mut versions = self.retention.thin(&known.snapshots, now_ms());
-            versions.extend(superseded(&known.snapshots, reserve));
-            // The newest two stay whatever they are, and what the newest was made from.
-            let stays: Vec<u64> = known
-                .snapshots
-                .iter()
-                .take(2)
-                .chain(reserve)
-                .map(|info| info.version)
-                .collect();
-            versions.retain(|version| !stays.contains(version));
-            let rows = reserve.map_or(0, |info| info.seq);
-            if rows == 0 && versions.is_empty() {
-                return Ok(());
-            }
-            let trim = Trim {
-                room: stored.id,
-                rows: 1..=rows,
-                versions,
-            };
-            self.store.trim(&trim).await.map(drop)
+    async fn let_go(&self, room: &str, stored: &StoredRoom, snapshots: &[SnapshotInfo]) {
+        let reserve = stored.base.as_ref().map(|base| &base.info);
+        let mut versions = self.retention.thin(snapshots, now_ms());
+        versions.extend(superseded(snapshots, reserve));
+        // The newest two stay whatever they are, and what the newest was made from.
+        let newest = snapshots.iter().take(2);
+        let stays: Vec<u64> = newest.chain(reserve).map(|info| info.version).collect();
+        versions.retain(|version| !stays.contains(version));
+        let rows = reserve.map_or(0, |info| info.seq);
+        if rows == 0 && versions.is_empty() {
+            return;
+        }
+        let trim = Trim {
+            room: stored.id,
+            rows: 1..=rows,
+            versions,
         };
-        if let Err(error) = trimmed.await {
+        if let Err(error) = self.store.trim(&trim).await {
             tracing::warn!(room, %error, "rows that are in two snapshots were not taken away; the next compaction does it");
         }
+    }
+}
+
+/// What was made, under the number that comes next.
+fn new_snapshot(keep: &Keep, read: &Read, known: &Snapshots, made: Made) -> NewSnapshot {
+    // Of what cannot be read the number counts all the same.
+    let readable = known.snapshots.iter().map(|info| info.version);
+    let unreadable = known.unreadable.iter().map(|passed| passed.version);
+    NewSnapshot {
+        room: read.stored.id,
+        version: readable.chain(unreadable).max().unwrap_or(0) + 1,
+        seq: read.stored.head,
+        data: made.data,
+        state_vector: read.contents.clocks.state_vector().encode().into(),
+        listed: *keep != Keep::Base,
+        builder: made.builder,
+        note: made.note,
+        label: keep.label().cloned(),
+        author: keep.author().cloned(),
+        time_ms: now_ms(),
+    }
+}
+
+fn info(new: &NewSnapshot) -> SnapshotInfo {
+    SnapshotInfo {
+        version: new.version,
+        seq: new.seq,
+        size: new.data.len() as u64,
+        listed: new.listed,
+        builder: new.builder,
+        note: new.note.clone(),
+        label: new.label.clone(),
+        author: new.author.clone(),
+        time_ms: new.time_ms,
     }
 }
 
@@ -462,7 +468,7 @@ fn failed(error: StoreError) -> KeepError {
     }
 }
 
-pub(super) fn now_ms() -> i64 {
+fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
