@@ -33,8 +33,10 @@ const VALUES_TOGETHER: u64 = 128;
 
 const ELEMENT: u8 = 3;
 const HOOK: u8 = 5;
-/// A hook goes through yrs as an element of such a name, which no parser of XML or HTML would ever give to one.
+/// A hook goes through yrs as an element of such a name.
 const HOOK_PREFIX: &str = "\0hook:";
+/// No parser of XML or HTML gives an element a name with a zero, but a client can: what begins with one stands behind this.
+const ELEMENT_PREFIX: &str = "\0element:";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -296,11 +298,24 @@ impl<'a> Copy<'a> {
                 self.out.push(ELEMENT);
                 write_var_bytes(&mut self.out, format!("{HOOK_PREFIX}{name}").as_bytes());
             }
-            (ELEMENT, way) => {
+            (ELEMENT, Way::Close | Way::CloseShort) => {
                 let name = self.reader.var_str()?;
-                let hook = name.strip_prefix(HOOK_PREFIX).filter(|_| way == Way::Open);
-                self.out.push(if hook.is_some() { HOOK } else { ELEMENT });
-                write_var_bytes(&mut self.out, hook.unwrap_or(name).as_bytes());
+                let prefix = if name.starts_with('\0') {
+                    ELEMENT_PREFIX
+                } else {
+                    ""
+                };
+                self.out.push(ELEMENT);
+                write_var_bytes(&mut self.out, format!("{prefix}{name}").as_bytes());
+            }
+            (ELEMENT, Way::Open) => {
+                let name = self.reader.var_str()?;
+                let (kind, name) = match name.strip_prefix(HOOK_PREFIX) {
+                    Some(hook) => (HOOK, hook),
+                    None => (ELEMENT, name.strip_prefix(ELEMENT_PREFIX).unwrap_or(name)),
+                };
+                self.out.push(kind);
+                write_var_bytes(&mut self.out, name.as_bytes());
             }
             // array, map, text, fragment, text in XML
             (kind @ (0 | 1 | 2 | 4 | 6), _) => self.out.push(kind),
@@ -372,9 +387,12 @@ mod tests {
             &[0x07, 1, 1, b'x', HOOK, 1, b'h'],
             &[0x07, 0, 7, 5, ELEMENT, 1, b'p'],
             &[0x87, 7, 6, 1],
+            // An element with the name of a hook, as one might write to look like it.
+            b"\x87\x07\x07\x03\x07\0hook:h",
+            b"\x87\x07\x08\x03\x0a\0element:h",
             // Text, deleted, collected, a gap.
             &[0x04, 1, 1, b't', 2, b'h', b'i'],
-            &[0x81, 7, 9, 3],
+            &[0x81, 7, 11, 3],
             &[0, 4],
             &[10, 2],
             // Bytes, a sub-document.
