@@ -274,9 +274,9 @@ impl Keeper {
 
     /// The snapshot's bytes: by a doc worker, or merged byte by byte where that would lose something or has failed.
     async fn make(&self, room: &str, read: &Read) -> Result<Made, KeepError> {
-        let why = if read.contents.is_beyond_yrs {
+        let why = if read.contents.has_subdoc {
             // As it should be: nobody need look.
-            "it holds BigInt values, sub-documents or XML hooks, which only a byte merge keeps as they are".to_owned()
+            "it holds sub-documents, which only a byte merge keeps as they are".to_owned()
         } else if let Some(why) = earlier_trouble(&read.stored) {
             why
         } else {
@@ -296,7 +296,7 @@ impl Keeper {
                 Err(DocError::Broken(error)) => trouble(&error),
             }
         };
-        if !read.contents.is_beyond_yrs {
+        if !read.contents.has_subdoc {
             self.marks.set(room, &why);
         }
         let (updates, limits) = (read.updates.clone(), self.limits.clone());

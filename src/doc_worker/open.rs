@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use scrible_wire::split::split;
-use scrible_wire::{Clocks, Limits, Malformed, scan};
+use scrible_wire::{Clocks, Limits, Malformed};
 use yrs::updates::decoder::Decode;
 use yrs::{Doc, Options, ReadTxn, Transact, Update};
 
@@ -59,9 +59,7 @@ pub fn open(updates: &[Bytes], values: Values) -> Result<Opened, String> {
         if taken.early.is_some() {
             return Err(wrong("builds on what is not there"));
         }
-        let has_hook =
-            || taken.is_beyond_yrs && scan(update, &limits).is_ok_and(|scan| scan.has_hook);
-        if values == Values::Open && has_hook() {
+        if values == Values::Open && taken.has_hook {
             return Err(wrong("holds an XML hook, which cannot be read"));
         }
         for piece in pieces(update).map_err(malformed)? {

@@ -36,8 +36,8 @@ pub struct StoredDoc {
 pub struct Contents {
     /// Clocks and delete ranges.
     pub clocks: Clocks,
-    /// Something in them is not kept by yrs: see [`scrible_wire::Taken::is_beyond_yrs`].
-    pub is_beyond_yrs: bool,
+    /// There are sub-documents in them, or were: see [`scrible_wire::Taken::has_subdoc`].
+    pub has_subdoc: bool,
 }
 
 /// The first of some updates that cannot be taken.
@@ -65,7 +65,7 @@ impl Contents {
                 .clocks
                 .take(update, limits)
                 .map_err(|error| unreadable(error.to_string()))?;
-            contents.is_beyond_yrs |= taken.is_beyond_yrs;
+            contents.has_subdoc |= taken.has_subdoc;
             if let Some(missing) = taken.early {
                 let (client, clock) = (missing.client, missing.clock);
                 return Err(unreadable(format!(

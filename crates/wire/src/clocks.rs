@@ -44,9 +44,10 @@ pub struct Taken {
     pub early: Option<Missing>,
     /// New structs in the entry: client, first clock, clock behind the last. Empty where there are deletions only.
     pub brought: Vec<(u64, u32, u32)>,
-    /// The entry may hold what yrs does not keep: a BigInt, which it would turn into a Number, a sub-document, whose options it
-    /// forgets, or an XML hook, which it can't read. Such a room must never get its base from yrs.
-    pub is_beyond_yrs: bool,
+    /// The entry may hold a sub-document, whose options yrs forgets. Such a room must never get its base from yrs.
+    pub has_subdoc: bool,
+    /// The entry may hold an XML hook, which yrs can't read.
+    pub has_hook: bool,
     /// The entry deletes something that was not deleted before.
     pub has_deletes: bool,
 }
@@ -191,10 +192,8 @@ impl Clocks {
             Taking::Part(encode(update.len(), &parts, &deletes))
         };
         Ok(Taken {
-            is_beyond_yrs: (walked.facts.values.has_bigint
-                || walked.facts.has_subdoc
-                || walked.facts.has_hook)
-                && entry != Taking::Nothing,
+            has_subdoc: walked.facts.has_subdoc && entry != Taking::Nothing,
+            has_hook: walked.facts.has_hook && entry != Taking::Nothing,
             has_deletes: deletes.any,
             entry,
             early,

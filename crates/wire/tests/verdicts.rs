@@ -52,7 +52,7 @@ fn what_is_new_and_ready_is_taken_whole() {
     assert_eq!(taken.entry, Taking::Whole);
     assert_eq!(taken.early, None);
     assert_eq!(taken.brought, [(1, 0, 3)]);
-    assert!(taken.has_deletes && !taken.is_beyond_yrs && !taken.is_known());
+    assert!(taken.has_deletes && !taken.has_subdoc && !taken.has_hook && !taken.is_known());
     assert_eq!(
         (clocks.clock(1), clocks.clock(2), clocks.clients()),
         (3, 0, 1)
@@ -437,12 +437,19 @@ fn a_refused_update_changes_nothing() {
 }
 
 #[test]
-fn a_bigint_is_flagged_where_something_is_taken() {
-    let content = [&[1, 122][..], &[0; 8]].concat();
-    let update = update(&[(1, 0, &[item(&Place::default(), ANY, &content)])], &[]);
-    let mut clocks = Clocks::new();
-    assert!(take(&mut clocks, &update).is_beyond_yrs);
-    assert!(!take(&mut clocks, &update).is_beyond_yrs);
+fn sub_documents_and_hooks_are_flagged_where_something_is_taken() {
+    let of =
+        |kind, content: &[u8]| update(&[(1, 0, &[item(&Place::default(), kind, content)])], &[]);
+    let flags = |taken: &Taken| (taken.has_subdoc, taken.has_hook);
+    for (update, flagged) in [
+        (of(DOC, &[1, b'g', 118, 0]), (true, false)),
+        (of(TYPE, &[5, 1, b'h']), (false, true)),
+        (of(TYPE, &[3, 1, b'p']), (false, false)),
+    ] {
+        let mut clocks = Clocks::new();
+        assert_eq!(flags(&take(&mut clocks, &update)), flagged);
+        assert_eq!(flags(&take(&mut clocks, &update)), (false, false));
+    }
 }
 
 #[test]

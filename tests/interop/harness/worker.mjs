@@ -11,6 +11,8 @@ process.on('exit', () => {
   for (const worker of running) worker.kill()
 })
 
+const sizes = updates => updates.map(update => update.length)
+
 /** A doc worker that is ready for requests. */
 export class Worker {
   #child
@@ -32,25 +34,38 @@ export class Worker {
 
   /** What makes one doc show what another one shows: `{ update, changes, left }`, the update null if nothing differs. */
   async restore (current, target) {
-    const sizes = updates => updates.map(update => update.length)
-    const head = Buffer.from(JSON.stringify({ restore: { current: sizes(current), target: sizes(target) } }))
-    const length = Buffer.alloc(4)
-    length.writeUInt32LE(head.length)
-    this.#child.stdin.write(Buffer.concat([length, head, ...current, ...target]))
-    let answer
-    do {
-      const size = (await this.#take(4)).readUInt32LE()
-      answer = JSON.parse(await this.#take(size))
-    } while (answer === 'started')
-    if (answer.restored === undefined) throw new Error(JSON.stringify(answer))
-    const { update, changes, left } = answer.restored
+    const request = { restore: { current: sizes(current), target: sizes(target) } }
+    const { update, changes, left } = await this.#ask(request, [...current, ...target], 'restored')
     return { update: update === null ? null : new Uint8Array(await this.#take(update)), changes, left }
+  }
+
+  /** One update out of many. */
+  async build (updates) {
+    const { snapshot, state_vector: stateVector } = await this.#ask({ build: { blobs: sizes(updates) } }, updates, 'built')
+    const built = new Uint8Array(await this.#take(snapshot))
+    await this.#take(stateVector)
+    return built
   }
 
   /** Ends it, as the end of its input does. */
   async end () {
     this.#child.stdin.end()
     await this.#exit
+  }
+
+  /** What an answer's head says; its bytes are still to be taken. */
+  async #ask (request, blobs, wanted) {
+    const head = Buffer.from(JSON.stringify(request))
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(head.length)
+    this.#child.stdin.write(Buffer.concat([length, head, ...blobs]))
+    let answer
+    do {
+      const size = (await this.#take(4)).readUInt32LE()
+      answer = JSON.parse(await this.#take(size))
+    } while (answer === 'started')
+    if (answer[wanted] === undefined) throw new Error(JSON.stringify(answer))
+    return answer[wanted]
   }
 
   async #take (size) {

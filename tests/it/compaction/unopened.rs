@@ -9,22 +9,50 @@ use super::place::{AS_VERSION, Place, ROOM, dying, keeper, loaded, scrible};
 const AT_WORK: &str = r#"printf '\x09\0\0\0"started"'; kill -ABRT $$"#;
 
 #[tokio::test]
-async fn k8_a_bigint_keeps_its_kind_because_yrs_is_kept_away() {
+async fn k8_a_sub_document_keeps_its_options_because_yrs_is_kept_away() {
     let mut place = Place::new().await;
     let keeper = keeper(place.store.clone(), scrible());
-    // Client 9 puts the BigInt 1 into the array `a`.
-    let bigint = [
-        &[1, 1, 9, 0, 0x08, 1, 1, b'a', 1, 122][..],
-        &[0, 0, 0, 0, 0, 0, 0, 1],
+    // Client 9 puts the sub-document "g" with the option `{"m": true}` into the array `a`.
+    let subdoc = [
+        &[1, 1, 9, 0, 0x09, 1, 1, b'a'][..],
+        &[1, b'g'],
+        &[118, 1, 1, b'm', 120],
         &[0],
+    ];
+    let subdoc = subdoc.concat();
+    place.append(vec![subdoc.clone().into()]).await;
+    let kept = keeper.keep(ROOM, &AS_VERSION).await.unwrap();
+    assert_eq!(kept.data, subdoc);
+    assert_eq!(place.snapshots().await[0].builder, Builder::Bytes);
+    assert_eq!(keeper.marks.all(), [], "this is as it should be");
+    keeper.documents.close().await;
+}
+
+#[tokio::test]
+async fn k5_bigints_and_hooks_stay_as_they_are_and_the_garbage_around_them_goes() {
+    let mut place = Place::new().await;
+    let keeper = keeper(place.store.clone(), scrible());
+    // Client 9 sets the key `k` of the map `m` to [-0, 2^53 + 1 and 5 as BigInts], and puts an XML hook into the root `x`.
+    let values = [
+        &[0x28, 1, 1, b'm', 1, b'k', 1, 117, 3, 125, 0x40][..],
+        &[122, 0, 0x20, 0, 0, 0, 0, 0, 1],
+        &[122, 0, 0, 0, 0, 0, 0, 0, 5],
     ]
     .concat();
-    place.append(vec![bigint.clone().into()]).await;
+    let hook = [0x07, 1, 1, b'x', 5, 1, b'h'];
+    let update = [&[1, 2, 9, 0], &values[..], &hook, &[0]].concat();
+    place.append(vec![update.into()]).await;
+    place.edit(500).await;
     let kept = keeper.keep(ROOM, &AS_VERSION).await.unwrap();
-    assert_eq!(kept.data, bigint);
-    let info = &place.snapshots().await[0];
-    assert_eq!(info.builder, Builder::Bytes);
-    assert_eq!(keeper.marks.all(), [], "this is as it should be");
+    assert_eq!(place.snapshots().await[0].builder, Builder::Doc);
+    for bytes in [&values[..], &hook] {
+        assert!(kept.data.windows(bytes.len()).any(|held| held == bytes));
+    }
+    assert!(
+        kept.data.len() < 4_000,
+        "{} bytes of 500 edits",
+        kept.data.len()
+    );
     keeper.documents.close().await;
 }
 
