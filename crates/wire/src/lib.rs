@@ -6,12 +6,14 @@
 //!
 //! In reading order: [`varint`] and [`limits`] underneath, [`message`] and [`awareness`] for what stands around updates,
 //! [`scan()`] as the gate for updates, [`clocks`] for what a room has and what an update means to it, [`merge`] for putting
-//! a log of updates together again, [`split`] for sending a large one in parts.
+//! a log of updates together again, [`split`] for sending a large one in parts, [`lift`] for reading one without its values,
+//! [`value`] for stepping over them.
 
 pub mod awareness;
 pub mod clocks;
 mod deletes;
 mod json;
+pub mod lift;
 pub mod limits;
 pub mod malformed;
 pub mod merge;
@@ -20,7 +22,7 @@ pub mod scan;
 pub mod split;
 pub mod state_vector;
 mod structs;
-mod value;
+pub mod value;
 pub mod varint;
 
 pub use clocks::{Clocks, Missing, Taken, Taking};

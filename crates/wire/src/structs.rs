@@ -23,7 +23,7 @@ pub(crate) mod kind {
     pub const SKIP: u8 = 10;
 }
 
-const KIND_BITS: u8 = 0x1f;
+pub(crate) const KIND_BITS: u8 = 0x1f;
 const HAS_LEFT: u8 = 0x80;
 const HAS_RIGHT: u8 = 0x40;
 /// The item sits under a map key. Set even where the key itself is not written, because an origin implies it.
@@ -70,7 +70,8 @@ pub(crate) struct Struct {
     pub parent: Option<Id>,
     /// Offset of its first byte.
     pub at: usize,
-    content_at: usize,
+    /// Offset of what it holds, behind what says where it stands.
+    pub content_at: usize,
     /// Offset behind its last byte.
     pub end_at: usize,
 }

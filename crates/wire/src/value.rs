@@ -15,31 +15,49 @@ pub(crate) struct ValueFacts {
 pub(crate) const MAP: u8 = 118;
 
 /// Steps over one value, recursing at most `depth` times.
+#[inline]
 pub(crate) fn skip(
     reader: &mut Reader<'_>,
     depth: usize,
     facts: &mut ValueFacts,
 ) -> Result<(), Malformed> {
+    step_over(reader, depth, facts, &|reader| reader.var_str().map(drop))
+}
+
+/// Steps over one value of an update that the gate has let through, with a second look at nothing but lengths; recurses at
+/// most `depth` times.
+#[inline]
+pub fn step(reader: &mut Reader<'_>, depth: usize) -> Result<(), Malformed> {
+    let facts = &mut ValueFacts::default();
+    step_over(reader, depth, facts, &|reader| reader.var_bytes().map(drop))
+}
+
+fn step_over(
+    reader: &mut Reader<'_>,
+    depth: usize,
+    facts: &mut ValueFacts,
+    text: &impl Fn(&mut Reader<'_>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let start = reader.at();
     match reader.byte()? {
         // undefined, null, false, true
         127 | 126 | 121 | 120 => Ok(()),
-        125 => reader.skip_signed(),
+        125 => reader.signed().map(drop),
         124 => reader.take(4).map(drop),
         123 => reader.take(8).map(drop),
         122 => {
             facts.has_bigint = true;
             reader.take(8).map(drop)
         }
-        119 => reader.var_str().map(drop),
+        119 => text(reader),
         MAP => {
             let inner = depth
                 .checked_sub(1)
                 .ok_or_else(|| Reason::Depth.at(start))?;
             // A key takes at least its length byte, a value its tag.
             for _ in 0..reader.count(2)? {
-                reader.var_str()?;
-                skip(reader, inner, facts)?;
+                text(reader)?;
+                step_over(reader, inner, facts, text)?;
             }
             Ok(())
         }
@@ -48,7 +66,7 @@ pub(crate) fn skip(
                 .checked_sub(1)
                 .ok_or_else(|| Reason::Depth.at(start))?;
             for _ in 0..reader.count(1)? {
-                skip(reader, inner, facts)?;
+                step_over(reader, inner, facts, text)?;
             }
             Ok(())
         }
@@ -68,6 +86,23 @@ mod tests {
             .and_then(|()| reader.end())
             .map(|()| facts.has_bigint)
             .map_err(|e| e.reason)
+    }
+
+    #[test]
+    fn a_second_look_is_at_lengths_alone() {
+        let step_all = |bytes: &[u8]| {
+            let mut reader = Reader::new(bytes);
+            step(&mut reader, 2)
+                .map(|()| reader.at())
+                .map_err(|e| e.reason)
+        };
+        let list = [117, 2, 118, 1, 1, b'k', 119, 1, 0xff, 125, 0x80, 1];
+        assert_eq!(skip_all(&list), Err(Reason::Utf8));
+        assert_eq!(step_all(&list), Ok(list.len()));
+        assert_eq!(step_all(&[126, 126]), Ok(1));
+        assert_eq!(step_all(&[119, 2, b'x']), Err(Reason::Truncated));
+        assert_eq!(step_all(&[117, 1, 117, 1, 117, 0]), Err(Reason::Depth));
+        assert_eq!(step_all(&[118, 0xff, 0x7f]), Err(Reason::Count));
     }
 
     #[test]

@@ -88,20 +88,26 @@ impl<'a> Reader<'a> {
         Err(Reason::Number.at(start))
     }
 
-    /// Steps over a signed number: sign in bit 6 of the first byte, which holds 6 bits; 7 in each of the others.
-    pub(crate) fn skip_signed(&mut self) -> Result<(), Malformed> {
+    /// A signed number: sign in bit 6 of the first byte, which holds 6 bits; 7 in each of the others. -0 is 0.
+    #[inline]
+    pub fn signed(&mut self) -> Result<i64, Malformed> {
         let start = self.at;
         let first = self.byte()?;
-        if first < 0x80 {
-            return Ok(());
-        }
         let mut number = u64::from(first & 0x3f);
+        if first >= 0x80 {
+            number = self.rest_of_signed(number, start)?;
+        }
+        let number = number as i64;
+        Ok(if first & 0x40 == 0 { number } else { -number })
+    }
+
+    fn rest_of_signed(&mut self, mut number: u64, start: usize) -> Result<u64, Malformed> {
         for shift in (6..55).step_by(7) {
             let byte = self.byte()?;
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return if number <= MAX_NUMBER {
-                    Ok(())
+                    Ok(number)
                 } else {
                     Err(Reason::Number.at(start))
                 };
@@ -278,16 +284,18 @@ mod tests {
 
     #[test]
     fn signed_numbers_end_at_2_to_the_53() {
-        let skip = |bytes: &[u8]| Reader::new(bytes).skip_signed().map_err(|e| e.reason);
-        assert_eq!(skip(&[0x3f]), Ok(()));
-        assert_eq!(skip(&[0x7f]), Ok(()));
+        let read = |bytes: &[u8]| Reader::new(bytes).signed().map_err(|e| e.reason);
+        assert_eq!(read(&[0x3f]), Ok(63));
+        assert_eq!(read(&[0x7f]), Ok(-63));
+        assert_eq!(read(&[0x40]), Ok(0));
+        assert_eq!(read(&[0xc1, 0x02]), Ok(-129));
         // 6 bits, then 7 * 6 = 42, then 5: 53 ones.
         let max = [0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f];
-        assert_eq!(skip(&max), Ok(()));
+        assert_eq!(read(&max), Ok(MAX_NUMBER as i64));
         let above = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
-        assert_eq!(skip(&above), Err(Reason::Number));
-        assert_eq!(skip(&[0x80; 12]), Err(Reason::Number));
-        assert_eq!(skip(&[0x80]), Err(Reason::Truncated));
+        assert_eq!(read(&above), Err(Reason::Number));
+        assert_eq!(read(&[0x80; 12]), Err(Reason::Number));
+        assert_eq!(read(&[0x80]), Err(Reason::Truncated));
     }
 
     #[test]
