@@ -5,12 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::Value;
-
 use crate::connector::Binding;
 use crate::error::BoardError;
 use crate::fields::{Fields, Reader, finite};
-use crate::input::{self, Origin, RootSummary, Sink, TooLarge, Wanted};
+use crate::input::{self, Origin, RootSummary, Sink, Unfolded, Wanted};
 use crate::limits::Limits;
 use crate::migrate::{Upgraded, upgrade};
 use crate::note::{MOST_ID_BYTES, Note, Notes, Problem, cut};
@@ -19,6 +17,7 @@ use crate::record::{Asset, Document, Page, User};
 use crate::schema::Versions;
 use crate::shape::{Kind, Parent, Shape, ShapeIndex};
 use crate::tree::{self, Loose};
+use crate::value::{TooLarge, Value};
 use crate::{connector, ink, label, media};
 
 /// A whiteboard.
@@ -182,7 +181,7 @@ struct Collector {
     seen: HashSet<String>,
     document: Document,
     pages: Vec<Page>,
-    loose: Vec<Loose>,
+    loose: Loose,
     bindings: Vec<Binding>,
     assets: BTreeMap<String, Asset>,
     users: BTreeMap<String, User>,
@@ -190,7 +189,11 @@ struct Collector {
 }
 
 impl Sink for Collector {
-    fn schema(&mut self, schema: Option<&Value>) {
+    fn begin(&mut self, schema: Option<&serde_json::Value>, records: usize, shapes: usize) {
+        self.seen.reserve(records);
+        self.loose.shapes.reserve(shapes);
+        self.loose.parents.reserve(shapes);
+        self.originals.reserve(records);
         self.versions = Versions::of(schema);
         for (name, found, known) in self.versions.newer() {
             let problem = Problem::Newer { found, known };
@@ -198,7 +201,11 @@ impl Sink for Collector {
         }
     }
 
-    fn record(&mut self, name: &str, record: Result<Value, TooLarge>) -> Result<(), BoardError> {
+    fn record(
+        &mut self,
+        name: &str,
+        record: Result<Unfolded<'_>, TooLarge>,
+    ) -> Result<(), BoardError> {
         let Ok(record) = record else {
             self.reader.notes.add(name, Problem::TooLarge);
             return Ok(());
@@ -224,7 +231,7 @@ impl Collector {
             seen: HashSet::new(),
             document: Document::default(),
             pages: Vec::new(),
-            loose: Vec::new(),
+            loose: Loose::default(),
             bindings: Vec::new(),
             assets: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -232,50 +239,51 @@ impl Collector {
         }
     }
 
-    fn take(&mut self, name: &str, mut record: Value) {
-        let id = record.get("id").and_then(Value::as_str);
+    fn take(&mut self, name: &str, unfolded: Unfolded<'_>) {
+        let Unfolded { mut value, bytes } = unfolded;
+        let id = value.get("id").and_then(Value::to_text);
         let Some(id) = id.filter(|id| !id.is_empty() && id.len() <= MOST_USABLE_ID_BYTES) else {
             self.reader.notes.add(name, Problem::Unusable("id"));
             return;
         };
-        let id = id.to_owned();
-        if !self.seen.insert(id.clone()) {
+        if !self.seen.insert(id.to_string()) {
             self.reader.notes.add(&id, Problem::SameId);
             return;
         }
-        let kind = record.get("typeName").and_then(Value::as_str);
-        let kind = kind.unwrap_or_default().to_owned();
-        let original = Original::of(&kind, &id, &record);
-        let Some(object) = record.as_object_mut() else {
+        let kind = value.get("typeName").and_then(Value::to_text);
+        let kind = kind.unwrap_or_default();
+        let original = Original::of(&kind, &value, bytes);
+        let Some(object) = value.as_object_mut() else {
             return;
         };
         let made = match upgrade(object, &self.versions) {
             Upgraded::Kept(made) => made,
             Upgraded::Dropped => return,
         };
-        if !self.typed(&kind, &id, &record) {
+        if !self.typed(&kind, &id, &value) {
             return;
         }
         self.originals.push(original);
         for binding in made {
-            let id = binding["id"].as_str().unwrap_or_default().to_owned();
-            self.typed("binding", &id, &binding);
+            let id = binding.get("id").and_then(Value::as_str);
+            self.typed("binding", id.unwrap_or_default(), &binding);
         }
     }
 
     /// False when the record is of no use.
-    fn typed(&mut self, kind: &str, id: &str, record: &Value) -> bool {
+    fn typed(&mut self, kind: &str, id: &str, record: &Value<'_>) -> bool {
         let mut fields = Fields::of(id, Some(record), &mut self.reader);
         match kind {
             "document" => self.document = Document::read(&mut fields),
             "page" => self.pages.push(Page::read(&mut fields)),
             "shape" => {
-                let loose = shape(id, &mut fields);
-                let usable = loose.is_some();
-                self.loose.extend(loose);
-                return usable;
+                let Some((shape, parent)) = shape(id, &mut fields) else {
+                    return false;
+                };
+                self.loose.shapes.push(shape);
+                self.loose.parents.push(parent);
             }
-            "binding" if record["type"] == "arrow" => {
+            "binding" if record.get("type").and_then(Value::as_str) == Some("arrow") => {
                 let binding = Binding::read(id, &mut fields);
                 let usable = binding.is_some();
                 self.bindings.extend(binding);
@@ -323,8 +331,9 @@ impl Collector {
     }
 }
 
-/// `None`, with a note, when nobody could say where it is or what.
-fn shape(id: &str, record: &mut Fields<'_>) -> Option<Loose> {
+/// A shape that has no place yet, and what it says it stands in. `None`, with a note, when nobody could say where it is or
+/// what.
+fn shape(id: &str, record: &mut Fields<'_>) -> Option<(Shape, String)> {
     let most = record.reader().limits.coordinate;
     let number = |name: &str| finite(record.raw(name)?).filter(|number| number.abs() <= most);
     let (Some(x), Some(y)) = (number("x"), number("y")) else {
@@ -341,31 +350,32 @@ fn shape(id: &str, record: &mut Fields<'_>) -> Option<Loose> {
     let mut order = record.text("index");
     order.truncate(order.floor_char_boundary(connector::MOST_INDEX_BYTES));
     let parent = record.text("parentId");
-    if record.raw("props").is_some_and(|props| !props.is_object()) {
+    if record
+        .raw("props")
+        .is_some_and(|props| props.as_object().is_none())
+    {
         record.note(Problem::BadField("props"));
     }
     let mut props = Fields::of(id, record.raw("props"), record.reader());
     let kind = kind(type_name, &mut props);
-    Some(Loose {
-        parent,
-        shape: Shape {
-            id: id.to_owned(),
-            order,
-            // The place is worked out when all shapes are there.
-            parent: Parent::Page(0),
-            page: 0,
-            depth: 0,
-            subtree_end: ShapeIndex(0),
-            x,
-            y,
-            rotation,
-            transform: kurbo::Affine::IDENTITY,
-            own_opacity,
-            opacity: own_opacity,
-            is_locked,
-            kind,
-        },
-    })
+    let shape = Shape {
+        id: id.to_owned(),
+        order,
+        // The place is worked out when all shapes are there.
+        parent: Parent::Page(0),
+        page: 0,
+        depth: 0,
+        subtree_end: ShapeIndex(0),
+        x,
+        y,
+        rotation,
+        transform: kurbo::Affine::IDENTITY,
+        own_opacity,
+        opacity: own_opacity,
+        is_locked,
+        kind,
+    };
+    Some((shape, parent))
 }
 
 fn kind(type_name: &str, props: &mut Fields<'_>) -> Kind {

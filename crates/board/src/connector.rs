@@ -4,13 +4,13 @@
 //! draws works it out from the target.
 
 use kurbo::Point;
-use serde_json::Value;
 
 use crate::fields::{Fields, finite};
 use crate::note::{Problem, cut};
 use crate::rich_text::RichText;
 use crate::shape::ShapeIndex;
 use crate::style::{ArrowKind, Arrowhead, Color, Dash, Fill, Font, Named, Size, Snap, Spline};
+use crate::value::Value;
 
 /// An arrow.
 #[derive(Debug, Clone, PartialEq)]
@@ -219,14 +219,13 @@ fn points(props: &mut Fields<'_>) -> Vec<Point> {
         return Vec::new();
     };
     let far = props.reader().limits.coordinate;
-    let read = |(id, point): (&str, &Value)| {
+    let read = |(id, point): (&str, &Value<'_>)| {
         let number = |name| finite(point.get(name)?).filter(|number| number.abs() <= far);
         let index = cut(point.get("index")?.as_str()?, MOST_INDEX_BYTES).to_owned();
         Some((index, id.to_owned(), Point::new(number("x")?, number("y")?)))
     };
     let most = props.reader().points;
-    let listed = map.iter().map(|(id, point)| (id.as_str(), point));
-    let mut points: Vec<_> = listed.filter_map(read).take(most).collect();
+    let mut points: Vec<_> = map.iter().filter_map(read).take(most).collect();
     if points.len() < map.len() {
         props.note(Problem::Cut("points"));
     }

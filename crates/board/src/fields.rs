@@ -5,12 +5,12 @@
 //! records of all ages are met.
 
 use kurbo::Point;
-use serde_json::{Map, Value};
 
 use crate::limits::Limits;
 use crate::note::{Notes, Problem, cut};
 use crate::rich_text::{Bounds, RichText};
 use crate::style::{Color, Named, ThemeColor};
+use crate::value::{Object, Value};
 
 /// Bytes of a color's name.
 const MOST_COLOR_BYTES: usize = 64;
@@ -26,13 +26,13 @@ pub(crate) struct Reader {
 /// The fields of an object in a record.
 pub(crate) struct Fields<'r> {
     id: &'r str,
-    map: Option<&'r Map<String, Value>>,
+    map: Option<&'r Object<'r>>,
     reader: &'r mut Reader,
 }
 
 impl<'r> Fields<'r> {
     /// Looks into an object; what is none has no fields.
-    pub(crate) fn of(id: &'r str, object: Option<&'r Value>, reader: &'r mut Reader) -> Self {
+    pub(crate) fn of(id: &'r str, object: Option<&'r Value<'r>>, reader: &'r mut Reader) -> Self {
         Self {
             id,
             map: object.and_then(Value::as_object),
@@ -50,7 +50,7 @@ impl<'r> Fields<'r> {
     }
 
     /// The value as it stands; null counts as missing.
-    pub(crate) fn raw(&self, name: &str) -> Option<&'r Value> {
+    pub(crate) fn raw(&self, name: &str) -> Option<&'r Value<'r>> {
         self.map?.get(name).filter(|value| !value.is_null())
     }
 
@@ -59,7 +59,11 @@ impl<'r> Fields<'r> {
     }
 
     /// A field that is there, or word that it is of the wrong type.
-    fn get<T>(&mut self, name: &'static str, read: impl Fn(&'r Value) -> Option<T>) -> Option<T> {
+    fn get<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&'r Value<'r>) -> Option<T>,
+    ) -> Option<T> {
         let value = self.raw(name)?;
         let read = read(value);
         if read.is_none() {
@@ -144,7 +148,7 @@ impl<'r> Fields<'r> {
     }
 
     pub(crate) fn rich_text(&mut self) -> RichText {
-        let object = |value: &'r Value| value.is_object().then_some(value);
+        let object = |value: &'r Value<'r>| value.as_object().map(|_| value);
         let Some(doc) = self.get("richText", object) else {
             return RichText::default();
         };
@@ -160,7 +164,7 @@ impl<'r> Fields<'r> {
 
     /// A point `{x, y}`; the note names the point, not its coordinate.
     pub(crate) fn point(&mut self, name: &'static str) -> Option<Point> {
-        let read = |value: &Value| Some((finite(value.get("x")?)?, finite(value.get("y")?)?));
+        let read = |value: &Value<'_>| Some((finite(value.get("x")?)?, finite(value.get("y")?)?));
         let (x, y) = self.get(name, read)?;
         Some(Point::new(self.within(name, x), self.within(name, y)))
     }
@@ -181,7 +185,7 @@ impl<'r> Fields<'r> {
 }
 
 /// A number that one can reckon with.
-pub(crate) fn finite(value: &Value) -> Option<f64> {
+pub(crate) fn finite(value: &Value<'_>) -> Option<f64> {
     value.as_f64().filter(|number| number.is_finite())
 }
 
@@ -207,10 +211,12 @@ mod tests {
     #[test]
     fn a_bad_field_gives_its_default_and_a_note() {
         let mut reader = reader();
-        let record = json!({
+        let text = json!({
             "w": "wide", "far": 1e300, "negative": -3, "scale": 0, "dash": "wavy", "flag": 1, "text": "grüße",
             "color": "rebeccapurple", "gone": null, "share": 7, "point": {"x": 1},
         });
+        let text = text.to_string();
+        let record = serde_json::from_str(&text).unwrap();
         let mut fields = Fields::of("shape:x", Some(&record), &mut reader);
         assert_eq!(fields.number("w", 5.0), 5.0);
         assert_eq!(fields.number("far", 5.0), 1e3);

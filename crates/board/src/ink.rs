@@ -3,12 +3,11 @@
 //! Knows how points are kept, not how a stroke is drawn through them. The rule: the points of a whole board have one bound,
 //! since a single stroke may have a million.
 
-use serde_json::Value;
-
 use crate::fields::Fields;
 use crate::note::Problem;
 use crate::path::{Dimensions, End, InkPoint, Unpacked, unpack};
 use crate::style::{Color, Dash, Fill, SegmentKind, Size};
+use crate::value::Value;
 
 /// A pen stroke.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,14 +114,14 @@ fn segments(props: &mut Fields<'_>) -> Vec<Segment> {
     let Some(list) = props.raw("segments") else {
         return Vec::new();
     };
-    let Some(list) = list.as_array() else {
+    let Some(list) = list.as_list() else {
         props.note(Problem::BadField("segments"));
         return Vec::new();
     };
     list.iter().map(|it| segment(props, it)).collect()
 }
 
-fn segment(props: &mut Fields<'_>, segment: &Value) -> Segment {
+fn segment(props: &mut Fields<'_>, segment: &Value<'_>) -> Segment {
     let path = segment.get("path").and_then(Value::as_str);
     let dimensions = match segment.get("dim").and_then(Value::as_f64) {
         Some(2.0) => Dimensions::Two,

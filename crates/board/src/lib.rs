@@ -43,6 +43,7 @@ mod schema;
 mod shape;
 pub mod style;
 mod tree;
+mod value;
 
 pub use board::Board;
 pub use bounds::{Extent, Outlines, PropsOnly};

@@ -3,11 +3,11 @@
 //! Knows their props, and assets only by id. The rule: sources and addresses come from strangers; whoever follows one checks it.
 
 use kurbo::Point;
-use serde_json::Value;
 
 use crate::fields::{Fields, finite};
 use crate::note::Problem;
 use crate::style::Color;
+use crate::value::Value;
 
 /// A frame: it clips its children to its rectangle.
 #[derive(Debug, Clone, PartialEq)]

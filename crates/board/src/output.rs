@@ -4,21 +4,27 @@
 //! editors bring old records up to date better than anybody else. Only where a document names no schema do records go out in
 //! the newest form that is known, under that form's schema.
 
-use serde_json::{Map, Value};
-
 use crate::board::Board;
+use crate::input::MOST_NESTING;
 use crate::migrate::{Upgraded, upgrade};
 use crate::order;
 use crate::schema::{Keys, Versions};
+use crate::value::{Budget, Value, update};
 
 /// A record as it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Original {
     rank: Rank,
-    id: String,
-    /// JSON text: a fraction of the memory that a value takes.
-    json: Box<str>,
     keys: Keys,
+    form: Form,
+}
+
+/// How a record is kept: in a fraction of the memory that a value takes.
+#[derive(Debug, Clone, PartialEq)]
+enum Form {
+    /// The bytes that an update has for it.
+    Update(Box<[u8]>),
+    Json(Box<str>),
 }
 
 /// In what order kinds go out: what is referred to comes first.
@@ -34,7 +40,8 @@ enum Rank {
 }
 
 impl Original {
-    pub(crate) fn of(kind: &str, id: &str, record: &Value) -> Self {
+    /// `bytes` are the record's own in an update that has it in one piece.
+    pub(crate) fn of(kind: &str, record: &Value<'_>, bytes: Option<&[u8]>) -> Self {
         let rank = match kind {
             "document" => Rank::Document,
             "page" => Rank::Page,
@@ -47,32 +54,44 @@ impl Original {
         let index = record.get("index").and_then(Value::as_str);
         Self {
             rank,
-            id: id.to_owned(),
-            json: json(record).into(),
             keys: match index {
                 Some(index) if order::is_old(index) => Keys::Old,
                 _ => Keys::Current,
             },
+            form: match bytes {
+                Some(bytes) => Form::Update(bytes.into()),
+                None => Form::Json(record.to_json().into()),
+            },
         }
+    }
+
+    fn value(&self) -> Value<'_> {
+        let read = match &self.form {
+            Form::Update(bytes) => {
+                let read = update::read(bytes, &mut Budget(usize::MAX), MOST_NESTING);
+                read.ok().and_then(|read| read.value)
+            }
+            Form::Json(text) => serde_json::from_str(text).ok(),
+        };
+        read.expect("it was read or written as a value within the nesting")
     }
 }
 
 /// All records of a board as they were written, those left out that no editor could use.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Originals {
-    /// By rank and id.
+    /// In no order.
     records: Vec<Original>,
     versions: Versions,
-    schema: Option<Value>,
+    schema: Option<serde_json::Value>,
 }
 
 impl Originals {
     pub(crate) fn of(
-        mut records: Vec<Original>,
+        records: Vec<Original>,
         versions: Versions,
-        schema: Option<Value>,
+        schema: Option<serde_json::Value>,
     ) -> Self {
-        records.sort_unstable_by(|one, other| (one.rank, &one.id).cmp(&(other.rank, &other.id)));
         Self {
             records,
             versions,
@@ -80,13 +99,24 @@ impl Originals {
         }
     }
 
-    fn upgraded(&self) -> impl Iterator<Item = Value> + '_ {
-        self.records.iter().flat_map(|original| {
-            let read = serde_json::from_str::<Map<String, Value>>(&original.json);
-            let mut record = read.expect("it was written from a value within the nesting");
-            match upgrade(&mut record, &self.versions) {
+    /// As they were written, by rank and id.
+    fn written(&self) -> impl Iterator<Item = Value<'_>> + '_ {
+        let id = |original: &Original| {
+            let value = original.value();
+            let id = value.get("id").and_then(Value::as_str);
+            id.unwrap_or_default().to_owned()
+        };
+        let mut records: Vec<_> = self.records.iter().collect();
+        records.sort_by_cached_key(|original| (original.rank, id(original)));
+        records.into_iter().map(Original::value)
+    }
+
+    fn upgraded(&self) -> impl Iterator<Item = Value<'_>> + '_ {
+        self.written().flat_map(|mut record| {
+            let object = record.as_object_mut().expect("records are objects");
+            match upgrade(object, &self.versions) {
                 Upgraded::Kept(mut records) => {
-                    records.insert(0, Value::Object(record));
+                    records.insert(0, record);
                     records
                 }
                 Upgraded::Dropped => Vec::new(),
@@ -98,15 +128,15 @@ impl Originals {
 impl Board {
     /// All records of the document in the newest form that is known, without session records and without those that the
     /// [notes](Self::notes) call left out: by kind, then by id.
-    pub fn records(&self) -> impl Iterator<Item = Value> + '_ {
-        self.originals.upgraded()
+    pub fn records(&self) -> impl Iterator<Item = serde_json::Value> + '_ {
+        self.originals.upgraded().map(|record| record.to_serde())
     }
 
     /// The schema of [`records`](Self::records).
     ///
     /// One thing is left to the editor: keys of the order that end in 0. A schema with such records names the store's version
     /// before that change, so that the editor writes them anew.
-    pub fn records_schema(&self) -> Value {
+    pub fn records_schema(&self) -> serde_json::Value {
         let mut keys = self.originals.records.iter().map(|original| original.keys);
         let old = keys.any(|keys| keys == Keys::Old);
         let keys = if old { Keys::Old } else { Keys::Current };
@@ -131,25 +161,21 @@ impl Board {
             .filter(|_| originals.versions.known())
         {
             Some(schema) => {
-                file.push_str(&json(schema));
+                file.push_str(&schema.to_string());
                 file.push_str(r#","records":["#);
-                for original in &originals.records {
-                    push(&mut file, &original.json);
+                for record in originals.written() {
+                    push(&mut file, &record.to_json());
                 }
             }
             None => {
-                file.push_str(&json(&self.records_schema()));
+                file.push_str(&self.records_schema().to_string());
                 file.push_str(r#","records":["#);
                 for record in originals.upgraded() {
-                    push(&mut file, &json(&record));
+                    push(&mut file, &record.to_json());
                 }
             }
         }
         file.push_str("]}");
         file
     }
-}
-
-fn json(value: &Value) -> String {
-    serde_json::to_string(value).expect("all keys of a value are texts")
 }

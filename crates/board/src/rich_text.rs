@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
-
 use crate::note::cut;
+use crate::value::Value;
 
 /// A whole text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -110,7 +109,7 @@ pub(crate) struct Bounds {
 
 impl RichText {
     /// Reads the editor's JSON. `Err` comes with what could be read when something was cut.
-    pub(crate) fn read(doc: &Value, bounds: Bounds) -> Result<Self, Self> {
+    pub(crate) fn read(doc: &Value<'_>, bounds: Bounds) -> Result<Self, Self> {
         let mut reader = Reader { bounds, cut: false };
         let mut blocks = Vec::new();
         reader.blocks(std::slice::from_ref(doc), &mut blocks, 0);
@@ -154,13 +153,19 @@ impl From<&str> for RichText {
 }
 
 /// The editor's JSON for plain text: a paragraph for each line.
-pub(crate) fn from_plain(text: &str) -> Value {
-    let paragraph = |line: &str| match line {
-        "" => json!({"type": "paragraph"}),
-        _ => json!({"type": "paragraph", "content": [{"type": "text", "text": line}]}),
+pub(crate) fn from_plain<'d>(text: &str) -> Value<'d> {
+    let paragraph = |line: &str| {
+        if line.is_empty() {
+            return Value::from([("type", "paragraph".into())]);
+        }
+        let run = Value::from([("type", "text".into()), ("text", line.to_owned().into())]);
+        Value::from([
+            ("type", "paragraph".into()),
+            ("content", Value::List(vec![run])),
+        ])
     };
-    let content: Vec<_> = text.split('\n').map(paragraph).collect();
-    json!({"type": "doc", "content": content})
+    let content = text.split('\n').map(paragraph).collect();
+    Value::from([("type", "doc".into()), ("content", Value::List(content))])
 }
 
 fn plain(blocks: &[Block], lines: &mut Vec<String>) {
@@ -188,19 +193,19 @@ struct Reader {
 }
 
 impl Reader {
-    fn children<'v>(&mut self, node: &'v Value, depth: usize) -> &'v [Value] {
+    fn children<'v>(&mut self, node: &'v Value<'v>, depth: usize) -> &'v [Value<'v>] {
         let content = node.get("content").filter(|content| !content.is_null());
-        let children = content.and_then(Value::as_array);
+        let children = content.and_then(Value::as_list);
         self.cut |= content.is_some() && children.is_none();
         if depth >= self.bounds.nesting && children.is_some_and(|children| !children.is_empty()) {
             self.cut = true;
             return &[];
         }
-        children.map_or(&[], Vec::as_slice)
+        children.unwrap_or_default()
     }
 
     /// The blocks of nodes that stand at a depth. Runs of text that stand outside of any paragraph get one of their own.
-    fn blocks(&mut self, nodes: &[Value], blocks: &mut Vec<Block>, depth: usize) {
+    fn blocks(&mut self, nodes: &[Value<'_>], blocks: &mut Vec<Block>, depth: usize) {
         let mut loose = Line::default();
         for node in nodes {
             let block = match kind(node) {
@@ -236,7 +241,7 @@ impl Reader {
         }
     }
 
-    fn items(&mut self, list: &Value, depth: usize) -> Vec<Item> {
+    fn items(&mut self, list: &Value<'_>, depth: usize) -> Vec<Item> {
         let mut items = Vec::new();
         for child in self.children(list, depth) {
             let mut blocks = Vec::new();
@@ -246,7 +251,7 @@ impl Reader {
         items
     }
 
-    fn line(&mut self, node: &Value, depth: usize) -> Line {
+    fn line(&mut self, node: &Value<'_>, depth: usize) -> Line {
         let direction = match attribute(node, "dir").and_then(Value::as_str) {
             Some("ltr") => Some(Direction::LeftToRight),
             Some("rtl") => Some(Direction::RightToLeft),
@@ -260,7 +265,7 @@ impl Reader {
         line
     }
 
-    fn runs(&mut self, node: &Value, line: &mut Line, depth: usize) {
+    fn runs(&mut self, node: &Value<'_>, line: &mut Line, depth: usize) {
         for child in self.children(node, depth) {
             if is_inline(child) {
                 self.inline(child, line);
@@ -270,7 +275,7 @@ impl Reader {
         }
     }
 
-    fn inline(&mut self, node: &Value, line: &mut Line) {
+    fn inline(&mut self, node: &Value<'_>, line: &mut Line) {
         if kind(node) == "hardBreak" {
             line.inlines.push(Inline::Break);
             return;
@@ -289,13 +294,13 @@ impl Reader {
 }
 
 /// A run of text, of whatever kind, or a break.
-fn is_inline(node: &Value) -> bool {
-    kind(node) == "hardBreak" || node.get("text").is_some_and(Value::is_string)
+fn is_inline(node: &Value<'_>) -> bool {
+    kind(node) == "hardBreak" || node.get("text").and_then(Value::as_str).is_some()
 }
 
-fn marks(node: &Value) -> Marks {
+fn marks(node: &Value<'_>) -> Marks {
     let mut marks = Marks::default();
-    let list = node.get("marks").and_then(Value::as_array);
+    let list = node.get("marks").and_then(Value::as_list);
     for mark in list.into_iter().flatten() {
         match kind(mark) {
             "bold" => marks.bold = true,
@@ -315,16 +320,15 @@ fn marks(node: &Value) -> Marks {
     marks
 }
 
-fn kind(node: &Value) -> &str {
+fn kind<'v>(node: &'v Value<'_>) -> &'v str {
     node.get("type").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn attribute<'v>(node: &'v Value, name: &str) -> Option<&'v Value> {
-    let attributes: &Map<String, Value> = node.get("attrs")?.as_object()?;
-    attributes.get(name)
+fn attribute<'v>(node: &'v Value<'v>, name: &str) -> Option<&'v Value<'v>> {
+    node.get("attrs")?.get(name)
 }
 
-fn number(node: &Value, name: &str) -> Option<i64> {
+fn number(node: &Value<'_>, name: &str) -> Option<i64> {
     let number = attribute(node, name)?;
     number
         .as_i64()
@@ -333,7 +337,14 @@ fn number(node: &Value, name: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    fn read(doc: &Value) -> Result<RichText, RichText> {
+        let text = doc.to_string();
+        RichText::read(&serde_json::from_str(&text).unwrap(), BOUNDS)
+    }
 
     const BOUNDS: Bounds = Bounds {
         text_bytes: 1_000,
@@ -349,7 +360,7 @@ mod tests {
 
     #[test]
     fn plain_text_becomes_a_paragraph_a_line() {
-        let doc = from_plain("two\r\n\n lines ");
+        let doc = from_plain("two\r\n\n lines ").to_serde();
         assert_eq!(
             doc,
             json!({"type": "doc", "content": [
@@ -358,10 +369,10 @@ mod tests {
                 {"type": "paragraph", "content": [{"type": "text", "text": " lines "}]},
             ]})
         );
-        let text = RichText::read(&doc, BOUNDS).unwrap();
+        let text = read(&doc).unwrap();
         assert_eq!(text.plain(), "two\r\n\n lines ");
         assert!(!text.is_empty());
-        assert!(RichText::read(&from_plain(""), BOUNDS).unwrap().is_empty());
+        assert!(read(&from_plain("").to_serde()).unwrap().is_empty());
         assert_eq!(RichText::from("two\r\n\n lines "), text);
     }
 
@@ -381,7 +392,7 @@ mod tests {
                 ]},
             ]},
         ]});
-        let text = RichText::read(&doc, BOUNDS).unwrap();
+        let text = read(&doc).unwrap();
         let marks = Marks {
             bold: true,
             code: true,
@@ -422,11 +433,7 @@ mod tests {
                 },
             ]
         );
-        assert!(
-            RichText::read(&json!({"type": "doc"}), BOUNDS)
-                .unwrap()
-                .is_empty()
-        );
+        assert!(read(&json!({"type": "doc"})).unwrap().is_empty());
     }
 
     #[test]
@@ -440,7 +447,7 @@ mod tests {
             {"type": "mention", "text": "@a"},
             7,
         ]});
-        let plain = |doc: &Value| RichText::read(doc, BOUNDS).unwrap().plain();
+        let plain = |doc: &Value| read(doc).unwrap().plain();
         assert_eq!(plain(&doc), "loose\nquoted\nlet x\n:)!\n@a");
         assert_eq!(plain(&doc["content"][1]["content"][0]), "quoted");
         let list = json!({"type": "bulletList", "content": [{"type": "text", "text": "a"}, doc]});
@@ -455,7 +462,7 @@ mod tests {
             (json!("x".repeat(MOST_LINK_BYTES + 1)), ""),
         ] {
             let run = json!({"type": "text", "text": "a", "marks": [{"type": "link", "attrs": {"href": href}}]});
-            let text = RichText::read(&json!({"content": [run]}), BOUNDS).unwrap();
+            let text = read(&json!({"content": [run]})).unwrap();
             let Block::Paragraph(line) = &text.blocks[0] else {
                 panic!("{text:?}")
             };
@@ -472,10 +479,10 @@ mod tests {
             json!({"type": "paragraph"}),
             |node, _| json!({"type": "blockquote", "content": [node]}),
         );
-        assert!(RichText::read(&deep, BOUNDS).is_err());
-        assert!(RichText::read(&json!({"content": false}), BOUNDS).is_err());
-        let long = from_plain(&"é".repeat(900));
-        let cut = RichText::read(&long, BOUNDS).unwrap_err();
+        assert!(read(&deep).is_err());
+        assert!(read(&json!({"content": false})).is_err());
+        let long = from_plain(&"é".repeat(900)).to_serde();
+        let cut = read(&long).unwrap_err();
         assert_eq!(cut.plain().len(), 1_000);
     }
 }

@@ -12,16 +12,18 @@ use crate::order;
 use crate::record::Page;
 use crate::shape::{Parent, Shape, ShapeIndex};
 
-/// A shape that was read, and the id of what it says it stands in. Its place is not yet known.
+/// Shapes that were read. Their places are not yet known.
+#[derive(Default)]
 pub(crate) struct Loose {
-    pub(crate) parent: String,
-    pub(crate) shape: Shape,
+    pub(crate) shapes: Vec<Shape>,
+    /// The id of what each says it stands in.
+    pub(crate) parents: Vec<String>,
 }
 
 /// The pages in order, and their shapes in drawing order: depth first, parents before their children.
 pub(crate) fn grow(
     mut pages: Vec<Page>,
-    loose: Vec<Loose>,
+    loose: Loose,
     depth: usize,
     notes: &mut Notes,
 ) -> (Vec<Page>, Vec<Shape>) {
@@ -30,7 +32,7 @@ pub(crate) fn grow(
         order::compare((&one.order, &one.id), (&other.order, &other.id))
     });
     let parents = parents(&pages, &loose);
-    let children = Children::of(&parents, &loose, pages.len());
+    let children = Children::of(&parents, &loose.shapes, pages.len());
     let mut visit = Visit::default();
     for (number, page) in pages.iter_mut().enumerate() {
         let first = visit.order.len();
@@ -38,10 +40,10 @@ pub(crate) fn grow(
         page.shapes = first..visit.order.len();
     }
     for at in &visit.too_deep {
-        notes.add(&loose[*at].shape.id, Problem::TooDeep);
+        notes.add(&loose.shapes[*at].id, Problem::TooDeep);
     }
     note_unvisited(&loose, &parents, &visit, notes);
-    let shapes = place(loose, &parents, &pages, &visit);
+    let shapes = place(loose.shapes, &parents, &pages, &visit);
     (pages, shapes)
 }
 
@@ -54,11 +56,11 @@ enum Above {
 }
 
 /// A document without any page has its shapes on pages that are only named by them.
-fn make_pages(pages: &mut Vec<Page>, loose: &[Loose], notes: &mut Notes) {
+fn make_pages(pages: &mut Vec<Page>, loose: &Loose, notes: &mut Notes) {
     if !pages.is_empty() {
         return;
     }
-    let ids = loose.iter().map(|it| it.parent.as_str());
+    let ids = loose.parents.iter().map(String::as_str);
     let mut ids: Vec<_> = ids.filter(|id| id.starts_with("page:")).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -73,18 +75,15 @@ fn make_pages(pages: &mut Vec<Page>, loose: &[Loose], notes: &mut Notes) {
     }
 }
 
-fn parents(pages: &[Page], loose: &[Loose]) -> Vec<Above> {
+fn parents(pages: &[Page], loose: &Loose) -> Vec<Above> {
+    let mut ids = HashMap::with_capacity(pages.len() + loose.shapes.len());
     let pages = pages.iter().enumerate();
-    let mut ids: HashMap<&str, Above> = pages
-        .map(|(number, page)| (page.id.as_str(), Above::Page(number)))
-        .collect();
-    let shapes = loose.iter().enumerate();
-    ids.extend(shapes.map(|(at, it)| (it.shape.id.as_str(), Above::Loose(at))));
-    let above = |it: &Loose| ids.get(it.parent.as_str()).copied();
-    loose
-        .iter()
-        .map(|it| above(it).unwrap_or(Above::Nothing))
-        .collect()
+    ids.extend(pages.map(|(number, page)| (page.id.as_str(), Above::Page(number))));
+    let shapes = loose.shapes.iter().enumerate();
+    ids.extend(shapes.map(|(at, shape)| (shape.id.as_str(), Above::Loose(at))));
+    let above = |parent: &String| ids.get(parent.as_str()).copied();
+    let above = loose.parents.iter().map(above);
+    above.map(|it| it.unwrap_or(Above::Nothing)).collect()
 }
 
 /// The children of each page and each shape, in order.
@@ -97,28 +96,28 @@ struct Children {
 }
 
 impl Children {
-    fn of(parents: &[Above], loose: &[Loose], pages: usize) -> Self {
+    fn of(parents: &[Above], shapes: &[Shape], pages: usize) -> Self {
         let slot = |at: usize| match parents[at] {
             Above::Page(page) => Some(page),
             Above::Loose(parent) => Some(pages + parent),
             Above::Nothing => None,
         };
-        let mut list: Vec<_> = (0..loose.len())
-            .filter_map(|at| Some((slot(at)?, at)))
+        let key = |at: usize| (shapes[at].order.as_str(), shapes[at].id.as_str());
+        let mut list: Vec<_> = (0..shapes.len())
+            .filter_map(|at| Some((slot(at)?, order::beginning(key(at).0), at)))
             .collect();
-        list.sort_unstable_by(|(one_slot, one), (other_slot, other)| {
-            let key = |at: usize| (loose[at].shape.order.as_str(), loose[at].shape.id.as_str());
-            let by_key = || order::compare(key(*one), key(*other));
-            one_slot.cmp(other_slot).then_with(by_key)
+        list.sort_unstable_by(|one, other| {
+            let by_key = || order::compare(key(one.2), key(other.2));
+            (one.0, one.1).cmp(&(other.0, other.1)).then_with(by_key)
         });
-        let mut first = vec![0; pages + loose.len() + 1];
-        for (slot, _) in &list {
+        let mut first = vec![0; pages + shapes.len() + 1];
+        for (slot, ..) in &list {
             first[slot + 1] += 1;
         }
         for slot in 1..first.len() {
             first[slot] += first[slot - 1];
         }
-        let list = list.into_iter().map(|(_, at)| at).collect();
+        let list = list.into_iter().map(|(.., at)| at).collect();
         Self { list, first, pages }
     }
 
@@ -162,7 +161,7 @@ impl Visit {
 }
 
 /// Says of each shape that is on no page why it is not.
-fn note_unvisited(loose: &[Loose], parents: &[Above], visit: &Visit, notes: &mut Notes) {
+fn note_unvisited(loose: &Loose, parents: &[Above], visit: &Visit, notes: &mut Notes) {
     /// What is known of a shape on its way up.
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
@@ -170,12 +169,12 @@ fn note_unvisited(loose: &[Loose], parents: &[Above], visit: &Visit, notes: &mut
         OnThisWay,
         Settled,
     }
-    let mut seen = vec![Seen::Not; loose.len()];
+    let mut seen = vec![Seen::Not; loose.shapes.len()];
     let reached = visit.order.iter().map(|(at, _)| at);
     for at in reached.chain(&visit.too_deep) {
         seen[*at] = Seen::Settled;
     }
-    for start in 0..loose.len() {
+    for start in 0..loose.shapes.len() {
         let mut way = Vec::new();
         let mut at = start;
         while seen[at] == Seen::Not {
@@ -199,37 +198,43 @@ fn note_unvisited(loose: &[Loose], parents: &[Above], visit: &Visit, notes: &mut
             let problem = match parents[*at] {
                 _ if circle.is_some_and(|first| step >= first) => Problem::Cycle,
                 Above::Nothing => {
-                    Problem::NoParent(cut(&loose[*at].parent, MOST_ID_BYTES).to_owned())
+                    Problem::NoParent(cut(&loose.parents[*at], MOST_ID_BYTES).to_owned())
                 }
                 _ => Problem::Detached,
             };
-            notes.add(&loose[*at].shape.id, problem);
+            notes.add(&loose.shapes[*at].id, problem);
         }
     }
 }
 
 /// Moves what was reached into drawing order, and works out what depends on the place.
-fn place(loose: Vec<Loose>, parents: &[Above], pages: &[Page], visit: &Visit) -> Vec<Shape> {
-    let mut new = vec![ShapeIndex(0); loose.len()];
-    for (index, (at, _)) in visit.order.iter().enumerate() {
-        new[*at] = ShapeIndex(index as u32);
+fn place(mut shapes: Vec<Shape>, parents: &[Above], pages: &[Page], visit: &Visit) -> Vec<Shape> {
+    let new = new_places(shapes.len(), visit);
+    // Where what stands at each place belongs. Exchanged in place, for a second list of shapes would take as much again.
+    let mut to = new.clone();
+    for at in 0..shapes.len() {
+        while to[at] != at {
+            let place = to[at];
+            shapes.swap(at, place);
+            to.swap(at, place);
+        }
     }
-    let mut from: Vec<_> = loose.into_iter().map(|it| Some(it.shape)).collect();
-    let mut shapes: Vec<Shape> = Vec::with_capacity(visit.order.len());
+    shapes.truncate(visit.order.len());
     let page_of = pages
         .iter()
         .enumerate()
         .flat_map(|(number, page)| page.shapes.clone().map(move |_| number));
-    for ((at, depth), page) in visit.order.iter().zip(page_of) {
-        let mut shape = from[*at].take().expect("each shape has one parent");
+    for (index, ((at, depth), page)) in visit.order.iter().zip(page_of).enumerate() {
+        let (before, rest) = shapes.split_at_mut(index);
+        let shape = &mut rest[0];
         let own = Affine::translate((shape.x, shape.y)) * Affine::rotate(shape.rotation);
         shape.page = page;
         shape.depth = *depth;
         match parents[*at] {
             Above::Loose(parent) => {
                 let parent = new[parent];
-                let above = &shapes[parent.get()];
-                shape.parent = Parent::Shape(parent);
+                let above = &before[parent];
+                shape.parent = Parent::Shape(ShapeIndex(parent as u32));
                 shape.transform = above.transform * own;
                 shape.opacity = above.opacity * shape.own_opacity;
             }
@@ -239,7 +244,6 @@ fn place(loose: Vec<Loose>, parents: &[Above], pages: &[Page], visit: &Visit) ->
                 shape.opacity = shape.own_opacity;
             }
         }
-        shapes.push(shape);
     }
     // From the back, the next shape that is not deeper ends a subtree. Pages begin at depth 0 and so end all.
     let mut after: Vec<usize> = Vec::new();
@@ -253,4 +257,17 @@ fn place(loose: Vec<Loose>, parents: &[Above], pages: &[Page], visit: &Visit) ->
         after.push(index);
     }
     shapes
+}
+
+/// Where each shape goes: what was reached into drawing order, the others behind.
+fn new_places(shapes: usize, visit: &Visit) -> Vec<usize> {
+    let mut places = vec![usize::MAX; shapes];
+    for (place, (at, _)) in visit.order.iter().enumerate() {
+        places[*at] = place;
+    }
+    let behind = places.iter_mut().filter(|place| **place == usize::MAX);
+    for (place, number) in behind.zip(visit.order.len()..) {
+        *place = number;
+    }
+    places
 }

@@ -3,11 +3,10 @@
 //! Knows the forms in which frontends keep records; no names of roots and no meaning of records. The rule: something counts as
 //! a record by its `id` and `typeName` alone, so that whatever else stands beside records is passed over.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_json::Value;
-
-use super::node::{Node, Opened, Txn};
+use super::node::{Node, Opened, Source};
 use super::{Layout, RootSummary};
 use crate::error::BoardError;
 use crate::limits::Limits;
@@ -16,34 +15,59 @@ use crate::limits::Limits;
 const MOST_LEVELS: usize = 4;
 
 /// A board, its records not yet read.
-pub(super) struct Found {
+pub(super) struct Found<'d> {
     pub(super) summary: RootSummary,
-    pub(super) schema: Option<Value>,
-    /// By where each stands: a key, an id or a position.
-    pub(super) records: Vec<(String, Node)>,
+    pub(super) schema: Option<serde_json::Value>,
+    pub(super) records: Vec<Record<'d>>,
 }
 
+/// What may be a record.
+pub(super) struct Record<'d> {
+    /// Where it stands: a key, an id or a position.
+    pub(super) name: Cow<'d, str>,
+    pub(super) kind: Kind,
+    pub(super) node: Node<'d>,
+}
+
+/// What a record is of, as far as it matters before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Shape,
+    /// A person's session or presence.
+    Session,
+    Other,
+}
+
+/// The records of a person's session or presence, of all versions.
+const SESSION: [&str; 7] = [
+    "instance",
+    "instance_page_state",
+    "instance_presence",
+    "camera",
+    "pointer",
+    "user_document",
+    "user_presence",
+];
+
 /// The board in a root or file, if it is one.
-pub(super) fn recognise(
+pub(super) fn recognise<'d>(
     name: &str,
-    node: Node,
-    txn: Txn<'_, '_>,
+    node: Node<'d>,
+    source: Source<'d>,
     limits: &Limits,
-) -> Result<Option<Found>, BoardError> {
-    let Some((layout, schema, records)) = look(node, txn, MOST_LEVELS) else {
+) -> Result<Option<Found<'d>>, BoardError> {
+    let Some((layout, schema, records)) = look(node, source, MOST_LEVELS) else {
         return Ok(None);
     };
-    let shapes = records
-        .iter()
-        .filter(|(_, record)| record.text(&["typeName"], txn).as_deref() == Some("shape"))
-        .count();
+    let shapes = records.iter().filter(|record| record.kind == Kind::Shape);
+    let shapes = shapes.count();
     // Session records count here too: a bound need not be exact, and they are few.
     if records.len() > limits.records {
         return Err(BoardError::TooManyRecords {
             limit: limits.records,
         });
     }
-    let schema = schema.and_then(|schema| schema_of(schema, txn, limits));
+    let schema = schema.and_then(|schema| schema_of(schema, source, limits));
     Ok(Some(Found {
         summary: RootSummary {
             name: name.to_owned(),
@@ -56,18 +80,33 @@ pub(super) fn recognise(
 }
 
 /// A schema out of a value or JSON text.
-pub(super) fn schema_of(node: Node, txn: Txn<'_, '_>, limits: &Limits) -> Option<Value> {
-    let schema = node.unwrapped().into_value(txn, limits).ok()?;
-    schema.get("schemaVersion").is_some().then_some(schema)
+pub(super) fn schema_of<'d>(
+    node: Node<'d>,
+    source: Source<'d>,
+    limits: &Limits,
+) -> Option<serde_json::Value> {
+    let schema = node.unwrapped().unfold(source, limits).ok()?.value;
+    schema.get("schemaVersion")?;
+    Some(schema.to_serde())
 }
 
-type Looked = (Layout, Option<Node>, Vec<(String, Node)>);
+impl Kind {
+    fn of(type_name: &str) -> Self {
+        match type_name {
+            "shape" => Self::Shape,
+            name if SESSION.contains(&name) => Self::Session,
+            _ => Self::Other,
+        }
+    }
+}
 
-fn look(node: Node, txn: Txn<'_, '_>, levels: usize) -> Option<Looked> {
+type Looked<'d> = (Layout, Option<Node<'d>>, Vec<Record<'d>>);
+
+fn look<'d>(node: Node<'d>, source: Source<'d>, levels: usize) -> Option<Looked<'d>> {
     let levels = levels.checked_sub(1)?;
-    match node.open(txn) {
-        Opened::List(list) => of_list(list, txn),
-        Opened::Entries(entries) => of_entries(entries, txn, levels),
+    match node.open(source) {
+        Opened::List(list) => of_list(list, source),
+        Opened::Entries(entries) => of_entries(entries, source, levels),
         Opened::Leaf => None,
     }
 }
@@ -76,26 +115,34 @@ fn look(node: Node, txn: Txn<'_, '_>, levels: usize) -> Option<Looked> {
 ///
 /// Writers put a new version at the end and delete the old one, so after concurrent writes both are there and every editor
 /// takes the one further right.
-fn of_list(list: Vec<Node>, txn: Txn<'_, '_>) -> Option<Looked> {
+fn of_list<'d>(list: Vec<Node<'d>>, source: Source<'d>) -> Option<Looked<'d>> {
     let mut layout = None;
-    let mut last: HashMap<String, usize> = HashMap::new();
-    let mut records: Vec<Option<(String, Node)>> = Vec::new();
+    let mut last: HashMap<Cow<'d, str>, usize> = HashMap::with_capacity(list.len());
+    let mut records: Vec<Option<Record<'d>>> = Vec::with_capacity(list.len());
     for node in list {
         let node = node.unwrapped();
-        let (key, record) = if is_record(&node, &[], txn) {
+        let [id, type_name, key] = node.texts(["id", "typeName", "key"], source);
+        let record = if let (Some(name), Some(type_name)) = (id, type_name) {
             layout = layout.or(Some(Layout::List));
-            (node.text(&["id"], txn), Some(node))
+            let kind = Kind::of(&type_name);
+            Some(Record { name, kind, node })
         } else {
-            if layout.is_none() && is_record(&node, &["val"], txn) {
+            let val = node.child("val", source);
+            // A val that is text says nothing about how records are kept.
+            if layout.is_none() && val.as_ref().is_some_and(|val| is_record(val, source)) {
                 layout = Some(Layout::KeyValues);
             }
-            (node.text(&["key"], txn), node.child("val", txn))
+            key.zip(val).map(|(name, val)| {
+                let node = val.unwrapped();
+                let kind = kind(&node, source);
+                Record { name, kind, node }
+            })
         };
-        if let (Some(key), Some(record)) = (key, record) {
-            if let Some(before) = last.insert(key.clone(), records.len()) {
+        if let Some(record) = record {
+            if let Some(before) = last.insert(record.name.clone(), records.len()) {
                 records[before] = None;
             }
-            records.push(Some((key, record.unwrapped())));
+            records.push(Some(record));
         }
     }
     let records = records.into_iter().flatten().collect();
@@ -103,23 +150,28 @@ fn of_list(list: Vec<Node>, txn: Txn<'_, '_>) -> Option<Looked> {
 }
 
 /// A snapshot, a file, or records by their ids; else whatever below is one of these.
-fn of_entries(mut entries: Vec<(String, Node)>, txn: Txn<'_, '_>, levels: usize) -> Option<Looked> {
+fn of_entries<'d>(
+    mut entries: Vec<(Cow<'d, str>, Node<'d>)>,
+    source: Source<'d>,
+    levels: usize,
+) -> Option<Looked<'d>> {
     let mut take = |key: &str| {
         let at = entries.iter().position(|(name, _)| name == key)?;
         Some(entries.swap_remove(at).1)
     };
     let schema = take("schema");
     for inner in ["store", "records", "document"] {
-        if let Some(found) = take(inner).and_then(|node| look(node, txn, levels)) {
+        if let Some(found) = take(inner).and_then(|node| look(node, source, levels)) {
             return Some(in_snapshot(found, schema));
         }
     }
     let mut records = Vec::new();
     let mut others = Vec::new();
-    for (key, node) in entries {
+    for (name, node) in entries {
         let node = node.unwrapped();
-        if is_record(&node, &[], txn) {
-            records.push((key, node));
+        if is_record(&node, source) {
+            let kind = kind(&node, source);
+            records.push(Record { name, kind, node });
         } else {
             others.push(node);
         }
@@ -127,23 +179,26 @@ fn of_entries(mut entries: Vec<(String, Node)>, txn: Txn<'_, '_>, levels: usize)
     if !records.is_empty() {
         return Some((Layout::Map, schema, records));
     }
-    others.into_iter().find_map(|node| look(node, txn, levels))
+    others
+        .into_iter()
+        .find_map(|node| look(node, source, levels))
+}
+
+fn is_record<'d>(node: &Node<'d>, source: Source<'d>) -> bool {
+    let texts = node.texts(["id", "typeName"], source);
+    texts.iter().all(Option::is_some)
+}
+
+fn kind<'d>(node: &Node<'d>, source: Source<'d>) -> Kind {
+    let [type_name] = node.texts(["typeName"], source);
+    type_name.map_or(Kind::Other, |type_name| Kind::of(&type_name))
 }
 
 /// What a snapshot holds; its own schema counts, or the one beside it.
-fn in_snapshot((layout, own, records): Looked, schema: Option<Node>) -> Looked {
+fn in_snapshot<'d>((layout, own, records): Looked<'d>, schema: Option<Node<'d>>) -> Looked<'d> {
     let layout = match layout {
         Layout::Map => Layout::Snapshot,
         other => other,
     };
     (layout, own.or(schema), records)
-}
-
-fn is_record(node: &Node, path: &[&str], txn: Txn<'_, '_>) -> bool {
-    let has = |field| {
-        let mut path = path.to_vec();
-        path.push(field);
-        node.text(&path, txn).is_some()
-    };
-    has("id") && has("typeName")
 }

@@ -12,9 +12,10 @@ use serde_json::Value;
 
 use crate::error::BoardError;
 use crate::limits::Limits;
-use layout::Found;
-use node::Node;
-pub(crate) use node::TooLarge;
+use crate::value::{self, TooLarge};
+use layout::{Found, Kind};
+pub(crate) use node::{MOST_NESTING, Unfolded};
+use node::{Node, Source};
 
 /// How the bytes were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,22 +82,15 @@ pub struct Origin {
 
 /// Takes up records one by one.
 pub(crate) trait Sink {
-    /// Before any record.
-    fn schema(&mut self, schema: Option<&Value>);
+    /// Before any record: the schema, and how many records and shapes there may be.
+    fn begin(&mut self, schema: Option<&Value>, records: usize, shapes: usize);
     /// A record, or word that it could not be had.
-    fn record(&mut self, name: &str, record: Result<Value, TooLarge>) -> Result<(), BoardError>;
+    fn record(
+        &mut self,
+        name: &str,
+        record: Result<Unfolded<'_>, TooLarge>,
+    ) -> Result<(), BoardError>;
 }
-
-/// The records of a person's session or presence, of all versions.
-const SESSION: [&str; 7] = [
-    "instance",
-    "instance_page_state",
-    "instance_presence",
-    "camera",
-    "pointer",
-    "user_document",
-    "user_presence",
-];
 
 /// Names of roots that an error lists.
 const MOST_NAMES: usize = 20;
@@ -109,34 +103,32 @@ pub(crate) fn read(
     sink: &mut dyn Sink,
 ) -> Result<Origin, BoardError> {
     let document = Document::open(bytes, limits)?;
-    document.with_boards(limits, |mut boards, format, incomplete, txn| {
+    document.with_boards(limits, |mut boards, opened| {
         let at = choose(&boards, wanted)?;
         let Found {
             summary,
             schema,
             records,
         } = boards.swap_remove(at);
-        sink.schema(schema.as_ref());
+        sink.begin(schema.as_ref(), records.len(), summary.shapes);
         let mut session_records = 0;
-        for (name, record) in records {
-            if record
-                .text(&["typeName"], txn)
-                .is_some_and(|kind| SESSION.contains(&kind.as_str()))
-            {
+        for record in records {
+            if record.kind == Kind::Session {
                 session_records += 1;
             } else {
-                sink.record(&name, record.into_value(txn, limits))?;
+                let unfolded = record.node.unfold(opened.source, limits);
+                sink.record(&record.name, unfolded)?;
             }
         }
         let mut others: Vec<_> = boards.into_iter().map(|found| found.summary).collect();
         others.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(Origin {
-            format,
+            format: opened.format,
             root: summary,
             others,
             schema,
             session_records,
-            incomplete,
+            incomplete: opened.incomplete,
         })
     })
 }
@@ -144,19 +136,27 @@ pub(crate) fn read(
 /// The boards in a document, by name.
 pub(crate) fn roots(bytes: &[u8], limits: &Limits) -> Result<Vec<RootSummary>, BoardError> {
     let document = Document::open(bytes, limits)?;
-    document.with_boards(limits, |boards, _, _, _| {
+    document.with_boards(limits, |boards, _| {
         Ok(boards.into_iter().map(|found| found.summary).collect())
     })
 }
 
-/// An opened document of any format.
-enum Document {
-    Update(yjs::Update),
-    Json(Value),
+/// A document of any format.
+enum Document<'b> {
+    Update(yjs::Update<'b>),
+    Json(value::Value<'b>),
 }
 
-impl Document {
-    fn open(bytes: &[u8], limits: &Limits) -> Result<Self, BoardError> {
+/// What is known of a document when its boards are found.
+#[derive(Clone, Copy)]
+struct Opened<'s> {
+    format: Format,
+    incomplete: bool,
+    source: Source<'s>,
+}
+
+impl<'b> Document<'b> {
+    fn open(bytes: &'b [u8], limits: &Limits) -> Result<Self, BoardError> {
         if bytes.len() > limits.document_bytes {
             return Err(BoardError::TooLarge {
                 bytes: bytes.len(),
@@ -165,43 +165,43 @@ impl Document {
         }
         // An update may begin with the same byte, but none is JSON to its end.
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        if text.trim_ascii_start().starts_with(b"{") {
-            match file::parse(text) {
-                Ok(value) => return Ok(Self::Json(value)),
-                Err(_) if yjs::Update::open(bytes).is_ok_and(|update| update.has_roots()) => {}
-                Err(error) => {
-                    return Err(BoardError::Unreadable {
-                        reason: error.to_string(),
-                    });
-                }
-            }
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return yjs::Update::open(bytes).map(Self::Update);
         }
-        yjs::Update::open(bytes).map(Self::Update)
+        match file::parse(text) {
+            Ok(value) => Ok(Self::Json(value)),
+            Err(error) => match yjs::Update::open(bytes) {
+                Ok(update) if update.has_roots() => Ok(Self::Update(update)),
+                _ => Err(BoardError::Unreadable {
+                    reason: error.to_string(),
+                }),
+            },
+        }
     }
 
     /// Calls with all boards, by name; there is at least one.
     fn with_boards<T>(
         self,
         limits: &Limits,
-        then: impl FnOnce(
-            Vec<Found>,
-            Format,
-            bool,
-            Option<&yrs::Transaction<'_>>,
-        ) -> Result<T, BoardError>,
+        then: impl FnOnce(Vec<Found<'_>>, Opened<'_>) -> Result<T, BoardError>,
     ) -> Result<T, BoardError> {
         match self {
             Self::Json(value) => {
                 if is_first_edition(&value) {
                     return Err(BoardError::FirstEdition);
                 }
-                let found = layout::recognise("", Node::json(value), None, limits)?;
+                let found = layout::recognise("", Node::Json(value), Source::FILE, limits)?;
                 let Some(found) = found else {
                     return Err(BoardError::NoBoard {
                         roots: "none".to_owned(),
                     });
                 };
-                then(vec![found], Format::Json, false, None)
+                let opened = Opened {
+                    format: Format::Json,
+                    incomplete: false,
+                    source: Source::FILE,
+                };
+                then(vec![found], opened)
             }
             Self::Update(update) => update.with_boards(limits, then),
         }
@@ -209,14 +209,16 @@ impl Document {
 }
 
 /// Files of 2021 and 2022 have pages inside of a numbered document.
-fn is_first_edition(file: &Value) -> bool {
+fn is_first_edition(file: &value::Value<'_>) -> bool {
     let document = file.get("document");
     document.is_some_and(|it| {
-        it.get("version").is_some_and(Value::is_number) && it["pages"].is_object()
+        let version = it.get("version").and_then(value::Value::as_f64);
+        let pages = it.get("pages").and_then(value::Value::as_object);
+        version.is_some() && pages.is_some()
     })
 }
 
-fn choose(boards: &[Found], wanted: Wanted<'_>) -> Result<usize, BoardError> {
+fn choose(boards: &[Found<'_>], wanted: Wanted<'_>) -> Result<usize, BoardError> {
     let named = |name: &str| boards.iter().position(|found| found.summary.name == name);
     let largest = || {
         let most = boards.iter().map(|found| found.summary.shapes).max();

@@ -2,12 +2,11 @@
 //!
 //! Knows their props only. The rule: as in the module above.
 
-use serde_json::{Value, json};
-
-use super::{Object, default, link, rename, rich_text};
+use super::{default, link, rename, rich_text};
 use crate::schema::Versions;
+use crate::value::{Object, Value};
 
-pub(super) fn geo(props: &mut Object, versions: &Versions) {
+pub(super) fn geo(props: &mut Object<'_>, versions: &Versions) {
     justified(props, "align");
     if versions.below("com.tldraw.shape.geo", 6) {
         legacy(props);
@@ -15,18 +14,18 @@ pub(super) fn geo(props: &mut Object, versions: &Versions) {
     rich_text(props);
     link(props);
     for (name, value) in [
-        ("growY", json!(0)),
-        ("labelColor", json!("black")),
-        ("verticalAlign", json!("middle")),
-        ("scale", json!(1)),
-        ("flipX", json!(false)),
-        ("flipY", json!(false)),
+        ("growY", 0.into()),
+        ("labelColor", "black".into()),
+        ("verticalAlign", "middle".into()),
+        ("scale", 1.into()),
+        ("flipX", false.into()),
+        ("flipY", false.into()),
     ] {
         default(props, name, value);
     }
 }
 
-pub(super) fn note(props: &mut Object, versions: &Versions) {
+pub(super) fn note(props: &mut Object<'_>, versions: &Versions) {
     justified(props, "align");
     if versions.below("com.tldraw.shape.note", 3) {
         legacy(props);
@@ -36,49 +35,49 @@ pub(super) fn note(props: &mut Object, versions: &Versions) {
     rename(props, "textFirstEditedBy", "textLastEditedBy");
     font_size(props, versions);
     for (name, value) in [
-        ("growY", json!(0)),
-        ("labelColor", json!("black")),
-        ("verticalAlign", json!("middle")),
-        ("scale", json!(1)),
+        ("growY", 0.into()),
+        ("labelColor", "black".into()),
+        ("verticalAlign", "middle".into()),
+        ("scale", 1.into()),
         ("textLastEditedBy", Value::Null),
     ] {
         default(props, name, value);
     }
 }
 
-pub(super) fn text(props: &mut Object) {
+pub(super) fn text(props: &mut Object<'_>) {
     rename(props, "align", "textAlign");
     justified(props, "textAlign");
     rich_text(props);
-    default(props, "scale", json!(1));
+    default(props, "scale", 1.into());
 }
 
 /// It was a size in px once, 0 for none, and is a share of the size now.
-fn font_size(props: &mut Object, versions: &Versions) {
+fn font_size(props: &mut Object<'_>, versions: &Versions) {
     let in_px = versions.below("com.tldraw.shape.note", 12);
     let share = match props.get("fontSizeAdjustment") {
-        None => json!(1),
+        None => 1.into(),
         Some(value) => match value.as_f64() {
-            Some(0.0) => json!(1),
+            Some(0.0) => 1.into(),
             Some(size) if in_px || size > 1.0 => Value::Null,
             _ => return,
         },
     };
-    props.insert("fontSizeAdjustment".to_owned(), share);
+    props.insert("fontSizeAdjustment", share);
 }
 
 /// Before an alignment of labels was a choice of its own, it followed the shape's width.
-fn legacy(props: &mut Object) {
-    if let Some(Value::String(align)) = props.get_mut("align")
-        && ["start", "middle", "end"].contains(&align.as_str())
+fn legacy(props: &mut Object<'_>) {
+    if let Some(Value::Text(align)) = props.get_mut("align")
+        && ["start", "middle", "end"].contains(&&**align)
     {
-        align.push_str("-legacy");
+        align.to_mut().push_str("-legacy");
     }
 }
 
 /// Justified text was never drawn as such.
-fn justified(props: &mut Object, name: &str) {
-    if props.get(name).is_some_and(|align| align == "justify") {
-        props.insert(name.to_owned(), json!("start"));
+fn justified(props: &mut Object<'_>, name: &'static str) {
+    if props.get(name).and_then(Value::as_str) == Some("justify") {
+        props.insert(name, "start".into());
     }
 }

@@ -8,12 +8,11 @@ mod ink;
 mod label;
 mod media;
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 use crate::rich_text::from_plain;
 use crate::schema::Versions;
-
-type Object = Map<String, Value>;
+use crate::value::{Number, Object, Value};
 
 /// The editor's own types of shapes.
 const KINDS: [&str; 13] = [
@@ -34,19 +33,19 @@ const KINDS: [&str; 13] = [
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Upgraded {
+pub(crate) enum Upgraded<'d> {
     /// It is in the newest form; so are records that were part of it and now stand on their own.
-    Kept(Vec<Value>),
+    Kept(Vec<Value<'d>>),
     /// Editors dropped its kind.
     Dropped,
 }
 
 /// Brings a record up to date in place.
-pub(crate) fn upgrade(record: &mut Object, versions: &Versions) -> Upgraded {
+pub(crate) fn upgrade<'d>(record: &mut Object<'d>, versions: &Versions) -> Upgraded<'d> {
     match text(record, "typeName") {
         "document" => {
-            default(record, "gridSize", json!(10));
-            default(record, "name", json!(""));
+            default(record, "gridSize", 10.into());
+            default(record, "name", "".into());
         }
         "asset" => media::asset(record),
         "shape" => return shape(record, versions),
@@ -56,45 +55,45 @@ pub(crate) fn upgrade(record: &mut Object, versions: &Versions) -> Upgraded {
         // An app's own record: its fields are its own business.
         _ => return Upgraded::Kept(Vec::new()),
     }
-    default(record, "meta", json!({}));
+    default(record, "meta", empty());
     Upgraded::Kept(Vec::new())
 }
 
-fn shape(record: &mut Object, versions: &Versions) -> Upgraded {
-    let kind = text(record, "type").to_owned();
-    if matches!(kind.as_str(), "icon" | "code") && versions.below("com.tldraw.store", 4) {
+fn shape<'d>(record: &mut Object<'d>, versions: &Versions) -> Upgraded<'d> {
+    let kind = owned_text(record, "type");
+    if matches!(&*kind, "icon" | "code") && versions.below("com.tldraw.store", 4) {
         return Upgraded::Dropped;
     }
     if record.get("props").is_none_or(Value::is_null) {
-        record.insert("props".to_owned(), json!({}));
+        record.insert("props", empty());
     }
-    let id = text(record, "id").to_owned();
+    let id = owned_text(record, "id");
     let mut made = Vec::new();
     let mut old_opacity = None;
     if let Some(props) = record.get_mut("props").and_then(Value::as_object_mut) {
-        old_opacity = shape_props((&kind, &id), props, versions, &mut made);
+        old_opacity = shape_props((&kind, id), props, versions, &mut made);
     }
-    default(record, "opacity", old_opacity.unwrap_or(json!(1)));
-    default(record, "rotation", json!(0));
-    default(record, "isLocked", json!(false));
-    default(record, "meta", json!({}));
+    default(record, "opacity", old_opacity.unwrap_or(1.into()));
+    default(record, "rotation", 0.into());
+    default(record, "isLocked", false.into());
+    default(record, "meta", empty());
     Upgraded::Kept(made)
 }
 
 /// Gives back the opacity where it was one of the props.
-fn shape_props(
-    (kind, id): (&str, &str),
-    props: &mut Object,
+fn shape_props<'d>(
+    (kind, id): (&str, Cow<'d, str>),
+    props: &mut Object<'d>,
     versions: &Versions,
-    made: &mut Vec<Value>,
-) -> Option<Value> {
+    made: &mut Vec<Value<'d>>,
+) -> Option<Value<'d>> {
     if !KINDS.contains(&kind) {
         // An app's own shape: its props are its own business.
         return None;
     }
     // Opacity was a style once, as text.
-    let opacity = props.shift_remove("opacity").map(|old| match &old {
-        Value::String(text) => text.parse().map_or(json!(1), |number: f64| json!(number)),
+    let opacity = props.remove("opacity").map(|old| match &old {
+        Value::Text(text) => text.parse().map_or(1.into(), parsed),
         _ => old,
     });
     match kind {
@@ -105,7 +104,7 @@ fn shape_props(
         "highlight" => ink::highlight(props),
         "arrow" => connector::arrow(id, props, made),
         "line" => connector::line(props),
-        "frame" => default(props, "color", json!("black")),
+        "frame" => default(props, "color", "black".into()),
         "image" => media::image(props),
         "video" => media::video(props),
         "bookmark" => media::bookmark(props),
@@ -116,59 +115,82 @@ fn shape_props(
 }
 
 /// Early documents held records of people without a name or color to show.
-fn is_old_user(record: &Object, versions: &Versions) -> bool {
+fn is_old_user(record: &Object<'_>, versions: &Versions) -> bool {
     versions.below("com.tldraw.user", 1)
         || versions.below("com.tldraw.store", 4)
-        || record.contains_key("locale")
+        || record.has("locale")
 }
 
-fn text<'o>(object: &'o Object, key: &str) -> &'o str {
+fn text<'o>(object: &'o Object<'_>, key: &str) -> &'o str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The same, to be kept while the object is changed.
+fn owned_text<'d>(object: &Object<'d>, key: &str) -> Cow<'d, str> {
+    object.get(key).and_then(Value::to_text).unwrap_or_default()
+}
+
+fn empty<'d>() -> Value<'d> {
+    Value::Object(Object::default())
+}
+
+/// A number that was text; JSON has none for what is not finite.
+fn parsed<'d>(number: f64) -> Value<'d> {
+    match number.is_finite() {
+        true => Value::Number(Number::Float(number)),
+        false => Value::Null,
+    }
+}
+
 /// Puts a field in unless it is there.
-fn default(object: &mut Object, key: &str, value: Value) {
-    if !object.contains_key(key) {
-        object.insert(key.to_owned(), value);
+fn default<'d>(object: &mut Object<'d>, key: &'static str, value: Value<'d>) {
+    if !object.has(key) {
+        object.insert(key, value);
     }
 }
 
 /// Gives a field a new name, unless something has that name.
-fn rename(object: &mut Object, old: &str, new: &str) {
-    if let Some(value) = object.shift_remove(old) {
+fn rename(object: &mut Object<'_>, old: &str, new: &'static str) {
+    if let Some(value) = object.remove(old) {
         default(object, new, value);
     }
 }
 
 /// Labels were plain text once.
-fn rich_text(props: &mut Object) {
-    let old = props.shift_remove("text");
+fn rich_text(props: &mut Object<'_>) {
+    let old = props.remove("text");
     let text = old.as_ref().and_then(Value::as_str).unwrap_or_default();
     if props.get("richText").is_none_or(Value::is_null) {
-        props.insert("richText".to_owned(), from_plain(text));
+        props.insert("richText", from_plain(text));
     }
 }
 
 /// Editors refuse addresses that a browser should not follow; older ones wrote whatever was typed.
-fn link(props: &mut Object) {
+fn link(props: &mut Object<'_>) {
     let url = text(props, "url");
     let followed = ["http://", "https://", "mailto:"];
     let kept = url.is_empty() || followed.iter().any(|scheme| url.starts_with(scheme));
-    if !kept || !props.contains_key("url") {
-        props.insert("url".to_owned(), json!(""));
+    if !kept || !props.has("url") {
+        props.insert("url", "".into());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn up(record: Value, schema: Option<Value>) -> Option<(Value, Vec<Value>)> {
-        let Value::Object(mut object) = record else {
-            panic!("a record is an object")
-        };
-        match upgrade(&mut object, &Versions::of(schema.as_ref())) {
-            Upgraded::Kept(made) => Some((Value::Object(object), made)),
+        let text = record.to_string();
+        let mut record: crate::value::Value<'_> = serde_json::from_str(&text).unwrap();
+        let object = record.as_object_mut().expect("a record is an object");
+        match upgrade(object, &Versions::of(schema.as_ref())) {
+            Upgraded::Kept(made) => {
+                let made = made.iter().map(|value| value.to_serde());
+                let made = made.collect();
+                Some((record.to_serde(), made))
+            }
             Upgraded::Dropped => None,
         }
     }
@@ -200,7 +222,7 @@ mod tests {
     #[test]
     fn labels_become_rich_text_and_old_alignments_legacy() {
         let after = props("geo", json!({"text": "a\nb", "align": "start"}));
-        assert_eq!(after["richText"], from_plain("a\nb"));
+        assert_eq!(after["richText"], from_plain("a\nb").to_serde());
         assert_eq!(after.get("text"), None);
         assert_eq!(after["align"], "start", "no schema, so not taken for old");
         let old = schema("com.tldraw.shape.geo", 5);

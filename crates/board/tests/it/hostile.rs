@@ -179,6 +179,77 @@ fn a_bad_record_is_left_out_and_named() {
 }
 
 #[test]
+fn a_value_too_deep_to_be_stepped_over_costs_its_record_alone() {
+    let mut deep = Any::Null;
+    for _ in 0..600 {
+        deep = Any::from(vec![deep]);
+    }
+    let record = |id: &str, props: Any| {
+        let mut record = geo(id, "page:p");
+        record.as_object_mut().unwrap().remove("props");
+        let Any::Map(mut record) = serde_json::from_value(record).unwrap() else {
+            panic!("a map")
+        };
+        std::sync::Arc::make_mut(&mut record).insert("props".to_owned(), props);
+        let entry = [("key", Any::from(id)), ("val", Any::Map(record))];
+        Any::from(std::collections::HashMap::from(
+            entry.map(|(key, any)| (key.to_owned(), any)),
+        ))
+    };
+    let props = || Any::from_json(r#"{"w": 7.5, "h": 8, "url": null, "flipX": true}"#).unwrap();
+    let shallow = vec![entry(&page()), record("shape:a", props())];
+    let mut all = shallow.clone();
+    all.push(record("shape:deep", deep));
+    let (shallow, all) = (read(&update(shallow)), read(&update(all)));
+    assert_eq!(problems(&all), [("shape:deep", &Problem::TooLarge)]);
+    assert_eq!(all.shapes(), shallow.shapes());
+    assert!(matches!(&all.shapes()[0].kind, Kind::Geo(geo) if geo.w == 7.5 && geo.flip_x));
+    assert_eq!(all.to_tldr(), shallow.to_tldr());
+}
+
+#[test]
+fn numbers_and_embeds_among_records_stand_for_nothing_else() {
+    use scrible_wire::varint::{write_number, write_var_bytes};
+
+    // What one client wrote into the list `tl_x`, each item behind the one before.
+    const EMBED: u8 = 5;
+    let item = |clock: u64, kind: u8| {
+        let mut item = vec![];
+        if clock == 0 {
+            item.extend([kind, 1]);
+            write_var_bytes(&mut item, b"tl_x");
+        } else {
+            item.extend([kind | 0x80, 7]);
+            write_number(&mut item, clock - 1);
+        }
+        item
+    };
+    let embed = |clock: u64, json: &str| {
+        let mut item = item(clock, EMBED);
+        write_var_bytes(&mut item, json.as_bytes());
+        item
+    };
+    let val = json!({"key": "shape:a", "val": geo("shape:a", "page:p")});
+    let mut values = item(3, 8);
+    values.extend([2, 125, 9]);
+    entry(&page()).encode(&mut values);
+    let items = [
+        embed(0, &val.to_string()),
+        embed(1, "9"),
+        embed(2, "-9"),
+        values,
+    ];
+    let mut update = vec![1, items.len() as u8, 7, 0];
+    update.extend(items.concat());
+    update.push(0);
+    let board = read(&update);
+    assert_eq!(board.origin().root.shapes, 1);
+    assert_eq!(board.shapes()[0].id, "shape:a");
+    assert_eq!(board.pages()[0].id, "page:p");
+    assert_eq!(board.note_count(), 0);
+}
+
+#[test]
 fn bindings_of_what_is_not_there_leave_ends_loose() {
     let arrow = |id: &str| {
         let mut arrow = geo(id, "page:p");
