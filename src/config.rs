@@ -20,6 +20,7 @@ use scrible_store::{Durability, SqliteStore};
 
 use crate::compact::Retention;
 use crate::doc_worker::DocWorkersConfig;
+use crate::fonts::{FontsConfig, SystemFonts};
 use crate::room::CompactionConfig;
 
 pub use self::settings::{SETTINGS, Setting};
@@ -132,6 +133,8 @@ pub struct DocumentsConfig {
     pub time_limit: Duration,
     /// The largest doc.
     pub max_bytes: usize,
+    /// Beyond the bundled ones.
+    pub fonts: FontsConfig,
 }
 
 impl HistoryConfig {
@@ -162,6 +165,7 @@ impl DocumentsConfig {
             workers: self.workers,
             max_doc_bytes: self.max_bytes,
             time_limit: self.time_limit,
+            fonts: self.fonts.clone(),
         }
     }
 }
@@ -332,6 +336,13 @@ impl Effective {
                 workers: self.number("SCRIBLE_DOC_WORKERS", 1..=64)? as usize,
                 time_limit: self.seconds("SCRIBLE_DOC_SECONDS", 1..=3600)?,
                 max_bytes: self.size("SCRIBLE_MAX_DOC_BYTES", 1 << 20..=1 << 30)?,
+                fonts: FontsConfig {
+                    folders: self.folders("SCRIBLE_FONTS_DIR")?,
+                    system: self.one_of(
+                        "SCRIBLE_SYSTEM_FONTS",
+                        &[("no", SystemFonts::Left), ("yes", SystemFonts::Taken)],
+                    )?,
+                },
             },
         };
         if config.limits.max_uncommitted_bytes < config.limits.max_message_bytes {
@@ -428,6 +439,18 @@ impl Effective {
             let texts: Vec<&str> = choices.iter().map(|&(text, _)| text).collect();
             value.wrong(&texts.join(" or "))
         })
+    }
+
+    /// As in PATH, with ":" between.
+    fn folders(&self, name: &str) -> Result<Vec<PathBuf>, ConfigError> {
+        let value = self.value(name);
+        let folders: Vec<PathBuf> = std::env::split_paths(value.text())
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .collect();
+        match folders.iter().all(|folder| folder.exists()) {
+            true => Ok(folders),
+            false => Err(value.wrong("a folder that is there, or several with \":\" between")),
+        }
     }
 
     fn number(&self, name: &str, range: RangeInclusive<u64>) -> Result<u64, ConfigError> {

@@ -10,7 +10,8 @@
 //! In reading order:
 //! - [`room`] what happens to an update, and who hears it
 //! - [`journal`] how updates come to be stored, [`source`] how rooms come back
-//! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened
+//! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened and boards drawn, with the
+//!   [`fonts`] that are found
 //! - [`session`] one connection's stay in a room
 //! - [`socket`] connections: upgrade, limits, close codes
 //! - [`access`] who may do what
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod compact;
 pub mod config;
 pub mod doc_worker;
+pub mod fonts;
 pub mod import;
 pub mod journal;
 pub mod remote;

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use scrible::access::OpenGate;
-use scrible::cli::{self, Invocation, Task};
+use scrible::cli::{self, Invocation};
 use scrible::config::Config;
-use scrible::doc_worker::child;
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Node, ServerConfig};
 use scrible::session::SessionConfig;
@@ -27,11 +26,8 @@ const STAGGER: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let invocation = Invocation::from_process();
-    // Before any thread, setting or runtime: it limits itself first, and there may be many of it.
-    if let Task::DocWorker(config) = invocation.task {
-        return child::run(config);
-    }
-    run(invocation)
+    // Before any thread or runtime.
+    cli::run_alone(&invocation).unwrap_or_else(|| run(invocation))
 }
 
 #[tokio::main]

@@ -3,14 +3,15 @@
 //! Pure: no network, no files, no clock, no global state; the same input gives the same output. The one rule not to break:
 //! boards come from strangers, so whatever is absurd in them is drawn bounded or not at all.
 //!
-//! In reading order: [`options`] and [`error`] are what callers meet; [`mod@draw`] makes a [`scene`] of a board, from
-//! [`geometry`] (the lines of shapes), [`text`] (what is written), [`picture`] (what is pasted), [`card`] (what stands for the
-//! web) and [`theme`] (colors); [`svg`] writes it and [`png`] paints it.
+//! In reading order: [`export`] with its [`options`] and [`error`] is what callers meet; [`mod@draw`] makes a [`scene`] of a board,
+//! from [`geometry`] (the lines of shapes), [`text`] (what is written), [`picture`] (what is pasted), [`card`] (what stands for
+//! the web) and [`theme`] (colors); [`svg`] writes it and [`png`] paints it.
 
 pub mod card;
 mod decimal;
 pub mod draw;
 pub mod error;
+pub mod export;
 pub mod geometry;
 pub mod limits;
 pub mod options;

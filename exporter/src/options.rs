@@ -1,11 +1,22 @@
 //! What a caller wants a picture of, and how.
 //!
-//! Knows no files and no arguments. The rule: the defaults are the editor's.
+//! Knows no files and no arguments; serde, since whoever asks may be another process. The rule: the defaults are the
+//! editor's.
 
+use serde::{Deserialize, Serialize};
+
+use crate::error::ExportError;
 use crate::theme::Theme;
 
+/// The largest scale.
+pub const MOST_SCALE: f64 = 100.0;
+/// The smallest scale.
+pub const LEAST_SCALE: f64 = 0.001;
+/// The widest padding, px.
+pub const MOST_PADDING: f64 = 100_000.0;
+
 /// What to draw, and how.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// Which page.
     pub page: PageChoice,
@@ -22,7 +33,7 @@ pub struct Options {
 }
 
 /// One page of a board.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PageChoice {
     /// The one with the shapes that are asked for, otherwise the first.
     #[default]
@@ -34,7 +45,7 @@ pub enum PageChoice {
 }
 
 /// Around what is drawn.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub enum Padding {
     /// 32 px, trimmed to what is drawn there; nothing around a frame or a picture that holds everything else.
     #[default]
@@ -44,7 +55,7 @@ pub enum Padding {
 }
 
 /// Behind what is drawn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Background {
     /// The color of the theme.
     #[default]
@@ -66,9 +77,27 @@ impl Default for Options {
     }
 }
 
-/// The largest scale.
-pub const MOST_SCALE: f64 = 100.0;
-/// The smallest scale.
-pub const LEAST_SCALE: f64 = 0.001;
-/// The widest padding, px.
-pub const MOST_PADDING: f64 = 100_000.0;
+impl Options {
+    /// # Errors
+    /// [`ExportError::Option`] when a number is none that can be drawn with.
+    pub fn check(&self) -> Result<(), ExportError> {
+        within("scale", self.scale, LEAST_SCALE, MOST_SCALE)?;
+        match self.padding {
+            Padding::Auto => Ok(()),
+            Padding::Px(px) => within("padding", px, 0.0, MOST_PADDING),
+        }
+    }
+}
+
+fn within(name: &'static str, found: f64, least: f64, most: f64) -> Result<(), ExportError> {
+    // NaN is not within.
+    match (least..=most).contains(&found) {
+        true => Ok(()),
+        false => Err(ExportError::Option {
+            name,
+            least,
+            most,
+            found,
+        }),
+    }
+}

@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use scrible_board::style::{Color, Fill, ThemeColor};
+use serde::{Deserialize, Serialize};
 
 /// A color with its opacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Rgba {
 }
 
 /// Which of the two looks of the editor.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Theme {
     /// Dark ink on light paper.
     #[default]

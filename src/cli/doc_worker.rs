@@ -2,9 +2,12 @@
 //!
 //! Not for people, so `--help` does not list it. The rule: it knows its arguments only, no settings and no environment.
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::doc_worker::child::ChildConfig;
+use crate::fonts::{FontsConfig, SystemFonts};
 
 /// The command as the parser knows it.
 pub fn command() -> Command {
@@ -22,6 +25,21 @@ pub fn command() -> Command {
         .arg(number("parent", "Process id of the one that asks").value_parser(value_parser!(u32)))
         .arg(number("doc-limit", "The largest doc").value_parser(value_parser!(usize)))
         .arg(number("memory-bytes", "Memory that may be taken"))
+        // Not the names of the settings, which every command takes and this one must not.
+        .arg(
+            Arg::new("font-folder")
+                .long("font-folder")
+                .value_name("DIR")
+                .action(ArgAction::Append)
+                .help("Where there are fonts")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            Arg::new("machine-fonts")
+                .long("machine-fonts")
+                .action(ArgAction::SetTrue)
+                .help("Take this machine's fonts, too"),
+        )
 }
 
 /// Out of what was parsed by [`command`].
@@ -31,6 +49,18 @@ pub fn config_of(matches: &ArgMatches) -> ChildConfig {
         parent: *matches.get_one("parent").expect(REQUIRED),
         max_doc_bytes: *matches.get_one("doc-limit").expect(REQUIRED),
         memory_bytes: *matches.get_one("memory-bytes").expect(REQUIRED),
+        fonts: FontsConfig {
+            folders: matches
+                .get_many::<PathBuf>("font-folder")
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+            system: match matches.get_flag("machine-fonts") {
+                true => SystemFonts::Taken,
+                false => SystemFonts::Left,
+            },
+        },
     }
 }
 
@@ -52,7 +82,25 @@ mod tests {
             parent: 7,
             max_doc_bytes: 8,
             memory_bytes: 9,
+            fonts: FontsConfig::default(),
         };
+        let mut with_fonts = config.clone();
+        with_fonts.fonts = FontsConfig {
+            folders: vec!["a b".into(), "c".into()],
+            system: SystemFonts::Taken,
+        };
+        let fonts = [
+            "--font-folder",
+            "a b",
+            "--font-folder",
+            "c",
+            "--machine-fonts",
+        ];
+        let all = given.iter().chain(&fonts);
+        assert_eq!(
+            Invocation::parse(all).unwrap().task,
+            Task::DocWorker(with_fonts)
+        );
         assert_eq!(
             Invocation::parse(given).unwrap().task,
             Task::DocWorker(config)

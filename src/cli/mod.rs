@@ -7,6 +7,7 @@ pub mod backup;
 pub mod check;
 pub mod config;
 pub mod doc_worker;
+pub mod export;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
@@ -17,13 +18,13 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{Config, ConfigError, Effective, Given, SETTINGS, Setting};
 use crate::doc_worker::child::{self, ChildConfig};
 
 /// What is asked for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Task {
     /// Run the server.
     Serve,
@@ -35,6 +36,8 @@ pub enum Task {
     Healthcheck,
     /// Put a file into a room of a running server.
     Import(import::Args),
+    /// Draw a board.
+    Export(export::Args),
     /// Copy the database.
     Backup(backup::Args),
     /// Put a copy in the place of the database.
@@ -71,6 +74,7 @@ impl Invocation {
             Some(("migrate", matches)) => (Task::Migrate, matches),
             Some(("healthcheck", matches)) => (Task::Healthcheck, matches),
             Some(("import", matches)) => (Task::Import(import::Args::of(matches)), matches),
+            Some(("export", matches)) => (Task::Export(export::Args::of(matches)), matches),
             Some(("backup", matches)) => (Task::Backup(backup::Args::of(matches)), matches),
             Some(("restore", matches)) => (Task::Restore(restore::Args::of(matches)), matches),
             Some(("check", matches)) => (Task::Check(check::Args::of(matches)), matches),
@@ -92,15 +96,28 @@ impl Invocation {
     }
 }
 
+/// Does what needs neither a runtime nor a database; `None` when that is not enough, and it is for [`run`].
+pub fn run_alone(invocation: &Invocation) -> Option<ExitCode> {
+    match &invocation.task {
+        // It limits itself before anything else, and there may be many of it.
+        Task::DocWorker(config) => Some(child::run(config.clone())),
+        Task::Export(args) if args.is_of_file() => {
+            let config = gather(invocation).and_then(|effective| effective.config());
+            Some(match config {
+                Ok(config) => export::run_alone(args, &config),
+                Err(error) => refuse(&error),
+            })
+        }
+        _ => None,
+    }
+}
+
 /// Does what is asked for; `serve` runs the server with the settings that were found.
 pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
-    let effective = match Effective::load(&invocation.given) {
+    let effective = match gather(&invocation) {
         Ok(effective) => effective,
         Err(error) => return refuse(&error),
     };
-    for warning in &effective.warnings {
-        eprintln!("scrible: warning: {warning}");
-    }
     if invocation.task == Task::Config {
         // Whoever reads only the first lines closes the pipe; `print!` would panic.
         let _ = std::io::stdout().write_all(config::listing(&effective).as_bytes());
@@ -115,12 +132,22 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Task::Migrate => migrate::run(&config).await,
         Task::Healthcheck => healthcheck::run(&config.listen).await,
         Task::Import(args) => import::run(&args, &config.listen).await,
+        Task::Export(args) => export::run(&args, &config).await,
         Task::Backup(args) => backup::run(&args, &config).await,
         Task::Restore(args) => restore::run(&args, &config).await,
         Task::Check(args) => check::run(&args, &config).await,
         Task::Room(args) => room::run(&args, &config).await,
         Task::DocWorker(config) => child::run(config),
     }
+}
+
+/// The settings, once what seemed odd about them was said.
+fn gather(invocation: &Invocation) -> Result<Effective, ConfigError> {
+    let effective = Effective::load(&invocation.given)?;
+    for warning in &effective.warnings {
+        eprintln!("scrible: warning: {warning}");
+    }
+    Ok(effective)
 }
 
 // 1 and not a number of its own: container runtimes take anything but 0 and 1 from a health check for a fault of theirs.
@@ -169,6 +196,7 @@ fn command() -> Command {
             Command::new("healthcheck").about("Ask the running server how it is: 0 when all is well, else 1"),
         )
         .subcommand(import::Args::command())
+        .subcommand(export::Args::command())
         .subcommand(backup::Args::command())
         .subcommand(restore::Args::command())
         .subcommand(check::Args::command())
@@ -189,6 +217,17 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
         .value_name(setting.unit)
         .global(true)
         .help(help);
+    let argument = if setting.is_folders() {
+        let short = flag.strip_suffix("-dir").unwrap_or(flag);
+        let argument = argument.visible_alias(short);
+        argument.action(ArgAction::Append)
+    } else if setting.is_switch() {
+        // Without "=" a file's name that follows would be taken for the value.
+        let argument = argument.num_args(0..=1).require_equals(true);
+        argument.default_missing_value("yes")
+    } else {
+        argument
+    };
     // "--port -1" shall be told what is allowed, not that there is no option "-1".
     Some(argument.allow_hyphen_values(true))
 }
@@ -196,8 +235,9 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
 fn given(matches: &ArgMatches) -> Given {
     let flags = SETTINGS.iter().filter(|setting| setting.flag.is_some());
     let flags = flags.filter_map(|setting| {
-        let value = matches.get_one::<String>(setting.name)?;
-        Some((setting.name, value.clone()))
+        let values = matches.get_many::<String>(setting.name)?;
+        let values: Vec<_> = values.map(String::as_str).collect();
+        Some((setting.name, values.join(":")))
     });
     Given {
         flags: flags.collect(),
@@ -255,7 +295,7 @@ mod tests {
         let help = command().render_long_help().to_string();
         for setting in SETTINGS {
             let flag = setting.flag.unwrap_or(setting.key);
-            let line = format!("scrible --{flag} value");
+            let line = format!("scrible --{flag}=value");
             assert_eq!(parse(&line).is_ok(), !setting.secret, "{line}");
             assert_eq!(
                 help.contains(&format!("[{}", setting.name)),

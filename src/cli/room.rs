@@ -196,7 +196,7 @@ async fn act(args: &Args, config: &Config) -> Result<()> {
 }
 
 /// A keeper of its own on the database, beside that of a server.
-async fn keeper(config: &Config) -> Result<Keeper> {
+pub(super) async fn keeper(config: &Config) -> Result<Keeper> {
     let url = &config.store.database_url;
     let path = SqliteStore::path_of(url)?;
     if !path.exists() {
@@ -299,15 +299,7 @@ async fn show(
 ) -> Result<Bytes> {
     let updates = match version {
         Some(version) => vec![keeper.version(room.as_str(), version).await?.data],
-        None => {
-            let stored = keeper.store.load(room.as_str()).await?;
-            let Some(stored) = stored else {
-                bail!("there is no room {room:?} in the database");
-            };
-            let base = stored.base.into_iter().map(|base| base.data);
-            base.chain(stored.updates.into_iter().map(|row| row.bytes))
-                .collect()
-        }
+        None => stored(keeper, room).await?,
     };
     match format {
         Format::Json => Ok(keeper.documents.json(updates).await?),
@@ -318,6 +310,17 @@ async fn show(
                 .into())
         }
     }
+}
+
+/// What is stored of a room now, in order.
+pub(super) async fn stored(keeper: &Keeper, room: &RoomName) -> Result<Vec<Bytes>> {
+    let stored = keeper.store.load(room.as_str()).await?;
+    let Some(stored) = stored else {
+        bail!("there is no room {room:?} in the database");
+    };
+    let base = stored.base.into_iter().map(|base| base.data);
+    let rows = stored.updates.into_iter().map(|row| row.bytes);
+    Ok(base.chain(rows).collect())
 }
 
 fn write(bytes: &Bytes, format: Format, output: Option<&PathBuf>) -> Result<()> {

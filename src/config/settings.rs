@@ -9,6 +9,11 @@ pub const FILE_VARIABLE: &str = "SCRIBLE_CONFIG";
 /// What all variables of ours but the common ones begin with.
 pub const PREFIX: &str = "SCRIBLE_";
 
+/// The unit of a list of folders: on a command line it may be given several times.
+const FOLDERS: &str = "DIR";
+/// The unit of a setting that is on or off: on a command line its name alone is on.
+const SWITCH: &str = "yes|no";
+
 /// One setting, under each of its names.
 #[derive(Debug)]
 pub struct Setting {
@@ -26,6 +31,18 @@ pub struct Setting {
     pub meaning: &'static str,
     /// Whether the value is hidden wherever it would be shown.
     pub secret: bool,
+}
+
+impl Setting {
+    /// Whether it is a list of folders.
+    pub fn is_folders(&self) -> bool {
+        self.unit == FOLDERS
+    }
+
+    /// Whether it is on or off.
+    pub fn is_switch(&self) -> bool {
+        self.unit == SWITCH
+    }
 }
 
 /// Every setting there is.
@@ -208,6 +225,24 @@ pub const SETTINGS: &[Setting] = &[
         default: Some("128MiB"),
         unit: "SIZE",
         meaning: "Largest room that is opened as a document, which takes up to 26 times as much memory; a larger one still serves",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_FONTS_DIR",
+        key: "fonts_dir",
+        flag: Some("fonts-dir"),
+        default: None,
+        unit: FOLDERS,
+        meaning: "Folder with fonts for what the bundled ones lack, in pictures of boards; several with \":\" between",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_SYSTEM_FONTS",
+        key: "system_fonts",
+        flag: Some("system-fonts"),
+        default: Some("no"),
+        unit: SWITCH,
+        meaning: "Whether this machine's fonts are taken as well; pictures then differ from machine to machine",
         secret: false,
     },
     Setting {

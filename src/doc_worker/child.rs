@@ -1,8 +1,9 @@
 //! The child's side: reads a request, does the work, answers, until nobody asks any more.
 //!
-//! Knows the process that it is: its memory limit, its stack, its parent. Takes nothing from settings or environment. The
-//! rule: it may die of any doc, and must never outlive its parent, not even in an endless loop.
+//! Knows the process that it is: its memory limit, its stack, its parent, where it may look for fonts. Takes nothing from
+//! settings or environment. The rule: it may die of any doc, and must never outlive its parent, not even in an endless loop.
 
+use std::cell::OnceCell;
 use std::io::{self, Write};
 use std::os::unix::process::parent_id;
 use std::panic::PanicHookInfo;
@@ -17,8 +18,14 @@ use bytes::Bytes;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::message::{self, Answer, Request};
-use super::{answer_limit, build, json, request_limit};
+use scrible_exporter::export::Exporter;
+use scrible_exporter::limits::{Limits as DrawingLimits, Stop};
+use scrible_wire::{Clocks, Limits, merge};
+
+use super::export::{ExportFailure, Exported, Fault, Job, Order, Refusal};
+use super::message::{self, Answer, File, Request};
+use super::{DocError, answer_limit, build, json, request_limit};
+use crate::fonts::{self, FontsConfig, Loaded};
 
 /// yrs recurses once for each level when types in each other are deleted, and for each level of a value. On this much,
 /// 400,000 levels (3.6 MB of nothing but nesting) go well, and the child dies of 2,000,000. Only what is used takes memory.
@@ -27,11 +34,17 @@ pub const STACK_BYTES: usize = 256 << 20;
 /// As many sentences about what was not restored as anybody reads.
 const MAX_LEFT: usize = 100;
 
+/// What a pixel of a picture may take: itself, shapes that show through, what they are clipped by, and the file.
+const BYTES_A_PIXEL: u64 = 16;
+
+/// Of the memory, an eighth may be fonts, and no more than this.
+const MAX_FONT_BYTES: u64 = 256 << 20;
+
 /// How often it looks whether its parent is still there.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a child is told on its command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildConfig {
     /// The process that asks. With it this one ends.
     pub parent: u32,
@@ -39,6 +52,21 @@ pub struct ChildConfig {
     pub max_doc_bytes: usize,
     /// Of address space: whatever is beyond it cannot be allocated.
     pub memory_bytes: u64,
+    /// Beyond the bundled ones.
+    pub fonts: FontsConfig,
+}
+
+/// What requests are answered with.
+struct Workshop {
+    config: ChildConfig,
+    /// Once something was drawn.
+    studio: OnceCell<Studio>,
+}
+
+/// What boards are drawn with.
+struct Studio {
+    exporter: Exporter,
+    warnings: Vec<String>,
 }
 
 /// Serves the process that started this one, over standard input and output, until there is no more input.
@@ -88,19 +116,21 @@ fn work(config: ChildConfig) -> Result<()> {
     thread::Builder::new()
         .name("doc".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || serve(&config))
+        .spawn(move || serve(config))
         .context("start the thread that works")?
         .join()
         .expect("a panic ends the process")
 }
 
-fn serve(config: &ChildConfig) -> Result<()> {
+fn serve(config: ChildConfig) -> Result<()> {
     let limit = request_limit(config.max_doc_bytes);
+    let studio = OnceCell::new();
+    let workshop = Workshop { config, studio };
     while let Some((request, blobs)) =
         message::read::<Request>(io::stdin().lock(), limit).context("read a request")?
     {
         say(&Answer::Started, &[])?;
-        let (answer, blobs) = answer(&request, &blobs, config).unwrap_or_else(|why| {
+        let (answer, blobs) = workshop.answer(&request, &blobs).unwrap_or_else(|why| {
             let why = cut(why);
             (Answer::Broken { why }, Vec::new())
         });
@@ -109,48 +139,132 @@ fn serve(config: &ChildConfig) -> Result<()> {
     Ok(())
 }
 
-fn answer(
-    request: &Request,
-    blobs: &[Bytes],
-    config: &ChildConfig,
-) -> Result<(Answer, Vec<Bytes>), String> {
-    match request {
-        Request::Build { .. } => {
-            let built = build::build(blobs)?;
-            let answer = Answer::Built {
-                snapshot: built.snapshot.len(),
-                state_vector: built.state_vector.len(),
-            };
-            Ok((answer, vec![built.snapshot, built.state_vector]))
-        }
-        Request::Json { .. } => {
-            let text = json::json(blobs, answer_limit(config.max_doc_bytes))?;
-            Ok((Answer::Json { text: text.len() }, vec![text]))
-        }
-        Request::Restore { current, .. } => {
-            let (current, target) = blobs.split_at(current.len());
-            let mut restored = super::restore::restore(current, target)?;
-            let left = &mut restored.left;
-            if let more @ 1.. = left.len().saturating_sub(MAX_LEFT) {
-                left.truncate(MAX_LEFT);
-                left.push(format!("and {more} more could not be restored"));
-            }
-            let answer = Answer::Restored {
-                update: restored.update.as_ref().map(Bytes::len),
-                changes: restored.changes,
-                left: restored.left,
-            };
-            Ok((answer, restored.update.into_iter().collect()))
+impl Studio {
+    /// What may be made follows from the memory that there is.
+    fn of(config: &ChildConfig) -> Self {
+        let memory = config.memory_bytes.saturating_sub(STACK_BYTES as u64);
+        let font_bytes = (memory / 8).min(MAX_FONT_BYTES) as usize;
+        let Loaded { fonts, warnings } = fonts::load(&config.fonts, font_bytes);
+        let most = DrawingLimits::default();
+        let limits = DrawingLimits {
+            svg_bytes: answer_limit(config.max_doc_bytes).min(most.svg_bytes),
+            pixels: (memory / BYTES_A_PIXEL).min(most.pixels),
+            ..most
+        };
+        Self {
+            exporter: Exporter { fonts, limits },
+            warnings,
         }
     }
+}
+
+impl Workshop {
+    fn answer(&self, request: &Request, blobs: &[Bytes]) -> Result<(Answer, Vec<Bytes>), String> {
+        match request {
+            Request::Build { .. } => {
+                let built = build::build(blobs)?;
+                let answer = Answer::Built {
+                    snapshot: built.snapshot.len(),
+                    state_vector: built.state_vector.len(),
+                };
+                Ok((answer, vec![built.snapshot, built.state_vector]))
+            }
+            Request::Json { .. } => {
+                let text = json::json(blobs, answer_limit(self.config.max_doc_bytes))?;
+                Ok((Answer::Json { text: text.len() }, vec![text]))
+            }
+            Request::Restore { current, .. } => {
+                let (current, target) = blobs.split_at(current.len());
+                let mut restored = super::restore::restore(current, target)?;
+                let left = &mut restored.left;
+                if let more @ 1.. = left.len().saturating_sub(MAX_LEFT) {
+                    left.truncate(MAX_LEFT);
+                    left.push(format!("and {more} more could not be restored"));
+                }
+                let answer = Answer::Restored {
+                    update: restored.update.as_ref().map(Bytes::len),
+                    changes: restored.changes,
+                    left: restored.left,
+                };
+                Ok((answer, restored.update.into_iter().collect()))
+            }
+            Request::Export { order, .. } => match self.exported(order, blobs) {
+                Ok(answer) => Ok(answer),
+                Err(ExportFailure::Refused(Refusal { fault, why })) => {
+                    let why = cut(why);
+                    Ok((Answer::Refused(Refusal { fault, why }), Vec::new()))
+                }
+                Err(ExportFailure::Document(DocError::Broken(why))) => Err(why),
+                Err(ExportFailure::Document(error)) => Err(error.to_string()),
+            },
+        }
+    }
+
+    fn exported(
+        &self,
+        order: &Order,
+        updates: &[Bytes],
+    ) -> Result<(Answer, Vec<Bytes>), ExportFailure> {
+        let studio = self.studio.get_or_init(|| Studio::of(&self.config));
+        let document = merged(updates).map_err(DocError::Broken)?;
+        let job = Job {
+            document: &document,
+            limits: scrible_board::Limits {
+                document_bytes: request_limit(self.config.max_doc_bytes),
+                ..scrible_board::Limits::default()
+            },
+            order,
+            exporter: &studio.exporter,
+            // Who stops waiting kills this process.
+            stop: Stop::never(),
+        };
+        let limit = answer_limit(self.config.max_doc_bytes);
+        let (mut files, mut blobs, mut total) = (Vec::new(), Vec::new(), 0);
+        let mut facts = job.run(|Exported { page, artifact }| {
+            total += artifact.bytes.len();
+            if total > limit {
+                let why = format!(
+                    "what was ordered takes more than {limit} bytes; order fewer shapes or pages at a time"
+                );
+                let fault = Fault::TooLarge;
+                return Err(ExportFailure::from(Refusal { fault, why }));
+            }
+            files.push(File {
+                page,
+                size: artifact.size,
+                missing: artifact.missing,
+                bytes: artifact.bytes.len(),
+            });
+            blobs.push(Bytes::from(artifact.bytes));
+            Ok(())
+        })?;
+        facts.fonts.clone_from(&studio.warnings);
+        Ok((Answer::Exported { files, facts }, blobs))
+    }
+}
+
+/// One update, of nothing that does not pass the gate.
+fn merged(updates: &[Bytes]) -> Result<Vec<u8>, String> {
+    let limits = Limits::default().without_counts();
+    let mut clocks = Clocks::new();
+    for (at, update) in updates.iter().enumerate() {
+        let number = at + 1;
+        let taken = clocks.take(update, &limits);
+        let taken = taken.map_err(|error| format!("update {number} is malformed: {error}"))?;
+        if taken.early.is_some() {
+            return Err(format!("update {number} builds on what is not there"));
+        }
+    }
+    let parts = updates.iter().map(|update| &update[..]);
+    merge::merge(parts, &limits).map_err(|error| format!("its updates cannot be merged: {error}"))
 }
 
 fn say(answer: &Answer, blobs: &[Bytes]) -> Result<()> {
     message::write(answer, blobs, io::stdout().lock()).context("answer")
 }
 
-/// Says why, and ends the process at once: unwinding runs destructors over a doc in disorder, and a second panic aborts.
-fn answer_panic(panic: &PanicHookInfo<'_>) {
+/// What a panic said, and where.
+pub fn last_words(panic: &PanicHookInfo<'_>) -> String {
     let said = panic
         .payload_as_str()
         .unwrap_or("a panic without a message");
@@ -158,7 +272,12 @@ fn answer_panic(panic: &PanicHookInfo<'_>) {
         let file = at.file().rsplit('/').next().unwrap_or_default();
         format!(" ({file}:{})", at.line())
     });
-    let why = cut(format!("{said}{at}"));
+    cut(format!("{said}{at}"))
+}
+
+/// Says why, and ends the process at once: unwinding runs destructors over a doc in disorder, and a second panic aborts.
+fn answer_panic(panic: &PanicHookInfo<'_>) {
+    let why = last_words(panic);
     let _ = message::write(&Answer::Panicked { why }, &[], io::stdout().lock());
     std::process::exit(101)
 }

@@ -6,15 +6,18 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use bytes::Bytes;
+use scrible_exporter::export::PictureSize;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::export::{Facts, Order, Refusal};
 
 /// A head may be larger than what follows it by this. The size of an update takes no more than its bytes.
 const HEAD_BYTES: usize = 1 << 20;
 
 /// What is asked of a worker. Numbers are sizes in bytes of what follows, in this order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// One update out of many.
@@ -33,6 +36,13 @@ pub enum Request {
         current: Vec<usize>,
         /// The updates of the doc as it should show.
         target: Vec<usize>,
+    },
+    /// Files made of the doc's board.
+    Export {
+        /// What to make.
+        order: Order,
+        /// The updates.
+        blobs: Vec<usize>,
     },
 }
 
@@ -63,6 +73,15 @@ pub enum Answer {
         /// What could not be restored.
         left: Vec<String>,
     },
+    /// To [`Request::Export`].
+    Exported {
+        /// Each with the size of its bytes.
+        files: Vec<File>,
+        /// What is said about all.
+        facts: Facts,
+    },
+    /// What was asked for cannot be had.
+    Refused(Refusal),
     /// The doc cannot be worked with.
     Broken {
         /// A sentence.
@@ -75,6 +94,19 @@ pub enum Answer {
     },
 }
 
+/// A file that follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its page, when there is one for each.
+    pub page: Option<usize>,
+    /// Of a picture.
+    pub size: Option<PictureSize>,
+    /// Characters that no font has.
+    pub missing: Vec<char>,
+    /// How many bytes it has.
+    pub bytes: usize,
+}
+
 /// A head that says how many bytes follow it.
 pub trait Head: Serialize + DeserializeOwned {
     /// The sizes, in the order of the bytes.
@@ -84,7 +116,9 @@ pub trait Head: Serialize + DeserializeOwned {
 impl Head for Request {
     fn sizes(&self) -> Vec<usize> {
         match self {
-            Self::Build { blobs } | Self::Json { blobs } => blobs.clone(),
+            Self::Build { blobs } | Self::Json { blobs } | Self::Export { blobs, .. } => {
+                blobs.clone()
+            }
             Self::Restore { current, target } => [current.as_slice(), target].concat(),
         }
     }
@@ -99,7 +133,10 @@ impl Head for Answer {
             } => vec![*snapshot, *state_vector],
             Self::Json { text } => vec![*text],
             Self::Restored { update, .. } => update.iter().copied().collect(),
-            Self::Started | Self::Broken { .. } | Self::Panicked { .. } => Vec::new(),
+            Self::Exported { files, .. } => files.iter().map(|file| file.bytes).collect(),
+            Self::Started | Self::Refused(_) | Self::Broken { .. } | Self::Panicked { .. } => {
+                Vec::new()
+            }
         }
     }
 }

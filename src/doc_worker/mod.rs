@@ -5,6 +5,7 @@
 mod build;
 pub mod child;
 mod digest;
+pub mod export;
 mod health;
 mod json;
 mod message;
@@ -41,12 +42,22 @@ pub struct Restoration {
     pub left: Vec<String>,
 }
 
+/// Files that were made of a doc's board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exports {
+    /// One, or one for each page.
+    pub files: Vec<export::Exported>,
+    /// What is said about all.
+    pub facts: export::Facts,
+}
+
 /// What may follow the head of a request: two docs.
 fn request_limit(max_doc_bytes: usize) -> usize {
     max_doc_bytes.saturating_mul(2)
 }
 
-/// What may follow the head of an answer. JSON takes more than the bytes that it shows, mostly less than four times.
+/// What may follow the head of an answer. JSON takes more than the bytes that it shows, mostly less than four times; a small
+/// board may become a large picture.
 fn answer_limit(max_doc_bytes: usize) -> usize {
-    max_doc_bytes.saturating_mul(4).saturating_add(1 << 20)
+    max_doc_bytes.saturating_mul(4).saturating_add(32 << 20)
 }

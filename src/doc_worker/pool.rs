@@ -10,17 +10,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use scrible_exporter::export::Artifact;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::export::{ExportFailure, Exported, Order};
 use super::health::{Counters, DocWorkersHealth, Ending};
 use super::message::{Answer, Request};
 use super::worker::Worker;
-use super::{Built, Restoration, child};
+use super::{Built, Exports, Restoration, child};
+use crate::fonts::FontsConfig;
 
 /// A child that did more than this gives its memory back by ending: it took 13 to 26 times the bytes.
 const RECYCLED_ABOVE_BYTES: usize = 8 << 20;
+
+/// The same for pictures, counted in pixels.
+const RECYCLED_ABOVE_PIXELS: u64 = 16 << 20;
 
 /// An idle child ends after this.
 const IDLE: Duration = Duration::from_secs(60);
@@ -42,6 +48,8 @@ pub struct DocWorkersConfig {
     pub max_doc_bytes: usize,
     /// For one request, from when a worker is free for it.
     pub time_limit: Duration,
+    /// Beyond the bundled ones.
+    pub fonts: FontsConfig,
 }
 
 impl DocWorkersConfig {
@@ -158,6 +166,41 @@ impl DocWorkers {
         }
     }
 
+    /// Files made of the board that `updates` hold when they are applied in this order.
+    ///
+    /// # Errors
+    /// [`ExportFailure::Refused`] where whoever asks can put it right.
+    pub async fn export(
+        &self,
+        updates: Vec<Bytes>,
+        order: Order,
+    ) -> Result<Exports, ExportFailure> {
+        self.fits(&updates)?;
+        // What is no number would not come through JSON either.
+        order.options.check()?;
+        let blobs = sizes(&updates);
+        let request = Request::Export { order, blobs };
+        match self.request(request, updates).await? {
+            (Answer::Exported { files, facts }, blobs) => {
+                let files = files.into_iter().zip(blobs);
+                let files = files.map(|(file, bytes)| Exported {
+                    page: file.page,
+                    artifact: Artifact {
+                        bytes: bytes.into(),
+                        size: file.size,
+                        missing: file.missing,
+                    },
+                });
+                Ok(Exports {
+                    files: files.collect(),
+                    facts,
+                })
+            }
+            (Answer::Refused(refusal), _) => Err(refusal.into()),
+            (other, _) => Err(misunderstood(&other).into()),
+        }
+    }
+
     /// How they are.
     pub fn health(&self) -> DocWorkersHealth {
         self.counters.read()
@@ -234,8 +277,7 @@ impl DocWorkers {
                     return Err(DocError::Broken(format!("yrs panicked: {why}")));
                 }
                 Ok(Ok(answer)) => {
-                    let bytes: usize = blobs.iter().map(Bytes::len).sum();
-                    match bytes > RECYCLED_ABOVE_BYTES {
+                    match is_much(blobs, &answer.0) {
                         true => worker.end(Ending::Recycled).await,
                         false => self.put_back(worker).await,
                     }
@@ -328,6 +370,20 @@ async fn tend(workers: Weak<DocWorkers>) {
             worker.end(Ending::Idle).await;
         }
     }
+}
+
+/// Whether a request was so large that its child shall end.
+fn is_much(blobs: &[Bytes], answer: &Answer) -> bool {
+    let bytes: usize = blobs.iter().map(Bytes::len).sum();
+    let pixels = match answer {
+        Answer::Exported { files, .. } => {
+            let sizes = files.iter().filter_map(|file| file.size);
+            let pixels = sizes.map(|size| u64::from(size.width) * u64::from(size.height));
+            pixels.max().unwrap_or_default()
+        }
+        _ => 0,
+    };
+    bytes > RECYCLED_ABOVE_BYTES || pixels > RECYCLED_ABOVE_PIXELS
 }
 
 fn sizes(updates: &[Bytes]) -> Vec<usize> {

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::health::{Counters, Ending};
 use super::message::{self, Answer, Request};
 use super::{DocError, DocWorkersConfig, answer_limit};
+use crate::fonts::SystemFonts;
 
 /// How long a child may take to end by itself after it stopped talking.
 const TO_DIE: Duration = Duration::from_secs(1);
@@ -51,11 +52,19 @@ impl Worker {
     /// Nothing here may need code to run between fork and exec (`pre_exec`, a user, a working directory): without it the
     /// standard library uses posix_spawn, which takes as long for a process of many GB as for a small one.
     pub fn start(config: &DocWorkersConfig, counters: &Arc<Counters>) -> io::Result<Self> {
-        let mut child = Command::new(&config.program)
+        let mut command = Command::new(&config.program);
+        command
             .arg("doc-worker")
             .arg(format!("--parent={}", std::process::id()))
             .arg(format!("--doc-limit={}", config.max_doc_bytes))
-            .arg(format!("--memory-bytes={}", config.memory_bytes()))
+            .arg(format!("--memory-bytes={}", config.memory_bytes()));
+        for folder in &config.fonts.folders {
+            command.arg("--font-folder").arg(folder);
+        }
+        if config.fonts.system == SystemFonts::Taken {
+            command.arg("--machine-fonts");
+        }
+        let mut child = command
             // It deals with bytes of strangers and needs no secrets.
             .env_clear()
             .env(ALLOCATOR.0, ALLOCATOR.1)

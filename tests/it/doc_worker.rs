@@ -41,6 +41,7 @@ impl Pool {
             workers,
             max_doc_bytes,
             time_limit,
+            fonts: Default::default(),
         });
         Self {
             workers,
@@ -473,6 +474,7 @@ async fn d5_a_program_that_is_no_doc_worker_is_not_the_docs_fault() {
             workers: 1,
             max_doc_bytes: 1_000,
             time_limit: Duration::from_secs(60),
+            fonts: Default::default(),
         });
         let answer = workers.json(vec![small()]).await;
         assert!(

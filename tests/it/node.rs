@@ -73,6 +73,7 @@ impl Node {
                 workers: 2,
                 max_doc_bytes: 64 << 20,
                 time_limit: Duration::from_secs(60),
+                fonts: Default::default(),
             },
             retention: Default::default(),
         };

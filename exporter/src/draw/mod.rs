@@ -56,6 +56,7 @@ pub struct Artist<'a> {
 /// # Errors
 /// See [`ExportError`].
 pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Scene, ExportError> {
+    options.check()?;
     let choice = Choice::of(board, options)?;
     let places = Places::of(board, choice.page, artist)?;
     let view = View::of(board, &choice, &places, options)?;

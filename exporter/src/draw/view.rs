@@ -9,7 +9,7 @@ use scrible_board::{Board, Kind, ShapeIndex};
 use super::choice::{Choice, title};
 use super::place::Places;
 use crate::error::ExportError;
-use crate::options::{LEAST_SCALE, MOST_PADDING, MOST_SCALE, Options, Padding};
+use crate::options::{Options, Padding};
 use crate::scene::Scene;
 
 /// Around everything, px of the board.
@@ -33,17 +33,13 @@ impl View {
         places: &Places<'_>,
         options: &Options,
     ) -> Result<Self, ExportError> {
-        within("scale", options.scale, LEAST_SCALE, MOST_SCALE)?;
         let (bounds, fills) = bounds(board, choice, places).ok_or_else(|| ExportError::Empty {
             page: title(board, choice.page),
         })?;
         let (padding, trimmed) = match options.padding {
             Padding::Auto if fills || choice.only_frame(board).is_some() => (0.0, 0.0),
             Padding::Auto => (PADDING, PADDING),
-            Padding::Px(px) => {
-                within("padding", px, 0.0, MOST_PADDING)?;
-                (px, 0.0)
-            }
+            Padding::Px(px) => (px, 0.0),
         };
         Ok(Self {
             whole: bounds.inflate(padding, padding),
@@ -133,17 +129,4 @@ fn shown(board: &Board, places: &Places<'_>, at: ShapeIndex, bounds: Rect) -> Op
             || bounds.y1 < clip.y0;
         (!apart).then(|| bounds.intersect(clip))
     })
-}
-
-fn within(name: &'static str, found: f64, least: f64, most: f64) -> Result<(), ExportError> {
-    // NaN is not within.
-    match (least..=most).contains(&found) {
-        true => Ok(()),
-        false => Err(ExportError::Option {
-            name,
-            least,
-            most,
-            found,
-        }),
-    }
 }

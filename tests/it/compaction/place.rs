@@ -137,6 +137,7 @@ pub fn keeper(store: Arc<dyn Store>, program: impl Into<PathBuf>) -> Keeper {
         workers: 1,
         max_doc_bytes: 16 << 20,
         time_limit: Duration::from_secs(20),
+        fonts: Default::default(),
     };
     Keeper {
         store,

@@ -1,0 +1,259 @@
+//! From the bytes of a document to files: the page that is wanted, or one after the other.
+//!
+//! Runs in the child, and in the process of a command that somebody runs on a file of their own. Knows boards and the exporter;
+//! no folders and no names of files. The rule: what whoever asks can put right is a [`Refusal`] with a sentence; everything
+//! else is the document's fault.
+
+use scrible_board::{Board, BoardError, Limits, Wanted};
+use scrible_exporter::error::ExportError;
+use scrible_exporter::export::{Artifact, Exporter, Format};
+use scrible_exporter::limits::Stop;
+use scrible_exporter::options::{Options, PageChoice};
+use serde::{Deserialize, Serialize};
+
+use super::DocError;
+
+/// As many notes, empty pages and other boards as are passed on.
+const MAX_TOLD: usize = 20;
+
+/// Of a name of a page or root.
+const MAX_NAME_CHARS: usize = 60;
+
+/// What to make of a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// Which board, when there are several.
+    pub board: BoardChoice,
+    /// What it becomes.
+    pub format: Format,
+    /// Which of its pages become files.
+    pub pages: Pages,
+    /// How each is drawn.
+    pub options: Options,
+}
+
+/// One of the boards in a document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoardChoice {
+    /// The one with the most shapes.
+    #[default]
+    Largest,
+    /// The one in the root of this name, and no other.
+    Root(String),
+    /// The one that editors keep in a room of this name; otherwise the largest.
+    Room(String),
+}
+
+/// How many files there will be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pages {
+    /// One, as the options say.
+    #[default]
+    One,
+    /// One for each page with something on it, whatever the options say.
+    Each,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The place of the page, from 1, when there is one file for each.
+    pub page: Option<usize>,
+    /// The file.
+    pub artifact: Artifact,
+}
+
+/// What is said about the whole of an export.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// What was wrong with records, the first sentences.
+    pub notes: Vec<String>,
+    /// How many such sentences there were in all.
+    pub note_count: usize,
+    /// Pages that were passed over because nothing is on them: numbers and names of the first.
+    pub empty: Vec<String>,
+    /// How many such pages there were in all.
+    pub empty_count: usize,
+    /// Roots of the document's other boards, each with the number of its shapes, when nobody said which one is meant: the
+    /// first of them.
+    pub other_boards: Vec<(String, usize)>,
+    /// Fonts that could not be had, a sentence each.
+    pub fonts: Vec<String>,
+}
+
+/// Why there is no file, which is for whoever asked to put right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{why}")]
+pub struct Refusal {
+    /// What kind of thing is wrong.
+    pub fault: Fault,
+    /// What exactly, and what would be right.
+    pub why: String,
+}
+
+/// What can be wrong with an order, or with ordering that of this document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The document holds no board that can be drawn.
+    NoBoard,
+    /// The page, shape or root is not there.
+    NotThere,
+    /// Nothing is on the page.
+    Empty,
+    /// An option that cannot be, or two that do not go together.
+    Option,
+    /// The file would be larger than is made.
+    TooLarge,
+}
+
+/// Why an export ended early.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExportFailure {
+    /// Whoever asked can put it right.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// As for whatever else is asked about a document.
+    #[error(transparent)]
+    Document(#[from] DocError),
+}
+
+/// An order on a document.
+pub struct Job<'a> {
+    /// The document: as a server keeps it, or any file with a board.
+    pub document: &'a [u8],
+    /// How much of it is read.
+    pub limits: Limits,
+    /// What to make of it.
+    pub order: &'a Order,
+    /// What makes it.
+    pub exporter: &'a Exporter,
+    /// Asked now and then.
+    pub stop: Stop<'a>,
+}
+
+impl Job<'_> {
+    /// Makes the files that are ordered and hands each over as soon as it is made.
+    ///
+    /// A hostile document may panic in yrs or never end.
+    ///
+    /// # Errors
+    /// When nothing can be made, or with the first error of `take`.
+    pub fn run<E: From<ExportFailure>>(
+        &self,
+        mut take: impl FnMut(Exported) -> Result<(), E>,
+    ) -> Result<Facts, E> {
+        let order = self.order;
+        order.options.check().map_err(ExportFailure::from)?;
+        let board = self.board()?;
+        let mut facts = Facts::of(&board, order);
+        if order.pages == Pages::One || !order.format.is_picture() {
+            let artifact = self.make(&board, &order.options)?;
+            let page = None;
+            take(Exported { page, artifact })?;
+            return Ok(facts);
+        }
+        let mut nothing = ExportFailure::from(ExportError::NoPages);
+        for (at, page) in board.pages().iter().enumerate() {
+            let number = at + 1;
+            let options = Options {
+                page: PageChoice::Number(number),
+                ..order.options.clone()
+            };
+            match self.make(&board, &options) {
+                Ok(artifact) => {
+                    let page = Some(number);
+                    take(Exported { page, artifact })?;
+                }
+                Err(ExportFailure::Refused(refusal)) if refusal.fault == Fault::Empty => {
+                    facts.empty_count += 1;
+                    if facts.empty.len() < MAX_TOLD {
+                        let name = short(&page.name);
+                        facts.empty.push(format!("{number} ({name:?})"));
+                    }
+                    nothing = refusal.into();
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        match facts.empty_count == board.pages().len() {
+            true => Err(nothing.into()),
+            false => Ok(facts),
+        }
+    }
+
+    fn board(&self) -> Result<Board, ExportFailure> {
+        let wanted = match &self.order.board {
+            BoardChoice::Largest => Wanted::Largest,
+            BoardChoice::Root(name) => Wanted::Root(name),
+            BoardChoice::Room(name) => Wanted::Room(name),
+        };
+        Ok(Board::read_wanted(self.document, wanted, &self.limits)?)
+    }
+
+    fn make(&self, board: &Board, options: &Options) -> Result<Artifact, ExportFailure> {
+        let format = self.order.format;
+        Ok(self.exporter.export(board, format, options, self.stop)?)
+    }
+}
+
+impl Facts {
+    fn of(board: &Board, order: &Order) -> Self {
+        let origin = board.origin();
+        let is_chosen = match &order.board {
+            BoardChoice::Largest => false,
+            BoardChoice::Root(_) => true,
+            BoardChoice::Room(room) => {
+                let root = &origin.root.name;
+                root == room || root.strip_prefix("tl_") == Some(room)
+            }
+        };
+        let others = origin.others.iter().filter(|_| !is_chosen).take(MAX_TOLD);
+        let notes = board.notes().iter().take(MAX_TOLD);
+        Self {
+            notes: notes.map(ToString::to_string).collect(),
+            note_count: board.note_count(),
+            other_boards: others
+                .map(|root| (short(&root.name), root.shapes))
+                .collect(),
+            ..Self::default()
+        }
+    }
+}
+
+fn short(name: &str) -> String {
+    name.chars().take(MAX_NAME_CHARS).collect()
+}
+
+impl From<BoardError> for ExportFailure {
+    fn from(error: BoardError) -> Self {
+        let fault = match error {
+            BoardError::Unreadable { .. } => {
+                return Self::Document(DocError::Broken(error.to_string()));
+            }
+            BoardError::NoBoard { .. } | BoardError::FirstEdition => Fault::NoBoard,
+            BoardError::NotThere { .. } => Fault::NotThere,
+            BoardError::TooLarge { .. } | BoardError::TooManyRecords { .. } => Fault::TooLarge,
+        };
+        let why = error.to_string();
+        Self::Refused(Refusal { fault, why })
+    }
+}
+
+impl From<ExportError> for ExportFailure {
+    fn from(error: ExportError) -> Self {
+        let fault = match error {
+            ExportError::Drawing(_) | ExportError::Stopped => {
+                return Self::Document(DocError::Broken(error.to_string()));
+            }
+            ExportError::NoPages | ExportError::Empty { .. } => Fault::Empty,
+            ExportError::NoPage { .. } | ExportError::NoShape { .. } => Fault::NotThere,
+            ExportError::SeveralPages | ExportError::Option { .. } => Fault::Option,
+            ExportError::SvgTooLarge { .. } | ExportError::TooManyPixels { .. } => Fault::TooLarge,
+        };
+        let why = error.to_string();
+        Self::Refused(Refusal { fault, why })
+    }
+}
