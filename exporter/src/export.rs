@@ -13,8 +13,13 @@ use crate::draw::{self, Artist};
 use crate::error::ExportError;
 use crate::limits::{Limits, Stop};
 use crate::options::Options;
+use crate::picture::{Detail, PictureLimits, Pictures};
+use crate::scene::Remark;
 use crate::text::Fonts;
 use crate::{png, svg};
+
+/// Missing characters that are told.
+const MOST_MISSING: usize = 64;
 
 /// What a board becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +49,8 @@ pub struct Artifact {
     pub size: Option<PictureSize>,
     /// Characters that no font has, each once, the first few: they were drawn as boxes.
     pub missing: Vec<char>,
+    /// What was left out and why, a sentence each, the first few.
+    pub left_out: Vec<String>,
 }
 
 /// How large a picture is.
@@ -61,6 +68,21 @@ pub struct Exporter {
     pub fonts: Fonts,
     /// How much a file may cost.
     pub limits: Limits,
+    /// How much the pictures on a board may cost.
+    pub picture_limits: PictureLimits,
+}
+
+/// What to make of a board.
+#[derive(Clone, Copy)]
+pub struct Commission<'a> {
+    /// What it becomes.
+    pub format: Format,
+    /// How it is drawn. What is no picture holds the whole board, whatever these say.
+    pub options: &'a Options,
+    /// Files that the board only names.
+    pub pictures: &'a dyn Pictures,
+    /// Asked now and then.
+    pub stop: Stop<'a>,
 }
 
 impl Format {
@@ -105,55 +127,109 @@ impl FromStr for Format {
 }
 
 impl Exporter {
-    /// With the fonts that are built in.
-    pub fn bundled() -> Self {
+    /// With the usual limits.
+    pub fn with(fonts: Fonts) -> Self {
         Self {
-            fonts: Fonts::bundled(),
+            fonts,
             limits: Limits::default(),
+            picture_limits: PictureLimits::default(),
         }
     }
 
-    /// Makes a file. What is no picture holds the whole board, whatever the options say.
+    /// Makes a file.
     ///
     /// # Errors
     /// See [`ExportError`].
-    pub fn export(
-        &self,
-        board: &Board,
-        format: Format,
-        options: &Options,
-        stop: Stop<'_>,
-    ) -> Result<Artifact, ExportError> {
-        match format {
-            Format::Json => Ok(whole(snapshot(board, stop)?)),
+    pub fn export(&self, board: &Board, wanted: Commission<'_>) -> Result<Artifact, ExportError> {
+        match wanted.format {
+            Format::Json => Ok(whole(snapshot(board, wanted.stop)?)),
             Format::Tldr => Ok(whole(board.to_tldr())),
-            Format::Svg | Format::Png => self.picture(board, format, options, stop),
+            Format::Svg => self.picture(board, wanted, Detail::Zoomed),
+            Format::Png => self.picture(board, wanted, Detail::Shown),
         }
     }
 
     fn picture(
         &self,
         board: &Board,
-        format: Format,
-        options: &Options,
-        stop: Stop<'_>,
+        wanted: Commission<'_>,
+        detail: Detail,
     ) -> Result<Artifact, ExportError> {
-        let fonts = &self.fonts;
-        let scene = draw::scene(board, options, &Artist { fonts, stop })?;
+        let Commission { options, stop, .. } = wanted;
+        let artist = Artist {
+            fonts: &self.fonts,
+            pictures: wanted.pictures,
+            picture_limits: self.picture_limits.clone(),
+            detail,
+            stop,
+        };
+        let scene = draw::scene(board, options, &artist)?;
         let text = svg::write(&scene, &self.limits, &stop)?;
-        let bytes = match format {
-            Format::Png => png::paint(&text, &self.limits, &stop)?,
+        let bytes = match wanted.format {
+            Format::Png => png::paint(&text, &self.limits, &stop)
+                .map_err(|error| at_scale(error, options.scale))?,
             _ => text.into_bytes(),
         };
         let pixels = |length: f64| length.round().max(1.0) as u32;
-        Ok(Artifact {
+        let mut artifact = Artifact {
             bytes,
             size: Some(PictureSize {
                 width: pixels(scene.size.0),
                 height: pixels(scene.size.1),
             }),
-            missing: scene.missing,
-        })
+            missing: Vec::new(),
+            left_out: Vec::new(),
+        };
+        for remark in scene.remarks {
+            artifact.heed(remark);
+        }
+        Ok(artifact)
+    }
+}
+
+impl Artifact {
+    fn heed(&mut self, remark: Remark) {
+        match remark {
+            Remark::Picture { shape, problem } => {
+                self.left_out.push(format!("{shape}: {problem}"));
+            }
+            Remark::Characters(characters) => {
+                for character in characters {
+                    if self.missing.len() < MOST_MISSING && !self.missing.contains(&character) {
+                        self.missing.push(character);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The painter knows pixels, and those who ask the scale that they come from.
+fn at_scale(error: ExportError, scale: f64) -> ExportError {
+    match error {
+        ExportError::TooManyPixels {
+            width,
+            height,
+            most,
+            side,
+            ..
+        } => {
+            let side_fits = f64::from(side) / width.max(height);
+            let fits = scale * side_fits.min((most as f64 / (width * height)).sqrt());
+            // Two digits, rounded down.
+            let digit = 10f64.powf(fits.log10().floor() - 1.0);
+            let fits = (fits / digit).floor() * digit;
+            // As many digits after the point as there are.
+            let fits = (fits * 1e6).round() / 1e6;
+            ExportError::TooManyPixels {
+                width,
+                height,
+                most,
+                side,
+                fits,
+            }
+        }
+        other => other,
     }
 }
 
@@ -162,6 +238,7 @@ fn whole(text: String) -> Artifact {
         bytes: text.into_bytes(),
         size: None,
         missing: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 

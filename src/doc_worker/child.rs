@@ -3,7 +3,9 @@
 //! Knows the process that it is: its memory limit, its stack, its parent, where it may look for fonts. Takes nothing from
 //! settings or environment. The rule: it may die of any doc, and must never outlive its parent, not even in an endless loop.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::unix::process::parent_id;
 use std::panic::PanicHookInfo;
@@ -20,6 +22,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use scrible_exporter::export::Exporter;
 use scrible_exporter::limits::{Limits as DrawingLimits, Stop};
+use scrible_exporter::picture::{PictureLimits, Pictures, is_guarded};
 use scrible_wire::{Clocks, Limits, merge};
 
 use super::export::{ExportFailure, Exported, Fault, Job, Order, Refusal};
@@ -36,6 +39,9 @@ const MAX_LEFT: usize = 100;
 
 /// What a pixel of a picture may take: itself, shapes that show through, what they are clipped by, and the file.
 const BYTES_A_PIXEL: u64 = 16;
+
+/// What a pixel of a picture on a board may take, while no more than half of the memory is for that.
+const BYTES_A_DECODED_PIXEL: u64 = 2 * 12;
 
 /// Of the memory, an eighth may be fonts, and no more than this.
 const MAX_FONT_BYTES: u64 = 256 << 20;
@@ -151,8 +157,17 @@ impl Studio {
             pixels: (memory / BYTES_A_PIXEL).min(most.pixels),
             ..most
         };
+        let most = PictureLimits::default();
+        let picture_limits = PictureLimits {
+            pixels: (memory / BYTES_A_DECODED_PIXEL).min(most.pixels),
+            ..most
+        };
         Self {
-            exporter: Exporter { fonts, limits },
+            exporter: Exporter {
+                fonts,
+                limits,
+                picture_limits,
+            },
             warnings,
         }
     }
@@ -188,15 +203,33 @@ impl Workshop {
                 };
                 Ok((answer, restored.update.into_iter().collect()))
             }
-            Request::Export { order, .. } => match self.exported(order, blobs) {
-                Ok(answer) => Ok(answer),
-                Err(ExportFailure::Refused(Refusal { fault, why })) => {
-                    let why = cut(why);
-                    Ok((Answer::Refused(Refusal { fault, why }), Vec::new()))
-                }
-                Err(ExportFailure::Document(DocError::Broken(why))) => Err(why),
-                Err(ExportFailure::Document(error)) => Err(error.to_string()),
-            },
+            Request::Export {
+                order,
+                blobs: updates,
+                pictures,
+            } => {
+                let (updates, files) = blobs.split_at(updates.len());
+                let names = pictures.iter().map(|(name, _)| name.as_str());
+                let pictures = HandedOver(names.zip(files).collect());
+                self.answer_export(order, updates, &pictures)
+            }
+        }
+    }
+
+    fn answer_export(
+        &self,
+        order: &Order,
+        updates: &[Bytes],
+        pictures: &HandedOver<'_>,
+    ) -> Result<(Answer, Vec<Bytes>), String> {
+        match self.exported(order, updates, pictures) {
+            Ok(answer) => Ok(answer),
+            Err(ExportFailure::Refused(Refusal { fault, why })) => {
+                let why = cut(why);
+                Ok((Answer::Refused(Refusal { fault, why }), Vec::new()))
+            }
+            Err(ExportFailure::Document(DocError::Broken(why))) => Err(why),
+            Err(ExportFailure::Document(error)) => Err(error.to_string()),
         }
     }
 
@@ -204,6 +237,7 @@ impl Workshop {
         &self,
         order: &Order,
         updates: &[Bytes],
+        pictures: &HandedOver<'_>,
     ) -> Result<(Answer, Vec<Bytes>), ExportFailure> {
         let studio = self.studio.get_or_init(|| Studio::of(&self.config));
         let document = merged(updates).map_err(DocError::Broken)?;
@@ -215,6 +249,7 @@ impl Workshop {
             },
             order,
             exporter: &studio.exporter,
+            pictures,
             // Who stops waiting kills this process.
             stop: Stop::never(),
         };
@@ -233,6 +268,7 @@ impl Workshop {
                 page,
                 size: artifact.size,
                 missing: artifact.missing,
+                left_out: artifact.left_out,
                 bytes: artifact.bytes.len(),
             });
             blobs.push(Bytes::from(artifact.bytes));
@@ -240,6 +276,15 @@ impl Workshop {
         })?;
         facts.fonts.clone_from(&studio.warnings);
         Ok((Answer::Exported { files, facts }, blobs))
+    }
+}
+
+/// Files that came with a request, by the names that the board has for them.
+struct HandedOver<'a>(HashMap<&'a str, &'a Bytes>);
+
+impl Pictures for HandedOver<'_> {
+    fn bytes(&self, src: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.get(src).map(|file| Cow::Borrowed(&file[..]))
     }
 }
 
@@ -277,6 +322,9 @@ pub fn last_words(panic: &PanicHookInfo<'_>) -> String {
 
 /// Says why, and ends the process at once: unwinding runs destructors over a doc in disorder, and a second panic aborts.
 fn answer_panic(panic: &PanicHookInfo<'_>) {
+    if is_guarded() {
+        return;
+    }
     let why = last_words(panic);
     let _ = message::write(&Answer::Panicked { why }, &[], io::stdout().lock());
     std::process::exit(101)

@@ -6,9 +6,10 @@
 
 use scrible_board::{Board, BoardError, Limits, Wanted};
 use scrible_exporter::error::ExportError;
-use scrible_exporter::export::{Artifact, Exporter, Format};
+use scrible_exporter::export::{Artifact, Commission, Exporter, Format};
 use scrible_exporter::limits::Stop;
 use scrible_exporter::options::{Options, PageChoice};
+use scrible_exporter::picture::Pictures;
 use serde::{Deserialize, Serialize};
 
 use super::DocError;
@@ -130,6 +131,8 @@ pub struct Job<'a> {
     pub order: &'a Order,
     /// What makes it.
     pub exporter: &'a Exporter,
+    /// Files that the board only names.
+    pub pictures: &'a dyn Pictures,
     /// Asked now and then.
     pub stop: Stop<'a>,
 }
@@ -194,8 +197,13 @@ impl Job<'_> {
     }
 
     fn make(&self, board: &Board, options: &Options) -> Result<Artifact, ExportFailure> {
-        let format = self.order.format;
-        Ok(self.exporter.export(board, format, options, self.stop)?)
+        let wanted = Commission {
+            format: self.order.format,
+            options,
+            pictures: self.pictures,
+            stop: self.stop,
+        };
+        Ok(self.exporter.export(board, wanted)?)
     }
 }
 

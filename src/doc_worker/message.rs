@@ -43,6 +43,8 @@ pub enum Request {
         order: Order,
         /// The updates.
         blobs: Vec<usize>,
+        /// Files that the board only names: by what names, and their sizes.
+        pictures: Vec<(String, usize)>,
     },
 }
 
@@ -103,6 +105,8 @@ pub struct File {
     pub size: Option<PictureSize>,
     /// Characters that no font has.
     pub missing: Vec<char>,
+    /// What was left out.
+    pub left_out: Vec<String>,
     /// How many bytes it has.
     pub bytes: usize,
 }
@@ -116,8 +120,12 @@ pub trait Head: Serialize + DeserializeOwned {
 impl Head for Request {
     fn sizes(&self) -> Vec<usize> {
         match self {
-            Self::Build { blobs } | Self::Json { blobs } | Self::Export { blobs, .. } => {
-                blobs.clone()
+            Self::Build { blobs } | Self::Json { blobs } => blobs.clone(),
+            Self::Export {
+                blobs, pictures, ..
+            } => {
+                let pictures = pictures.iter().map(|(_, size)| *size);
+                blobs.iter().copied().chain(pictures).collect()
             }
             Self::Restore { current, target } => [current.as_slice(), target].concat(),
         }

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::export::{ExportFailure, Exported, Order};
+use super::export::{ExportFailure, Exported, Fault, Order, Refusal};
 use super::health::{Counters, DocWorkersHealth, Ending};
 use super::message::{Answer, Request};
 use super::worker::Worker;
@@ -166,7 +166,8 @@ impl DocWorkers {
         }
     }
 
-    /// Files made of the board that `updates` hold when they are applied in this order.
+    /// Files made of the board that `updates` hold when they are applied in this order. `pictures` are files that the board
+    /// only names, by those names: nothing is fetched in a child. Together they may take as much as a document.
     ///
     /// # Errors
     /// [`ExportFailure::Refused`] where whoever asks can put it right.
@@ -174,13 +175,26 @@ impl DocWorkers {
         &self,
         updates: Vec<Bytes>,
         order: Order,
+        pictures: Vec<(String, Bytes)>,
     ) -> Result<Exports, ExportFailure> {
         self.fits(&updates)?;
         // What is no number would not come through JSON either.
         order.options.check()?;
-        let blobs = sizes(&updates);
-        let request = Request::Export { order, blobs };
-        match self.request(request, updates).await? {
+        let (names, files): (Vec<_>, Vec<_>) = pictures.into_iter().unzip();
+        let limit = self.config.max_doc_bytes;
+        let bytes: usize = files.iter().map(Bytes::len).sum();
+        if bytes > limit {
+            let why = format!("the board's pictures take {bytes} bytes, the limit is {limit}");
+            let fault = Fault::TooLarge;
+            return Err(Refusal { fault, why }.into());
+        }
+        let request = Request::Export {
+            order,
+            blobs: sizes(&updates),
+            pictures: names.into_iter().zip(sizes(&files)).collect(),
+        };
+        let blobs = [updates, files].concat();
+        match self.request(request, blobs).await? {
             (Answer::Exported { files, facts }, blobs) => {
                 let files = files.into_iter().zip(blobs);
                 let files = files.map(|(file, bytes)| Exported {
@@ -189,6 +203,7 @@ impl DocWorkers {
                         bytes: bytes.into(),
                         size: file.size,
                         missing: file.missing,
+                        left_out: file.left_out,
                     },
                 });
                 Ok(Exports {

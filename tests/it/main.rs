@@ -12,6 +12,7 @@ mod checking;
 mod compaction;
 mod doc_worker;
 mod durability;
+mod exporting;
 mod importing;
 mod operating;
 mod repairing;

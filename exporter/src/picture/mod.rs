@@ -27,6 +27,7 @@ mod weight;
 
 pub use embed::{Detail, Embedded, Fit, Mime};
 pub use format::Format;
+pub use guard::is_guarded;
 pub use limits::PictureLimits;
 pub use orientation::Orientation;
 pub use place::{Clip, Placement, covering, placement};

@@ -16,8 +16,9 @@ use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use scrible_exporter::export::{Exporter, Format};
-use scrible_exporter::limits::{Limits as DrawingLimits, Stop};
+use scrible_exporter::limits::Stop;
 use scrible_exporter::options::{Background, Options, Padding, PageChoice};
+use scrible_exporter::picture::{NoPictures, is_guarded};
 use scrible_exporter::theme::Theme;
 
 use self::output::{Output, Target};
@@ -249,6 +250,9 @@ impl Input {
 pub fn run_alone(args: &Args, config: &Config) -> ExitCode {
     let name = args.input.name();
     std::panic::set_hook(Box::new(move |panic| {
+        if is_guarded() {
+            return;
+        }
         let said = last_words(panic);
         // It may be closed, and a second panic would end the process without a code.
         let _ = writeln!(
@@ -302,15 +306,13 @@ fn from_file(args: &Args, config: &Config) -> Result<()> {
         _ => read(std::io::stdin().lock(), limits.document_bytes)?,
     };
     let Loaded { fonts, warnings } = fonts::load(&config.documents.fonts, MAX_FONT_BYTES);
-    let exporter = Exporter {
-        fonts,
-        limits: DrawingLimits::default(),
-    };
+    let exporter = Exporter::with(fonts);
     let job = Job {
         document: &document,
         limits,
         order: &order,
         exporter: &exporter,
+        pictures: &NoPictures,
         stop: Stop::never(),
     };
     let mut output = Output::new(args, target);
@@ -329,7 +331,7 @@ async fn from_room(args: &Args, name: &str, config: &Config) -> Result<()> {
     let keeper = room::keeper(config).await?;
     let done = async {
         let updates = room::stored(&keeper, &name).await?;
-        Ok(keeper.documents.export(updates, order).await?)
+        Ok(keeper.documents.export(updates, order, Vec::new()).await?)
     };
     let done: Result<_> = done.await;
     keeper.documents.close().await;

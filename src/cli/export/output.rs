@@ -37,6 +37,7 @@ pub struct Output<'a> {
     args: &'a Args,
     target: Target,
     missing: Vec<char>,
+    left_out: Vec<String>,
 }
 
 impl Target {
@@ -96,6 +97,7 @@ impl<'a> Output<'a> {
             args,
             target,
             missing: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 
@@ -104,7 +106,8 @@ impl<'a> Output<'a> {
     /// # Errors
     /// When it would replace the input, or cannot be written.
     pub fn write(&mut self, exported: Exported) -> Result<()> {
-        let artifact = exported.artifact;
+        let mut artifact = exported.artifact;
+        self.left_out.append(&mut artifact.left_out);
         for character in &artifact.missing {
             if !self.missing.contains(character) {
                 self.missing.push(*character);
@@ -145,50 +148,52 @@ impl<'a> Output<'a> {
         if self.args.quiet {
             return;
         }
-        for sentence in warnings(facts, &self.missing) {
+        for sentence in self.warnings(facts) {
             eprintln!("scrible: warning: {sentence}");
         }
     }
+
+    fn warnings(&self, facts: &Facts) -> Vec<String> {
+        let mut said = facts.fonts.clone();
+        if !facts.other_boards.is_empty() {
+            let boards = facts.other_boards.iter();
+            let boards = boards.map(|(root, shapes)| format!("{root:?} with {shapes} shapes"));
+            said.push(format!(
+                "the document holds other boards, too: {}; --root NAME takes one of them",
+                boards.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if facts.empty_count > 0 {
+            let more = match facts.empty_count - facts.empty.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let pages = facts.empty.join(", ");
+            said.push(format!(
+                "nothing is on page {pages}{more}, so there is no file"
+            ));
+        }
+        let notes = self.left_out.iter().chain(&facts.notes);
+        said.extend(notes.take(MAX_NOTES).cloned());
+        let all = self.left_out.len() + facts.note_count;
+        if let more @ 1.. = all.saturating_sub(MAX_NOTES) {
+            said.push(format!("{more} more notes about records"));
+        }
+        let missing = self.missing.iter().filter(|it| !is_unseen(**it));
+        let missing: Vec<_> = missing.map(|it| it.escape_debug().to_string()).collect();
+        if !missing.is_empty() {
+            said.push(format!(
+                "no font has {}, drawn as boxes: name a folder with fonts by --fonts DIR, or take this machine's by --system-fonts",
+                missing.join(" ")
+            ));
+        }
+        said
+    }
 }
 
-fn warnings(facts: &Facts, missing: &[char]) -> Vec<String> {
-    let mut said = facts.fonts.clone();
-    if !facts.other_boards.is_empty() {
-        let boards = facts.other_boards.iter();
-        let boards: Vec<_> = boards
-            .map(|(root, shapes)| format!("{root:?} with {shapes} shapes"))
-            .collect();
-        said.push(format!(
-            "the document holds other boards, too: {}; --root NAME takes one of them",
-            boards.join(", ")
-        ));
-    }
-    if facts.empty_count > 0 {
-        let more = match facts.empty_count - facts.empty.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let pages = facts.empty.join(", ");
-        said.push(format!(
-            "nothing is on page {pages}{more}, so there is no file"
-        ));
-    }
-    said.extend(facts.notes.iter().take(MAX_NOTES).cloned());
-    let more = facts.note_count - facts.notes.len().min(MAX_NOTES);
-    if more > 0 {
-        said.push(format!("{more} more notes about records"));
-    }
-    if !missing.is_empty() {
-        let characters: Vec<_> = missing
-            .iter()
-            .map(|it| it.escape_debug().to_string())
-            .collect();
-        said.push(format!(
-            "no font has {}, drawn as boxes: name a folder with fonts by --fonts DIR, or take this machine's by --system-fonts",
-            characters.join(" ")
-        ));
-    }
-    said
+/// Whether a character only joins its neighbours or says how they look.
+fn is_unseen(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// A room's name as that of a file in the working folder.
@@ -257,7 +262,15 @@ mod tests {
             other_boards: vec![("tl_b".to_owned(), 4)],
             fonts: vec!["x.ttf cannot be read as a font".to_owned()],
         };
-        let said = warnings(&facts, &['漢', '\u{200d}']);
+        let matches = Args::command()
+            .try_get_matches_from(["export", "b"])
+            .unwrap();
+        let args = Args::of(&matches);
+        let mut output = Output::new(&args, Target::of(&args).unwrap());
+        assert_eq!(output.warnings(&Facts::default()), [""; 0]);
+        output.missing = vec!['漢', '\u{200d}'];
+        output.left_out = vec!["shape:p: no file".to_owned()];
+        let said = output.warnings(&facts);
         assert_eq!(
             said[..3],
             [
@@ -266,12 +279,10 @@ mod tests {
                 "nothing is on page 2 (\"x\") and 2 more, so there is no file",
             ]
         );
-        assert_eq!(
-            said[3..8],
-            [0, 1, 2, 3, 4].map(|n| format!("shape:{n}: odd"))
-        );
-        assert_eq!(said[8], "26 more notes about records");
-        assert!(said[9].starts_with("no font has 漢 \\u{200d}, drawn as boxes"));
-        assert_eq!(warnings(&Facts::default(), &[]), [""; 0]);
+        assert_eq!(said[3], "shape:p: no file");
+        assert_eq!(said[4..8], [0, 1, 2, 3].map(|n| format!("shape:{n}: odd")));
+        assert_eq!(said[8], "27 more notes about records");
+        assert!(said[9].starts_with("no font has 漢, drawn as boxes"));
+        assert_eq!(said.len(), 10);
     }
 }
