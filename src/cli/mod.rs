@@ -291,6 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn folders_add_up_and_a_switch_alone_is_on() {
+        let line = "scrible export --system-fonts b.tldr --fonts a --fonts-dir b:c";
+        let Invocation { task, given } = parse(line).unwrap();
+        assert!(
+            matches!(task, Task::Export(args) if args.input == export::Input::File("b.tldr".into()))
+        );
+        assert_eq!(given.flags["SCRIBLE_FONTS_DIR"], "a:b:c");
+        assert_eq!(given.flags["SCRIBLE_SYSTEM_FONTS"], "yes");
+        let off = parse("scrible --system-fonts=no export b.tldr").unwrap();
+        assert_eq!(off.given.flags["SCRIBLE_SYSTEM_FONTS"], "no");
+    }
+
+    #[test]
     fn every_setting_but_the_secrets_has_its_flag_and_stands_in_the_help() {
         let help = command().render_long_help().to_string();
         for setting in SETTINGS {

@@ -134,6 +134,22 @@ fn values_are_read_in_each_form_they_may_have() {
 }
 
 #[test]
+fn s3_folders_of_fonts_are_those_that_are_there() {
+    let fonts = defaults().documents.fonts;
+    assert_eq!(fonts, FontsConfig::default());
+    let found = from_environment(&[
+        ("SCRIBLE_FONTS_DIR", "src:exporter/fonts:"),
+        ("SCRIBLE_SYSTEM_FONTS", "yes"),
+    ]);
+    let fonts = found.unwrap().documents.fonts;
+    assert_eq!(fonts.folders, ["src", "exporter/fonts"].map(PathBuf::from));
+    assert_eq!(fonts.system, SystemFonts::Taken);
+    let wrong = from_environment(&[("SCRIBLE_FONTS_DIR", "src:nowhere")]).unwrap_err();
+    let told = "SCRIBLE_FONTS_DIR in the environment is \"src:nowhere\"; allowed is a folder that is there";
+    assert!(wrong.starts_with(told), "{wrong}");
+}
+
+#[test]
 fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
     for (name, value, allowed) in [
         ("HOST", "127.0.0.1:3001", "without a port"),

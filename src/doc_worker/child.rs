@@ -37,8 +37,9 @@ pub const STACK_BYTES: usize = 256 << 20;
 /// As many sentences about what was not restored as anybody reads.
 const MAX_LEFT: usize = 100;
 
-/// What a pixel of a picture may take: itself, shapes that show through, what they are clipped by, and the file.
-const BYTES_A_PIXEL: u64 = 16;
+/// What a pixel of a picture may take: itself, and again for shapes that show through and for each frame that clips another.
+/// Frames of 19 million pixels with one in the other took more than 16.
+const BYTES_A_PIXEL: u64 = 32;
 
 /// What a pixel of a picture on a board may take, while no more than half of the memory is for that.
 const BYTES_A_DECODED_PIXEL: u64 = 2 * 12;

@@ -315,10 +315,9 @@ fn e5_what_is_no_board_is_refused_with_what_it_is() {
     let place = place("words.txt", b"hello");
     let empty = [0, 0];
     let elsewhere = [1, 1, 7, 0, 0x28, 1, 1, b'm', 1, b'k', 1, 120, 0];
-    // Passes for an update, and makes yrs panic.
-    let panics = [
-        1, 2, 0x1c, 0, 1, 1, 5, b't', b'i', b't', b'l', b'e', 0x65, 0xff, 0xff, 0xff, 0xff, 0xf,
-    ];
+    // Makes yrs divide by zero.
+    let panics =
+        b"\x01\x02\x1c\0\x01\x01\x05title\xff\xff\xff\xff\x0f\x84\x1c\0\x02\x20c\x01\x1c\x01\0\x01";
     let first = br#"{"document": {"version": 15.5, "pages": {}}}"#;
     for (name, bytes, why) in [
         (
@@ -332,7 +331,11 @@ fn e5_what_is_no_board_is_refused_with_what_it_is() {
             &elsewhere,
             "no whiteboard was found in this document: its roots are `m`",
         ),
-        ("panics.bin", &panics, "the document cannot be worked with"),
+        (
+            "panics.bin",
+            panics,
+            "the document cannot be worked with: reading or drawing it panicked: ",
+        ),
         ("old.json", first, "tldraw 1"),
         (
             "cut.json",

@@ -11,6 +11,7 @@ mod admission;
 mod checking;
 mod compaction;
 mod doc_worker;
+mod drawing;
 mod durability;
 mod exporting;
 mod importing;
