@@ -4,6 +4,8 @@
 //! editors bring old records up to date better than anybody else. Only where a document names no schema do records go out in
 //! the newest form that is known, under that form's schema.
 
+use std::borrow::Cow;
+
 use crate::board::Board;
 use crate::input::MOST_NESTING;
 use crate::migrate::{Upgraded, upgrade};
@@ -65,6 +67,20 @@ impl Original {
         }
     }
 
+    /// By which it stands among its kind.
+    fn id(&self) -> Cow<'_, str> {
+        let id = match &self.form {
+            Form::Update(bytes) => {
+                let fields = update::fields(bytes).into_iter().flatten();
+                let ids = fields.filter(|(key, _)| *key == "id");
+                let id = ids.last().and_then(|(_, id)| update::text(id));
+                id.map(Cow::Borrowed)
+            }
+            Form::Json(_) => self.value().get("id").and_then(Value::to_text),
+        };
+        id.unwrap_or_default()
+    }
+
     fn value(&self) -> Value<'_> {
         let read = match &self.form {
             Form::Update(bytes) => {
@@ -101,13 +117,8 @@ impl Originals {
 
     /// As they were written, by rank and id.
     fn written(&self) -> impl Iterator<Item = Value<'_>> + '_ {
-        let id = |original: &Original| {
-            let value = original.value();
-            let id = value.get("id").and_then(Value::as_str);
-            id.unwrap_or_default().to_owned()
-        };
         let mut records: Vec<_> = self.records.iter().collect();
-        records.sort_by_cached_key(|original| (original.rank, id(original)));
+        records.sort_by_cached_key(|original| (original.rank, original.id()));
         records.into_iter().map(Original::value)
     }
 
