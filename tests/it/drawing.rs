@@ -12,7 +12,7 @@ use scrible_exporter::export::Format;
 use scrible_exporter::options::{Options, PageChoice};
 use serde_json::{Value, json};
 
-use crate::doc_worker::{DEEP, Pool, nested, small, sub_documents, until};
+use crate::doc_worker::pool::{DEEP, Pool, nested, small, sub_documents, until};
 
 fn order(format: Format) -> Order {
     Order {
