@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use kurbo::{Affine, BezPath, Rect, Shape as _};
+use kurbo::{Affine, Rect};
 
 use crate::geometry::dash::DashArray;
 use crate::geometry::path::{Element, Path, Rounding};
@@ -67,6 +67,8 @@ pub enum Mark {
     Path(PathMark),
     /// One of the scene's pictures.
     Picture(PictureMark),
+    /// The shadow of a box.
+    Shadow(Shadow),
     /// Marks in a space of their own.
     Group(Group),
 }
@@ -126,6 +128,26 @@ pub struct PictureMark {
     pub place: Affine,
 }
 
+/// The shadow of a box: what is drawn of it, and what it stands for.
+#[derive(Debug, Clone)]
+pub struct Shadow {
+    /// The rim, all of it that shows.
+    pub rim: Vec<PictureMark>,
+    /// The blurred boxes that the rim is a picture of.
+    pub casts: Vec<Cast>,
+}
+
+/// A black box, blurred.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cast {
+    /// What is blurred, px.
+    pub rect: Rect,
+    /// Standard deviation of the blur, px.
+    pub deviation: f64,
+    /// 0 to 1.
+    pub opacity: f64,
+}
+
 /// Marks in a space of their own.
 #[derive(Debug, Clone)]
 pub struct Group {
@@ -172,85 +194,6 @@ impl PathMark {
             stroke: Some(stroke),
             ..self
         }
-    }
-}
-
-impl Scene {
-    /// What can be told from the background; of what lies within `known`, no more than that it does. `None` when that is
-    /// nothing.
-    pub fn ink(&self, known: Rect) -> Option<Rect> {
-        let eye = Eye {
-            known,
-            background: self.background,
-        };
-        let inks = self.layers.iter().filter_map(|layer| {
-            let ink = eye.marks(&layer.marks, layer.transform)?;
-            let clips = layer
-                .clips
-                .iter()
-                .filter_map(|clip| self.clips.get(*clip)?.bounds());
-            clips.into_iter().try_fold(ink, common)
-        });
-        inks.reduce(|rect, more| rect.union(more))
-    }
-}
-
-/// What two rectangles share. `None` when they are apart.
-fn common(one: Rect, other: Rect) -> Option<Rect> {
-    one.overlaps(other).then(|| one.intersect(other))
-}
-
-/// Looks for ink.
-struct Eye {
-    known: Rect,
-    background: Option<Rgba>,
-}
-
-impl Eye {
-    fn marks(&self, marks: &[Mark], to_page: Affine) -> Option<Rect> {
-        let inks = marks.iter().filter_map(|mark| self.mark(mark, to_page));
-        inks.reduce(|rect, more| rect.union(more))
-    }
-
-    fn mark(&self, mark: &Mark, to_page: Affine) -> Option<Rect> {
-        match mark {
-            Mark::Path(path) => self.path(path, to_page),
-            Mark::Picture(it) => {
-                let unit = Rect::new(0.0, 0.0, 1.0, 1.0);
-                Some((to_page * it.place).transform_rect_bbox(unit))
-            }
-            Mark::Group(it) => {
-                let to_page = to_page * it.transform;
-                let ink = self.marks(&it.marks, to_page)?;
-                match it.clip.as_ref().and_then(Path::bounds) {
-                    Some(clip) => common(ink, to_page.transform_rect_bbox(clip)),
-                    None => Some(ink),
-                }
-            }
-        }
-    }
-
-    fn path(&self, path: &PathMark, to_page: Affine) -> Option<Rect> {
-        let shows = |color: Rgba| Some(color) != self.background;
-        let stroke = path.stroke.filter(|stroke| shows(stroke.color));
-        let is_filled = match path.fill {
-            Some(Fill::Plain(color)) => shows(color),
-            Some(Fill::Hatch) => true,
-            None => false,
-        };
-        if !is_filled && stroke.is_none() {
-            return None;
-        }
-        // Pages are only ever moved, turned and scaled alike in both directions, and ends are round.
-        let out = stroke.map_or(0.0, |stroke| stroke.width / 2.0);
-        let out = out * to_page.determinant().abs().sqrt();
-        let near = to_page.transform_rect_bbox(path.hull).inflate(out, out);
-        if self.known.union(near) == self.known {
-            return Some(near);
-        }
-        let mut path = BezPath::from_svg(&path.data).ok()?;
-        path.apply_affine(to_page);
-        (!path.is_empty()).then(|| path.bounding_box().inflate(out, out))
     }
 }
 

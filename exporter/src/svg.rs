@@ -148,6 +148,7 @@ impl Writer {
             match mark {
                 Mark::Path(it) => self.path(it),
                 Mark::Picture(it) => self.picture(it),
+                Mark::Shadow(it) => it.rim.iter().for_each(|part| self.picture(part)),
                 Mark::Group(it) => self.group(it),
             }
         }
@@ -297,7 +298,7 @@ fn is_hatched(marks: &[Mark]) -> bool {
     marks.iter().any(|mark| match mark {
         Mark::Path(path) => path.fill == Some(Fill::Hatch),
         Mark::Group(group) => is_hatched(&group.marks),
-        Mark::Picture(_) => false,
+        Mark::Picture(_) | Mark::Shadow(_) => false,
     })
 }
 

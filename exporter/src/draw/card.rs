@@ -12,7 +12,7 @@ use scrible_board::{AssetKind, ShapeIndex};
 
 use super::Painter;
 use super::label::{Ink, Surround};
-use super::media::Cast;
+use super::media::Caster;
 use crate::card::{self, BookmarkParts, Card, CardSetup, FAVICON, Piece};
 use crate::error::ExportError;
 use crate::geometry::path::{Path, Rounding};
@@ -93,7 +93,7 @@ impl<'a> Painter<'a> {
 
     fn card(&mut self, card: Card, size: Size) -> Result<Vec<Mark>, ExportError> {
         let mut marks = match card.is_raised {
-            true => self.shadow(Cast::Card, size)?,
+            true => vec![self.shadow(Caster::Card, size)?],
             false => Vec::new(),
         };
         marks.extend(self.pieces(&card.frame));

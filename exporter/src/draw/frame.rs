@@ -60,7 +60,14 @@ impl Painter<'_> {
             _ => &frame.name,
         };
         let layout = heading(self.fonts, name, NAME, edge - 2.0 * PILL_PADDING);
-        let width = edge.min(layout.width + 2.0 * PILL_PADDING);
+        // Browsers count in 1/64 px; the editor measures the letters, which the box of a text may exceed by one of them.
+        let letters = layout
+            .lines
+            .iter()
+            .map(|line| line.width)
+            .fold(0.0, f64::max);
+        let letters = (letters * 64.0).floor() / 64.0;
+        let width = edge.min(letters + 2.0 * PILL_PADDING);
         let pill = Rect::new(
             -PILL_PADDING,
             -PILL_ABOVE,

@@ -15,14 +15,14 @@ use super::{Painter, shadow};
 use crate::error::ExportError;
 use crate::geometry::path::Path;
 use crate::picture::{Clip, Embedded, Fit, PictureProblem, Placement, placement};
-use crate::scene::{Group, Mark, PictureMark, Remark};
+use crate::scene::{Group, Mark, PictureMark, Remark, Shadow};
 
 /// How far a clip may be from its curve, px.
 const ACCURACY: f64 = 1e-2;
 
 /// What casts a shadow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Cast {
+pub(super) enum Caster {
     Note,
     Card,
 }
@@ -72,24 +72,29 @@ impl<'a> Painter<'a> {
     }
 
     /// The shadow of a box with a corner at the origin, px.
-    pub(super) fn shadow(&mut self, cast: Cast, size: Size) -> Result<Vec<Mark>, ExportError> {
-        if !self.shadows.contains_key(&cast) {
-            let kind = match cast {
-                Cast::Note => &shadow::NOTE,
-                Cast::Card => &shadow::CARD,
-            };
+    pub(super) fn shadow(&mut self, of: Caster, size: Size) -> Result<Mark, ExportError> {
+        let kind = match of {
+            Caster::Note => &shadow::NOTE,
+            Caster::Card => &shadow::CARD,
+        };
+        if !self.shadows.contains_key(&of) {
             let parts = shadow::parts(kind)?.into_iter();
             let parts = parts.map(|part| (self.small(&part.png), part)).collect();
-            self.shadows.insert(cast, parts);
+            self.shadows.insert(of, parts);
         }
-        let marks = self.shadows[&cast].iter().filter_map(|(picture, part)| {
+        let rim = self.shadows[&of].iter().filter_map(|(picture, part)| {
             let rect = part.rect(size)?;
-            Some(Mark::Picture(PictureMark {
+            Some(PictureMark {
                 picture: *picture,
                 place: Affine::new([rect.width(), 0.0, 0.0, rect.height(), rect.x0, rect.y0]),
-            }))
+            })
         });
-        Ok(marks.collect())
+        let rim: Vec<_> = rim.collect();
+        let casts = match rim.is_empty() {
+            true => Vec::new(),
+            false => kind.casts(size),
+        };
+        Ok(Mark::Shadow(Shadow { rim, casts }))
     }
 
     /// A picture of a board among those of the scene.

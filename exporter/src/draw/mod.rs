@@ -33,7 +33,7 @@ use crate::text::Fonts;
 use crate::theme::Theme;
 
 use choice::Choice;
-use media::Cast;
+use media::Caster;
 pub use place::{Body, Place, Places};
 use view::View;
 
@@ -117,7 +117,7 @@ struct Painter<'a> {
     /// Data URLs, with their place among the scene's pictures.
     pictures: HashMap<Arc<str>, usize>,
     /// What shadows are made of, with the places among the scene's pictures.
-    shadows: HashMap<Cast, Vec<(usize, shadow::Part)>>,
+    shadows: HashMap<Caster, Vec<(usize, shadow::Part)>>,
     scene: Scene,
 }
 

@@ -9,7 +9,7 @@ use scrible_board::style::{Color, ThemeColor};
 
 use super::Painter;
 use super::label::{Ink, Surround, rounded};
-use super::media::Cast;
+use super::media::Caster;
 use crate::error::ExportError;
 use crate::geometry::path::Rounding;
 use crate::scene::{Fill, Mark, PathMark};
@@ -41,7 +41,7 @@ impl Painter<'_> {
         let rect = Rect::new(0.0, 0.0, NOTE_SIDE, NOTE_SIDE + note.grow_y);
         let mut marks = Vec::new();
         if self.theme == Theme::Light {
-            marks.extend(self.shadow(Cast::Note, rect.size())?);
+            marks.push(self.shadow(Caster::Note, rect.size())?);
         }
         let paper = rounded(rect, CORNER).map(|path| PathMark::new(&path, Rounding::FourDigits));
         marks.extend(paper.map(|paper| Mark::Path(paper.filled(Fill::Plain(shades.note)))));

@@ -6,13 +6,14 @@
 
 use std::f64::consts::SQRT_2;
 
-use kurbo::{Rect, Size};
+use kurbo::{Rect, Size, Vec2};
 
 use crate::error::ExportError;
+use crate::scene::Cast;
 
 /// A box of full blackness before it is blurred.
 #[derive(Debug)]
-struct Cast {
+struct Blurred {
     /// How much smaller than what casts it on each side, px.
     inset: f64,
     /// Standard deviation of the blur, px.
@@ -26,7 +27,7 @@ struct Cast {
 /// What a kind of shadow is made of.
 #[derive(Debug)]
 pub(super) struct Kind {
-    casts: [Cast; 2],
+    casts: [Blurred; 2],
     /// How far it shows to the sides, above and below, px.
     aside: f64,
     above: f64,
@@ -36,13 +37,13 @@ pub(super) struct Kind {
 /// Of notes.
 pub(super) const NOTE: Kind = Kind {
     casts: [
-        Cast {
+        Blurred {
             inset: 3.0,
             deviation: 3.0,
             down: 3.0,
             opacity: 0.5,
         },
-        Cast {
+        Blurred {
             inset: 10.0,
             deviation: 6.0,
             down: 6.0,
@@ -57,13 +58,13 @@ pub(super) const NOTE: Kind = Kind {
 /// Of cards.
 pub(super) const CARD: Kind = Kind {
     casts: [
-        Cast {
+        Blurred {
             inset: 0.0,
             deviation: 3.0,
             down: 3.0,
             opacity: 0.12,
         },
-        Cast {
+        Blurred {
             inset: 0.0,
             deviation: 2.0,
             down: 2.0,
@@ -74,6 +75,18 @@ pub(super) const CARD: Kind = Kind {
     above: 3.0,
     below: 9.0,
 };
+
+impl Kind {
+    /// What it is for a box of this size with a corner at the origin, px.
+    pub fn casts(&self, size: Size) -> Vec<Cast> {
+        let casts = self.casts.iter().map(|cast| Cast {
+            rect: size.to_rect().inset(-cast.inset) + Vec2::new(0.0, cast.down),
+            deviation: cast.deviation,
+            opacity: cast.opacity,
+        });
+        casts.collect()
+    }
+}
 
 /// How far pictures reach beneath what casts the shadow, px, so that no gap shows.
 const BENEATH: f64 = 2.0;

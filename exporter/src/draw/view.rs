@@ -3,20 +3,18 @@
 //! Knows bounds and px. Bounds are those of geometry: strokes and labels may stand out, so the editor adds 32 px and then
 //! takes away the rows and columns that stayed empty. The rule: a side is never cut farther than to the geometry.
 
-use kurbo::Rect;
+use kurbo::{Insets, Rect};
 use scrible_board::{Board, Kind, ShapeIndex};
 
 use super::choice::{Choice, title};
 use super::place::Places;
 use crate::error::ExportError;
+use crate::margin::{self, Canvas};
 use crate::options::{Options, Padding};
 use crate::scene::Scene;
 
 /// Around everything, px of the board.
 const PADDING: f64 = 32.0;
-
-/// How far ink must reach into a pixel to change it, px.
-const LEAST_INK: f64 = 0.01;
 
 /// What a picture shows before it is trimmed.
 pub(super) struct View {
@@ -49,32 +47,28 @@ impl View {
 
     /// Sets what the scene shows, and its size.
     pub fn trim(&self, scene: &mut Scene, options: &Options) {
-        let scale = options.scale;
         let whole = self.whole;
         // The editor draws the whole on as many pixels as fit, and counts those.
-        let (w, h) = pixels(whole, scale);
+        let (w, h) = pixels(whole, options.scale);
+        let empty = match self.trimmed > 0.0 {
+            true => margin::empty(
+                scene,
+                &Canvas {
+                    view: whole,
+                    pixels: (w, h),
+                    most: (self.trimmed * options.scale).floor(),
+                },
+            ),
+            false => Insets::ZERO,
+        };
         let (across, down) = (whole.width() / w, whole.height() / h);
-        let known = whole.inset(-self.trimmed);
-        let ink = match self.trimmed > 0.0 {
-            true => scene.ink(known).unwrap_or(known),
-            false => whole,
-        };
-        let most = (self.trimmed * scale).floor();
-        let cut = |empty: f64, pixel: f64| (empty / pixel + LEAST_INK).floor().clamp(0.0, most);
-        let left = cut(ink.x0 - whole.x0, across);
-        let top = cut(ink.y0 - whole.y0, down);
-        let right = cut(whole.x1 - ink.x1, across);
-        let bottom = cut(whole.y1 - ink.y1, down);
         scene.view = Rect::new(
-            whole.x0 + left * across,
-            whole.y0 + top * down,
-            whole.x1 - right * across,
-            whole.y1 - bottom * down,
+            whole.x0 + empty.x0 * across,
+            whole.y0 + empty.y0 * down,
+            whole.x1 - empty.x1 * across,
+            whole.y1 - empty.y1 * down,
         );
-        scene.size = match self.trimmed > 0.0 {
-            true => (w - left - right, h - top - bottom),
-            false => (w, h),
-        };
+        scene.size = (w - empty.x_value(), h - empty.y_value());
     }
 }
 
