@@ -59,13 +59,12 @@ impl Painter<'_> {
             "" => NAMELESS,
             _ => &frame.name,
         };
+        self.lettering
+            .stand(self.board.shape(at).transform * transform);
         let layout = heading(self.fonts, name, NAME, edge - 2.0 * PILL_PADDING);
-        // Browsers count in 1/64 px; the editor measures the letters, which the box of a text may exceed by one of them.
-        let letters = layout
-            .lines
-            .iter()
-            .map(|line| line.width)
-            .fold(0.0, f64::max);
+        // Browsers count in 1/64 px, and round the letters down where they round the box of a text up.
+        let letters = layout.lines.iter().flat_map(|line| &line.runs);
+        let letters: f64 = letters.map(|run| run.width).sum();
         let letters = (letters * 64.0).floor() / 64.0;
         let width = edge.min(letters + 2.0 * PILL_PADDING);
         let pill = Rect::new(

@@ -9,7 +9,7 @@ use super::Painter;
 use crate::geometry::path::{Element, Path, Rounding};
 use crate::scene::{Fill, Group, Mark, Order, PathMark, PictureMark, Remark, Stroke};
 use crate::text::label::{Label, LabelStyle, TextSize, VerticalAlign};
-use crate::text::{Align, ColorRole, Decoration, DecorationKind, Family, Run, TextLayout};
+use crate::text::{Align, ColorRole, Decoration, DecorationKind, Family, Outline, Run, TextLayout};
 use crate::theme::Rgba;
 
 /// Between top and bottom.
@@ -92,7 +92,8 @@ impl Painter<'_> {
             }
             for run in &line.runs {
                 words.push_str(&run.text);
-                self.run(run, ink, &mut marks);
+                let outline = self.lettering.outline(self.fonts, run, transform);
+                self.run(run, &outline, ink, &mut marks);
             }
             for decoration in line.decorations.iter().filter(|it| !markers(it)) {
                 marks.extend(self.decoration(decoration, ink));
@@ -113,8 +114,7 @@ impl Painter<'_> {
         }
     }
 
-    fn run(&mut self, run: &Run, ink: Ink, marks: &mut Vec<Mark>) {
-        let outline = self.fonts.outline(run);
+    fn run(&mut self, run: &Run, outline: &Outline<'_>, ink: Ink, marks: &mut Vec<Mark>) {
         let color = self.role(run.role, ink);
         let around = |extra: f64| {
             (ink.surround == Surround::Outlined).then(|| Stroke {

@@ -11,6 +11,7 @@ mod frame;
 mod geo;
 mod ink;
 mod label;
+mod lettering;
 mod media;
 mod note;
 mod place;
@@ -33,6 +34,7 @@ use crate::text::Fonts;
 use crate::theme::Theme;
 
 use choice::Choice;
+use lettering::Lettering;
 use media::Caster;
 pub use place::{Body, Place, Places};
 use view::View;
@@ -45,7 +47,7 @@ pub struct Artist<'a> {
     pub pictures: &'a dyn Pictures,
     /// Bounds on them.
     pub picture_limits: PictureLimits,
-    /// How many of their pixels are kept.
+    /// Whether the drawing becomes pixels at once: pictures keep as many as are seen, and letters are fitted to them.
     pub detail: Detail,
     /// Asked now and then.
     pub stop: Stop<'a>,
@@ -74,6 +76,7 @@ pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Sc
         embedded: HashMap::new(),
         theme: options.theme,
         choice: &choice,
+        lettering: Lettering::new(artist.detail, view.to_pixels(options)),
         frames: HashMap::new(),
         pictures: HashMap::new(),
         shadows: HashMap::new(),
@@ -112,6 +115,7 @@ struct Painter<'a> {
     embedded: HashMap<usize, usize>,
     theme: Theme,
     choice: &'a Choice,
+    lettering: Lettering,
     /// Frames that clip, with their place among the scene's clips.
     frames: HashMap<ShapeIndex, usize>,
     /// Data URLs, with their place among the scene's pictures.
@@ -164,6 +168,12 @@ impl<'a> Painter<'a> {
         let shape = self.board.shape(at);
         let place = self.places.at(at);
         let scaled = |scale: f64| shape.transform * Affine::scale(scale);
+        self.lettering.stand(match &shape.kind {
+            Kind::Geo(geo) => scaled(geo.scale),
+            Kind::Text(text) => scaled(text.scale),
+            Kind::Note(note) => scaled(note.scale),
+            _ => shape.transform,
+        });
         let (transform, marks) = match (&shape.kind, &place.body) {
             (Kind::Geo(geo), Body::Geo(placed)) => (scaled(geo.scale), self.geo(geo, placed)),
             (Kind::Text(text), Body::Text(label)) => (scaled(text.scale), self.text(text, label)),

@@ -3,8 +3,11 @@
 //! Knows what the geometry of a shape is, which bounds and arrows go by; no colors. The rule: arrows come last, since they
 //! are drawn to the outlines of others, and never to one another's.
 
-use kurbo::{Affine, Point, Rect};
+use std::f64::consts::TAU;
+
+use kurbo::{Affine, Ellipse, Point, Rect, Shape as _, Vec2};
 use scrible_board::label::{Geo as GeoProps, NOTE_SIDE, Note as NoteProps, Text as TextProps};
+use scrible_board::media::Image;
 use scrible_board::style::{Dash, Spline};
 use scrible_board::{Board, Extent, Kind, Outlines, ShapeIndex};
 
@@ -118,8 +121,10 @@ impl<'a> Places<'a> {
 
     /// Around the geometry of a shape in its own space, px.
     pub fn local_bounds(&self, at: ShapeIndex) -> Option<Rect> {
-        match self.board.shape(at).kind {
+        match &self.board.shape(at).kind {
             Kind::Group => self.board.local_bounds(at, self),
+            // Around the round ones as well, whose corners do not reach all of it.
+            Kind::Image(image) => Some(Rect::new(0.0, 0.0, image.w, image.h)),
             _ => around(self.at(at).outline.iter().copied()),
         }
     }
@@ -174,6 +179,15 @@ fn place<'a>(board: &'a Board, at: ShapeIndex, fonts: &Fonts) -> Place<'a> {
                 body: Body::Line(outline),
             }
         }
+        Kind::Image(Image {
+            w,
+            h,
+            crop: Some(crop),
+            ..
+        }) if crop.is_circle => Place {
+            outline: round(*w, *h),
+            body: Body::Props,
+        },
         _ => Place {
             outline: match board.extent(at) {
                 Extent::Exact(rect) | Extent::Rough(rect) => corners(rect).to_vec(),
@@ -182,6 +196,24 @@ fn place<'a>(board: &'a Board, at: ShapeIndex, fonts: &Fonts) -> Place<'a> {
             body: Body::Props,
         },
     }
+}
+
+/// How far apart the corners of a round outline are, px, and the least number of them.
+const STEP: f64 = 20.0;
+const LEAST_CORNERS: f64 = 8.0;
+
+/// The ellipse in a box as the editor flattens it: corners at equal angles from the right on.
+fn round(w: f64, h: f64) -> Vec<Point> {
+    let ellipse = Ellipse::new((w / 2.0, h / 2.0), (w / 2.0, h / 2.0), 0.0);
+    let corners = (ellipse.perimeter(0.1) / STEP).ceil();
+    // Lengths of shapes are bounded where they are read, so there are not many.
+    let corners = corners.max(LEAST_CORNERS) as u32;
+    let turn = TAU / f64::from(corners);
+    let at = |corner: u32| {
+        let (sin, cos) = (turn * f64::from(corner)).sin_cos();
+        ellipse.center() + Vec2::new(cos * w / 2.0, sin * h / 2.0)
+    };
+    (0..corners).map(at).collect()
 }
 
 fn of_geo<'a>(id: &'a str, props: &'a GeoProps, fonts: &Fonts) -> Place<'a> {

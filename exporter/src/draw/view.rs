@@ -3,7 +3,7 @@
 //! Knows bounds and px. Bounds are those of geometry: strokes and labels may stand out, so the editor adds 32 px and then
 //! takes away the rows and columns that stayed empty. The rule: a side is never cut farther than to the geometry.
 
-use kurbo::{Insets, Rect};
+use kurbo::{Affine, Insets, Rect};
 use scrible_board::{Board, Kind, ShapeIndex};
 
 use super::choice::{Choice, title};
@@ -43,6 +43,13 @@ impl View {
             whole: bounds.inflate(padding, padding),
             trimmed,
         })
+    }
+
+    /// From the page to the pixels on which the whole is painted.
+    pub fn to_pixels(&self, options: &Options) -> Affine {
+        let (w, h) = pixels(self.whole, options.scale);
+        let scale = Affine::scale_non_uniform(w / self.whole.width(), h / self.whole.height());
+        scale * Affine::translate(-self.whole.origin().to_vec2())
     }
 
     /// Sets what the scene shows, and its size.

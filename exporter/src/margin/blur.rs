@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn corners_are_blurred_away() {
         let (straight, corner) = (note(6.0, 0.0), note(6.0, std::f64::consts::FRAC_PI_4));
-        assert!(corner < straight - 2.0, "{corner} {straight}");
+        assert!(corner < straight - 1.5, "{corner} {straight}");
         assert!((note(6.0, std::f64::consts::FRAC_PI_2) - straight).abs() < 1e-6);
     }
 

@@ -188,3 +188,55 @@ fn around(points: impl IntoIterator<Item = Point>) -> Option<Rect> {
     let start = Rect::from_points(first, first);
     Some(points.fold(start, |rect, point| rect.union_pt(point)))
 }
+
+#[cfg(test)]
+mod tests {
+    use kurbo::{Circle, Shape as _};
+
+    use super::*;
+
+    const BLACK: f64 = 230.0;
+
+    fn circle(x: f64, y: f64) -> BezPath {
+        Circle::new((x, y), 2.0).to_path(1e-3)
+    }
+
+    #[test]
+    fn a_little_shows_at_the_sides_but_not_above_and_below() {
+        // Reaching a tenth of a pixel out of 8 to 12, on one side each.
+        let sideways = of_outline(&circle(9.9, 10.0), BLACK).unwrap();
+        assert_eq!(sideways, Rect::new(7.0, 8.0, 12.0, 12.0));
+        let upwards = of_outline(&circle(10.0, 9.9), BLACK).unwrap();
+        assert_eq!(upwards, Rect::new(8.0, 8.0, 12.0, 12.0));
+        let higher = of_outline(&circle(10.0, 9.8), BLACK).unwrap();
+        assert_eq!(higher, Rect::new(8.0, 7.0, 12.0, 12.0));
+    }
+
+    #[test]
+    fn what_is_faint_shows_less() {
+        let faint = of_outline(&circle(9.9, 10.0), 6.0).unwrap();
+        assert_eq!(faint.x0, 8.0);
+        assert_eq!(of_outline(&circle(9.9, 10.0), 0.5), None);
+        assert_eq!(of_box(Rect::new(0.0, 0.0, 5.0, 5.0), 0.5), None);
+        let thin = Rect::new(0.999, 0.9, 5.0, 5.001);
+        assert_eq!(of_box(thin, BLACK), Some(Rect::new(1.0, 0.0, 5.0, 5.0)));
+    }
+
+    #[test]
+    fn tips_between_the_painters_lines_are_lost() {
+        // Lines end at its half only: of a lopsided curve, not where it is farthest out.
+        let mut curve = BezPath::new();
+        curve.move_to((0.0, 0.0));
+        curve.quad_to((1.0, 0.2), (0.6, 1.0));
+        curve.close_path();
+        let ends = lines(&curve).into_iter().map(|(from, _)| from);
+        let reached = around(ends).unwrap().x1;
+        assert_eq!(
+            lines(&curve).len(),
+            3,
+            "two of the curve and one that closes it"
+        );
+        let farthest = curve.bounding_box().x1;
+        assert!(reached < farthest - 0.05, "{reached} of {farthest}");
+    }
+}

@@ -14,7 +14,7 @@ pub(super) const STEPS: f64 = 2.0;
 /// Whether a color painted over itself changes a pixel that it covers so far, of 255.
 pub(super) fn shows(color: Rgba, covered: u8) -> bool {
     // The painter's division by 255 rounds up.
-    let share = |value: u8, of: u8| (u32::from(value) * u32::from(of) + 255) / 256;
+    let share = |value: u8, of: u8| (u32::from(value) * u32::from(of)).div_ceil(256);
     let covered_twice = |value: u8| share(value, covered) + share(value, u8::MAX - covered);
     color
         .rgb

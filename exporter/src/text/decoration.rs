@@ -118,10 +118,13 @@ pub(super) fn of_runs<'a>(
     all
 }
 
+/// Runs that touch may leave this between them, px: browsers round stretches of one style up to 1/64 px.
+const SEAM: f64 = 1.0 / 64.0 + 1e-3;
+
 fn continues(before: &Decoration, next: &Decoration) -> bool {
     let close = |a: f64, b: f64| (a - b).abs() < 1e-3;
     before.role == next.role
-        && close(before.rect.x + before.rect.w, next.rect.x)
+        && (before.rect.x + before.rect.w - next.rect.x).abs() < SEAM
         && close(before.rect.y, next.rect.y)
         && close(before.rect.h, next.rect.h)
 }

@@ -214,12 +214,14 @@ fn too_wide(anew: &[Cluster], old: &[Cluster], rules: &LineRules) -> bool {
     rules.width.is_some_and(|width| !fits(advance(anew), width)) && glyphs(anew) == glyphs(old)
 }
 
-/// How wide clusters are side by side, px.
+/// How wide clusters are side by side, px. Browsers round every stretch of one style up to what they count in.
 pub(super) fn advance(clusters: &[Cluster]) -> f64 {
-    clusters.iter().map(|cluster| cluster.advance).sum()
+    let stretches = clusters.chunk_by(|one, next| one.style == next.style);
+    let wide = stretches.map(|it| it.iter().map(|cluster| cluster.advance).sum::<f64>());
+    wide.map(ceil_64).sum()
 }
 
-/// Rounds up to what browsers count in, 1/64 px.
-fn ceil_64(px: f64) -> f64 {
-    (px * 64.0 - 1e-6).ceil() / 64.0
+/// Rounds up to what browsers count in, 1/64 px; sums of their advances are a little off.
+pub(super) fn ceil_64(px: f64) -> f64 {
+    (px * 64.0 - 1e-3).ceil() / 64.0
 }

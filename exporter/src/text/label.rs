@@ -279,10 +279,9 @@ pub fn heading(fonts: &Fonts, text: &str, font_px: f64, width: f64) -> TextLayou
         .map(|(at, _)| at)
         .take(limits.chars)
         .collect();
-    let fits =
-        ends.partition_point(|end| lay(&format!("{}…", line[..*end].trim_end())).width <= width);
+    let fits = ends.partition_point(|end| lay(&format!("{}…", &line[..*end])).width <= width);
     let end = ends[fits.saturating_sub(1).min(ends.len() - 1)];
-    lay(&format!("{}…", line[..end].trim_end()))
+    lay(&format!("{}…", &line[..end]))
 }
 
 /// A text within a box's padding, where the box's alignment puts it.

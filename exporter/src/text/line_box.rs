@@ -8,7 +8,7 @@ use scrible_board::rich_text::{Direction, Marks};
 
 use super::block::{Prepared, Style};
 use super::decoration::{self, Decorated};
-use super::flow::{Flow, advance};
+use super::flow::{Flow, advance, ceil_64};
 use super::layout::{Align, ColorRole, Glyph, Line, Run};
 use super::lines::visual_order;
 use super::rich::Marker;
@@ -68,8 +68,13 @@ impl Flow<'_> {
         let first_run = placed.runs.len();
         let mut sources: Vec<(u16, Range<usize>)> = Vec::new();
         let mut last: Option<&Cluster> = None;
+        let mut stretch = pen;
         for place in order {
             let cluster = &clusters[place];
+            if last.is_some_and(|last| last.style != cluster.style) {
+                pen = stretch + ceil_64(pen - stretch);
+                stretch = pen;
+            }
             let joins = last.is_some_and(|last| {
                 let next = match cluster.level % 2 {
                     0 => cluster.bytes.start == last.bytes.end,

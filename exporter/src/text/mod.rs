@@ -7,6 +7,7 @@ mod block;
 mod decoration;
 mod flow;
 mod fonts;
+mod grid;
 pub mod label;
 mod layout;
 mod line_box;
@@ -20,6 +21,7 @@ pub use fonts::{
     ExtraFace, FaceId, FaceQuery, Family, FontError, Fonts, MAX_EXTRA_FACES, MAX_FACE_BYTES, Slant,
     Weight,
 };
+pub use grid::{Hinters, PixelGrid};
 pub use layout::{
     Align, ColorRole, Glyph, Line, LongWords, Run, TextLayout, TextOptions, Width, lay_out,
 };

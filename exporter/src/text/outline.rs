@@ -5,12 +5,13 @@
 
 use skrifa::bitmap::{BitmapData, BitmapGlyph, Origin};
 use skrifa::instance::LocationRef;
-use skrifa::outline::{DrawSettings, OutlinePen};
+use skrifa::outline::{DrawSettings, HintingInstance, OutlinePen};
 use skrifa::prelude::Size;
 use skrifa::{GlyphId, MetadataProvider};
 
 use super::decoration::Rect;
-use super::fonts::Fonts;
+use super::fonts::{FaceId, Fonts};
+use super::grid::{Hinters, PixelGrid};
 use super::layout::{Glyph, Run};
 use crate::decimal::{Decimal, Zero};
 
@@ -44,11 +45,28 @@ const SHEAR: f32 = 0.25;
 impl Fonts {
     /// The outlines of a run that was laid out with these fonts.
     pub fn outline(&self, run: &Run) -> Outline<'_> {
+        self.draw(run, &PixelGrid::NONE, None)
+    }
+
+    /// The same for a grid of pixels: the baseline stands between two rows, and letters are fitted to the rows.
+    pub fn outline_on(&self, run: &Run, grid: &PixelGrid, hinters: &mut Hinters) -> Outline<'_> {
+        let face = self.face(run.face);
+        // Neither pictures nor sheared letters have a use for it.
+        let hinter = match run.imitate_italic || face.colour {
+            true => None,
+            false => hinters.of(run.face, &face.font(), run.size * grid.scale()),
+        };
+        self.draw(run, grid, hinter)
+    }
+
+    fn draw(&self, run: &Run, grid: &PixelGrid, hinter: Option<&HintingInstance>) -> Outline<'_> {
         let face = self.face(run.face);
         let font = face.font();
         let glyphs = font.outline_glyphs();
         let strikes = face.colour.then(|| font.bitmap_strikes());
         let size = Size::new(run.size as f32);
+        let drawn = Size::new((run.size * grid.scale()) as f32);
+        let down = grid.to_row(run.baseline);
         let mut outline = Outline::default();
         for glyph in &run.glyphs {
             let id = GlyphId::new(glyph.id);
@@ -68,19 +86,35 @@ impl Fonts {
                 let mut pen = Pen {
                     path: &mut outline.path,
                     x: glyph.x,
-                    y: glyph.y,
+                    y: glyph.y + down,
+                    scale: grid.scale(),
                     shear: if run.imitate_italic { SHEAR } else { 0.0 },
                     start: (0, 0),
                     at: (0, 0),
                 };
                 // A glyph that cannot be read draws as far as it was read.
-                let _ = shape.draw(
-                    DrawSettings::unhinted(size, LocationRef::default()),
-                    &mut pen,
-                );
+                let settings = match hinter {
+                    Some(hinter) => DrawSettings::hinted(hinter, false),
+                    None => DrawSettings::unhinted(drawn, LocationRef::default()),
+                };
+                let _ = shape.draw(settings, &mut pen);
             }
         }
         outline
+    }
+}
+
+impl Fonts {
+    /// How far the pen moves after a glyph that is a picture, px: browsers take that of the picture. `None` for others.
+    pub(super) fn picture_advance(&self, face: FaceId, glyph: u32, size: f64) -> Option<f64> {
+        let face = self.face(face);
+        if !face.colour {
+            return None;
+        }
+        let strikes = face.font().bitmap_strikes();
+        let picture = strikes.glyph_for_size(Size::new(size as f32), GlyphId::new(glyph))?;
+        let advance = f64::from(picture.advance? * size as f32 / picture.ppem_x);
+        advance.is_finite().then_some(advance)
     }
 }
 
@@ -128,6 +162,8 @@ struct Pen<'p> {
     path: &'p mut String,
     x: f64,
     y: f64,
+    /// Of the letters that come, to those that are written.
+    scale: f64,
     shear: f32,
     start: Place,
     at: Place,
@@ -139,8 +175,8 @@ type Place = (i64, i64);
 impl Pen<'_> {
     fn place(&self, x: f32, y: f32) -> Place {
         let hundredth = |px: f64| (px * 100.0).round() as i64;
-        let px = self.x + f64::from(x + y * self.shear);
-        (hundredth(px), hundredth(self.y - f64::from(y)))
+        let px = self.x + f64::from(x + y * self.shear) / self.scale;
+        (hundredth(px), hundredth(self.y - f64::from(y) / self.scale))
     }
 
     fn points(&mut self, letter: char, from: Place, points: &[Place]) {
@@ -220,6 +256,32 @@ mod tests {
         assert!((both.y1 - 21.0).abs() < 0.2 && both.y0 > 5.0, "{both}");
         let below = bounds(&first_path("g")).y1;
         assert!(below > 23.0, "{below}");
+    }
+
+    #[test]
+    fn letters_are_fitted_to_rows_and_stay_in_their_columns() {
+        let fonts = Fonts::bundled();
+        let options = TextOptions {
+            family: Family::SANS,
+            size: 19.0,
+            line_height: 26.0,
+            align: Align::Start,
+            width: Width::Auto,
+            long_words: LongWords::Break,
+            limits: TextLimits::default(),
+        };
+        let layout = lay_out(&fonts, &RichText::from("xz"), &options);
+        let run = &layout.lines[0].runs[0];
+        let grid = PixelGrid::under(kurbo::Affine::translate((0.0, 3.4)));
+        let free = bounds(&fonts.outline(run).path);
+        let fitted = bounds(&fonts.outline_on(run, &grid, &mut Hinters::default()).path);
+        assert!((free.x0 - fitted.x0).abs() < 0.05 && (free.x1 - fitted.x1).abs() < 0.05);
+        let off_row = |y: f64| ((y + 3.4) - (y + 3.4).round()).abs();
+        assert!(
+            off_row(fitted.y0) < 0.05 && off_row(fitted.y1) < 0.05,
+            "{fitted}"
+        );
+        assert!(off_row(free.y0) > 0.1 && off_row(free.y1) > 0.1, "{free}");
     }
 
     #[test]

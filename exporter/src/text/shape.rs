@@ -129,10 +129,10 @@ impl<'a> Shaper<'a> {
             select,
             &mut self.shaped,
         );
-        self.clusters()
+        self.clusters(styles)
     }
 
-    fn clusters(&self) -> Vec<Cluster> {
+    fn clusters(&self, styles: &[ShapeStyle]) -> Vec<Cluster> {
         let mut clusters = Vec::with_capacity(self.shaped.characters().len());
         for (number, run) in self.shaped.runs().iter().enumerate() {
             let font = &self.shaped.fonts()[run.font_index].font;
@@ -160,15 +160,18 @@ impl<'a> Shaper<'a> {
                     glyphs: Vec::new(),
                 };
                 if kind != ClusterKind::Tab {
+                    let size = styles[usize::from(cluster.style)].size;
                     let range = atom.shaped_clusters_range();
                     let mut place = |part: u32| {
                         for glyph in slice.shaped_cluster_glyphs(part) {
+                            let advance = self.fonts.picture_advance(face, glyph.id, size);
+                            let advance = advance.unwrap_or(f64::from(glyph.advance));
                             cluster.glyphs.push(ShapedGlyph {
                                 id: glyph.id,
                                 x: cluster.advance + f64::from(glyph.x),
                                 y: f64::from(glyph.y),
                             });
-                            cluster.advance += f64::from(glyph.advance);
+                            cluster.advance += advance;
                         }
                     };
                     match level % 2 {

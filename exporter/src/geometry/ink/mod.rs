@@ -147,6 +147,18 @@ impl Settings {
         }
     }
 
+    /// Of a pen stroke of a width, px, for its bounds: how it is dashed or pressed makes no difference.
+    pub fn geometry(tool: Tool, width: f64, end: End) -> Self {
+        let plain = Self::draw(Dash::Solid, tool, width, end);
+        match tool {
+            Tool::Mouse => plain,
+            Tool::Pen => Self {
+                streamline: 0.62,
+                ..plain
+            },
+        }
+    }
+
     /// Of a highlighter of a width, px.
     pub fn highlight(width: f64, end: End) -> Self {
         Self {
@@ -245,17 +257,8 @@ pub fn highlight(id: &str, highlight: &Highlight) -> Drawing {
 pub fn draw_geometry(draw: &Draw) -> Vec<Point> {
     let points = points(&draw.stroke);
     let width = (stroke_width(draw.size) + 1.0) * draw.stroke.scale;
-    let tool = tool(&draw.stroke);
-    let dash = match tool {
-        Tool::Pen => Dash::Draw,
-        Tool::Mouse => draw.dash,
-    };
-    around_dot(&draw.stroke, &points, width).unwrap_or_else(|| {
-        centre(
-            &points,
-            &Settings::draw(dash, tool, width, end(&draw.stroke)),
-        )
-    })
+    let settings = Settings::geometry(tool(&draw.stroke), width, end(&draw.stroke));
+    around_dot(&draw.stroke, &points, width).unwrap_or_else(|| centre(&points, &settings))
 }
 
 /// What bounds of a highlighter's stroke go by: an outline of its line, or around a dot.
