@@ -45,7 +45,13 @@ pub enum ExportError {
         /// What was asked for.
         found: f64,
     },
-    /// More text than the limit allows.
+    /// More characters than are laid out.
+    #[error("the page holds more than {limit} characters; move some of its shapes to another page")]
+    TooMuchText {
+        /// Characters.
+        limit: usize,
+    },
+    /// More SVG than the limit allows.
     #[error("the picture needs more than {limit} bytes of SVG; draw fewer shapes at a time")]
     SvgTooLarge {
         /// Bytes.

@@ -164,11 +164,9 @@ impl Exporter {
             stop,
         };
         let scene = draw::scene(board, options, &artist)?;
-        let text = svg::write(&scene, &self.limits, &stop)?;
         let bytes = match wanted.format {
-            Format::Png => png::paint(&text, &self.limits, &stop)
-                .map_err(|error| at_scale(error, options.scale))?,
-            _ => text.into_bytes(),
+            Format::Png => png::paint(&scene, &self.limits, &stop)?,
+            _ => svg::write(&scene, &self.limits, &stop)?.into_bytes(),
         };
         let pixels = |length: f64| length.round().max(1.0) as u32;
         let mut artifact = Artifact {
@@ -201,35 +199,6 @@ impl Artifact {
                 }
             }
         }
-    }
-}
-
-/// The painter knows pixels, and those who ask the scale that they come from.
-fn at_scale(error: ExportError, scale: f64) -> ExportError {
-    match error {
-        ExportError::TooManyPixels {
-            width,
-            height,
-            most,
-            side,
-            ..
-        } => {
-            let side_fits = f64::from(side) / width.max(height);
-            let fits = scale * side_fits.min((most as f64 / (width * height)).sqrt());
-            // Two digits, rounded down.
-            let digit = 10f64.powf(fits.log10().floor() - 1.0);
-            let fits = (fits / digit).floor() * digit;
-            // As many digits after the point as there are.
-            let fits = (fits * 1e6).round() / 1e6;
-            ExportError::TooManyPixels {
-                width,
-                height,
-                most,
-                side,
-                fits,
-            }
-        }
-        other => other,
     }
 }
 

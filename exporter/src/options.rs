@@ -11,7 +11,7 @@ use crate::theme::Theme;
 /// The largest scale.
 pub const MOST_SCALE: f64 = 100.0;
 /// The smallest scale.
-pub const LEAST_SCALE: f64 = 0.001;
+pub const LEAST_SCALE: f64 = 1e-8;
 /// The widest padding, px.
 pub const MOST_PADDING: f64 = 100_000.0;
 

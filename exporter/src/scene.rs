@@ -54,8 +54,8 @@ pub struct Layer {
     pub transform: Affine,
     /// 0 to 1, of each shape: marks of one layer do not show through each other.
     pub opacity: f64,
-    /// Indices into the scene's clips: only what lies in all of them shows.
-    pub clips: Vec<usize>,
+    /// Index into the scene's clips: only what lies in it shows.
+    pub clip: Option<usize>,
     /// From the bottom up.
     pub marks: Vec<Mark>,
 }
@@ -173,6 +173,11 @@ impl PathMark {
         }
     }
 
+    /// Whether it is painted once: nothing of it shows through another part of it.
+    pub fn is_single(&self) -> bool {
+        self.fill.is_some() != self.stroke.is_some()
+    }
+
     /// With this fill.
     pub fn filled(self, fill: Fill) -> Self {
         Self {
@@ -193,6 +198,44 @@ impl PathMark {
         Self {
             stroke: Some(stroke),
             ..self
+        }
+    }
+}
+
+impl Layer {
+    /// Around all that it draws, not always close, on the page. `None` when it draws nothing.
+    pub fn hull(&self) -> Option<Rect> {
+        let hulls = self.marks.iter().filter_map(Mark::hull);
+        let hull = hulls.reduce(|rect, more| rect.union(more))?;
+        Some(self.transform.transform_rect_bbox(hull))
+    }
+}
+
+impl Mark {
+    /// Around it, not always close, in the space that it is in. `None` when it draws nothing.
+    fn hull(&self) -> Option<Rect> {
+        match self {
+            Self::Path(path) => {
+                let out = path.stroke.map_or(0.0, |stroke| stroke.width / 2.0);
+                Some(path.hull.inflate(out, out))
+            }
+            Self::Picture(it) => {
+                let unit = Rect::new(0.0, 0.0, 1.0, 1.0);
+                Some(it.place.transform_rect_bbox(unit))
+            }
+            Self::Shadow(it) => {
+                let unit = Rect::new(0.0, 0.0, 1.0, 1.0);
+                let rim = it
+                    .rim
+                    .iter()
+                    .map(|part| part.place.transform_rect_bbox(unit));
+                rim.reduce(|rect, more| rect.union(more))
+            }
+            Self::Group(it) => {
+                let hulls = it.marks.iter().filter_map(Self::hull);
+                let hull = hulls.reduce(|rect, more| rect.union(more))?;
+                Some(it.transform.transform_rect_bbox(hull))
+            }
         }
     }
 }

@@ -159,7 +159,7 @@ fn numbers_that_cannot_be_drawn_with_are_refused_with_what_can() {
                 scale: f64::NAN,
                 ..Options::default()
             },
-            "scale must be from 0.001 to 100, not NaN",
+            "scale must be from 0.00000001 to 100, not NaN",
         ),
         (
             Options {

@@ -259,7 +259,9 @@ impl From<ExportError> for ExportFailure {
             ExportError::NoPages | ExportError::Empty { .. } => Fault::Empty,
             ExportError::NoPage { .. } | ExportError::NoShape { .. } => Fault::NotThere,
             ExportError::SeveralPages | ExportError::Option { .. } => Fault::Option,
-            ExportError::SvgTooLarge { .. } | ExportError::TooManyPixels { .. } => Fault::TooLarge,
+            ExportError::SvgTooLarge { .. }
+            | ExportError::TooManyPixels { .. }
+            | ExportError::TooMuchText { .. } => Fault::TooLarge,
         };
         let why = error.to_string();
         Self::Refused(Refusal { fault, why })

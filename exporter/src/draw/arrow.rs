@@ -95,12 +95,12 @@ fn held<'a>(
     let shape = board.shape(tie.to);
     let bounds = places.local_bounds(tie.to)?;
     let to_arrow = from_page * shape.transform;
-    let place = places.at(tie.to);
+    let rough = corners(bounds);
     let own: &[Point] = match (&shape.kind, head) {
         (Kind::Text(_), Arrowhead::None) => &corners(bounds.inflate(TEXT_PADDING, 0.0)),
         // Nothing is tied to an arrow, unless by someone who writes records by hand.
-        (Kind::Group | Kind::Arrow(_), _) => &corners(bounds),
-        _ => &place.outline,
+        (Kind::Group | Kind::Arrow(_), _) => &rough,
+        _ => places.target(tie.to).unwrap_or(&rough),
     };
     let frame = board.clips(tie.to).next();
     let clip = frame.map(|frame| {

@@ -7,6 +7,7 @@
 mod arrow;
 mod card;
 mod choice;
+mod clip;
 mod frame;
 mod geo;
 mod ink;
@@ -25,19 +26,26 @@ use kurbo::Affine;
 use scrible_board::{Board, Kind, Parent, ShapeIndex};
 
 use crate::error::ExportError;
-use crate::geometry::path::{Element, Path};
 use crate::limits::Stop;
 use crate::options::{Background, Options};
 use crate::picture::{Detail, PictureLimits, PictureSetup, PictureStore, Pictures};
-use crate::scene::{Layer, Mark, Scene};
+use crate::scene::{Fill, Layer, Mark, Scene};
 use crate::text::Fonts;
 use crate::theme::Theme;
 
 use choice::Choice;
+use clip::{Clip, Clips};
 use lettering::Lettering;
 use media::Caster;
 pub use place::{Body, Place, Places};
 use view::View;
+
+/// px of the picture for each px of a hatch, beyond which it is left out and its color stays: whoever paints keeps one square of
+/// it, which would be larger than the picture.
+const MOST_HATCH_SCALE: f64 = 128.0;
+
+/// The shortest dash with its gap, px of the picture: below, a line is drawn whole.
+const LEAST_DASH: f64 = 0.25;
 
 /// What drawing goes by.
 pub struct Artist<'a> {
@@ -77,7 +85,7 @@ pub fn scene(board: &Board, options: &Options, artist: &Artist<'_>) -> Result<Sc
         theme: options.theme,
         choice: &choice,
         lettering: Lettering::new(artist.detail, view.to_pixels(options)),
-        frames: HashMap::new(),
+        clips: Clips::default(),
         pictures: HashMap::new(),
         shadows: HashMap::new(),
         scene: Scene {
@@ -116,8 +124,7 @@ struct Painter<'a> {
     theme: Theme,
     choice: &'a Choice,
     lettering: Lettering,
-    /// Frames that clip, with their place among the scene's clips.
-    frames: HashMap<ShapeIndex, usize>,
+    clips: Clips,
     /// Data URLs, with their place among the scene's pictures.
     pictures: HashMap<Arc<str>, usize>,
     /// What shadows are made of, with the places among the scene's pictures.
@@ -204,44 +211,44 @@ impl<'a> Painter<'a> {
         Ok(())
     }
 
-    fn push(&mut self, at: ShapeIndex, transform: Affine, marks: Vec<Mark>) {
+    fn push(&mut self, at: ShapeIndex, transform: Affine, mut marks: Vec<Mark>) {
         let shape = self.board.shape(at);
         if marks.is_empty() || shape.opacity <= 0.0 {
             return;
         }
-        let frames: Vec<_> = self.board.clips(at).collect();
-        let clips = frames.into_iter().filter_map(|frame| self.clip(frame));
-        let clips = clips.collect();
+        // What reaches too far to have bounds is not drawn.
+        if self.places.page_bounds(at).is_none() {
+            return;
+        }
+        let scale = self.scale * transform.determinant().abs().sqrt();
+        simplify(&mut marks, scale);
+        let clip = match self.clip(at) {
+            Clip::Nothing => None,
+            Clip::Polygon(at) => Some(at),
+            Clip::Everything => return,
+        };
         self.scene.layers.push(Layer {
             transform,
             opacity: shape.opacity,
-            clips,
+            clip,
             marks,
         });
     }
+}
 
-    /// The clip of a frame, among those of the scene.
-    fn clip(&mut self, frame: ShapeIndex) -> Option<usize> {
-        if let Some(clip) = self.frames.get(&frame) {
-            return Some(*clip);
-        }
-        let transform = self.board.shape(frame).transform;
-        let corners = self
-            .places
-            .at(frame)
-            .outline
-            .iter()
-            .map(|at| transform * *at);
-        let mut elements: Vec<_> = corners.map(Element::Line).collect();
-        if let Some(first) = elements.first_mut()
-            && let Element::Line(to) = *first
+/// Takes away what cannot be seen at a scale, px of the picture for each px of the marks, but would take long to paint.
+fn simplify(marks: &mut Vec<Mark>, scale: f64) {
+    marks.retain(|mark| match mark {
+        Mark::Path(path) => path.fill != Some(Fill::Hatch) || scale <= MOST_HATCH_SCALE,
+        _ => true,
+    });
+    for mark in marks {
+        if let Mark::Path(path) = mark
+            && let Some(stroke) = &mut path.stroke
+            && let Some(dashes) = stroke.dashes
+            && (dashes.dash + dashes.gap) * scale < LEAST_DASH
         {
-            *first = Element::Move(to);
+            stroke.dashes = None;
         }
-        elements.push(Element::Close);
-        self.scene.clips.push(Path::new(elements)?);
-        let clip = self.scene.clips.len() - 1;
-        self.frames.insert(frame, clip);
-        Some(clip)
     }
 }

@@ -3,6 +3,7 @@
 //! Knows what the geometry of a shape is, which bounds and arrows go by; no colors. The rule: arrows come last, since they
 //! are drawn to the outlines of others, and never to one another's.
 
+use std::cell::{Cell, RefCell};
 use std::f64::consts::TAU;
 
 use kurbo::{Affine, Ellipse, Point, Rect, Shape as _, Vec2};
@@ -20,6 +21,15 @@ use crate::geometry::line;
 use crate::geometry::outline::Outline;
 use crate::text::Fonts;
 use crate::text::label::{Label, geo_label, note_label, text_shape};
+
+/// Characters of a page. Each takes about a hundred bytes until the picture is done.
+const MOST_LETTERS: usize = 4_000_000;
+
+/// How far a shape may reach on its page, px to both sides of zero: a scale that fits is above the least.
+const MOST_REACH: f64 = 1e11;
+
+/// Points of outlines that the arrows of a page are held against, in all: a second's work.
+const MOST_POINTS: usize = 50_000_000;
 
 /// A shape laid out.
 #[derive(Debug, Clone)]
@@ -65,23 +75,48 @@ pub struct Places<'a> {
     /// Index of the first.
     first: usize,
     places: Vec<Place<'a>>,
+    /// Around each, so that what is looked at often is not measured often. Groups are measured when someone asks.
+    bounds: RefCell<Vec<Option<Bounds>>>,
+    /// Points of outlines that arrows may still be held against.
+    points: Cell<usize>,
     board: &'a Board,
+}
+
+/// Around the geometry of a shape, px.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Bounds {
+    /// In its own space.
+    local: Rect,
+    /// On its page.
+    page: Rect,
 }
 
 impl<'a> Places<'a> {
     /// Lays out all shapes of a page.
     ///
     /// # Errors
-    /// When it is told to stop.
+    /// When it is told to stop, or when there is more text than is kept.
     pub fn of(board: &'a Board, page: usize, artist: &Artist<'_>) -> Result<Self, ExportError> {
         let mut places = Vec::new();
+        let mut bounds = Vec::new();
+        let mut letters = 0;
         for at in board.page_shapes(page) {
             artist.stop.check()?;
-            places.push(place(board, at, artist.fonts));
+            let place = place(board, at, artist.fonts);
+            letters += place.body.letters();
+            if letters > MOST_LETTERS {
+                return Err(ExportError::TooMuchText {
+                    limit: MOST_LETTERS,
+                });
+            }
+            bounds.push(Bounds::of(board, at, &place.outline));
+            places.push(place);
         }
         let mut places = Self {
             first: board.page_shapes(page).next().map_or(0, ShapeIndex::get),
             places,
+            bounds: RefCell::new(bounds),
+            points: Cell::new(MOST_POINTS),
             board,
         };
         for at in board.page_shapes(page) {
@@ -94,10 +129,13 @@ impl<'a> Places<'a> {
                 || vec![arrow.start.point, arrow.end.point],
                 Routed::geometry,
             );
-            places.places[at.get() - places.first] = Place {
-                outline,
-                body: Body::Arrow(routed),
-            };
+            places.put(
+                at,
+                Place {
+                    outline,
+                    body: Body::Arrow(routed),
+                },
+            );
         }
         Ok(places)
     }
@@ -112,21 +150,86 @@ impl<'a> Places<'a> {
 
     /// Around the geometry of a shape on its page, px; of a group, around that of its children.
     pub fn page_bounds(&self, at: ShapeIndex) -> Option<Rect> {
-        let shape = self.board.shape(at);
-        match shape.kind {
-            Kind::Group => self.board.page_bounds(at, self),
-            _ => around(self.at(at).outline.iter().map(|it| shape.transform * *it)),
-        }
+        Some(self.bounds(at)?.page)
     }
 
     /// Around the geometry of a shape in its own space, px.
     pub fn local_bounds(&self, at: ShapeIndex) -> Option<Rect> {
         match &self.board.shape(at).kind {
-            Kind::Group => self.board.local_bounds(at, self),
             // Around the round ones as well, whose corners do not reach all of it.
             Kind::Image(image) => Some(Rect::new(0.0, 0.0, image.w, image.h)),
-            _ => around(self.at(at).outline.iter().copied()),
+            _ => Some(self.bounds(at)?.local),
         }
+    }
+
+    /// The outline of a shape for an arrow that is tied to it. `None` when arrows have looked at so many points that from here
+    /// on they have to do with bounds.
+    pub(super) fn target(&self, at: ShapeIndex) -> Option<&[Point]> {
+        let outline = &self.at(at).outline;
+        let left = self.points.get().checked_sub(outline.len())?;
+        self.points.set(left);
+        Some(outline)
+    }
+
+    fn bounds(&self, at: ShapeIndex) -> Option<Bounds> {
+        let number = at.get() - self.first;
+        let known = self.bounds.borrow()[number];
+        if known.is_some() || self.board.shape(at).kind != Kind::Group {
+            return known;
+        }
+        let bounds = Bounds {
+            local: self.board.local_bounds(at, self)?,
+            page: self.board.page_bounds(at, self)?,
+        };
+        self.bounds.borrow_mut()[number] = Some(bounds);
+        Some(bounds)
+    }
+
+    /// Replaces a place. Groups around it that were measured before grow with it.
+    fn put(&mut self, at: ShapeIndex, place: Place<'a>) {
+        let shape = self.board.shape(at);
+        let bounds = self.bounds.get_mut();
+        let around_groups = self.board.ancestors(at);
+        let groups = around_groups.take_while(|group| self.board.shape(*group).kind == Kind::Group);
+        for group in groups {
+            let to_group = self.board.shape(group).transform.inverse() * shape.transform;
+            let to_page = shape.transform;
+            if let Some(known) = &mut bounds[group.get() - self.first] {
+                for point in &place.outline {
+                    known.local = known.local.union_pt(to_group * *point);
+                    known.page = known.page.union_pt(to_page * *point);
+                }
+            }
+        }
+        bounds[at.get() - self.first] = Bounds::of(self.board, at, &place.outline);
+        self.places[at.get() - self.first] = place;
+    }
+}
+
+impl Bounds {
+    fn of(board: &Board, at: ShapeIndex, outline: &[Point]) -> Option<Self> {
+        let transform = board.shape(at).transform;
+        let page = around(outline.iter().map(|at| transform * *at))?;
+        let sides = [page.x0, page.y0, page.x1, page.y1];
+        // Written so that NaN is too far.
+        let is_near = sides.iter().all(|side| side.abs() <= MOST_REACH);
+        let local = around(outline.iter().copied())?;
+        is_near.then_some(Self { local, page })
+    }
+}
+
+impl Body<'_> {
+    /// Characters that were laid out.
+    fn letters(&self) -> usize {
+        let label = match self {
+            Self::Geo(geo) => geo.label.as_ref(),
+            Self::Text(label) => Some(label),
+            Self::Note(label) => label.as_ref(),
+            _ => None,
+        };
+        let lines = label.iter().flat_map(|label| &label.layout.lines);
+        let runs = lines.flat_map(|line| &line.runs);
+        runs.map(|run| run.glyphs.len()).sum()
     }
 }
 

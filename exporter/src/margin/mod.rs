@@ -121,11 +121,13 @@ impl Eye {
             opacity: layer.opacity,
         };
         let seen = self.marks(&layer.marks, standing)?;
-        let clips = layer.clips.iter().filter_map(|clip| {
-            let clip = scene.clips.get(*clip)?.bounds()?;
-            of_box(page_to_pixels.transform_rect_bbox(clip), f64::from(u8::MAX))
-        });
-        clips.into_iter().try_fold(seen, common)
+        match layer.clip.and_then(|clip| scene.clips.get(clip)?.bounds()) {
+            None => Some(seen),
+            Some(clip) => {
+                let clip = page_to_pixels.transform_rect_bbox(clip);
+                common(seen, of_box(clip, f64::from(u8::MAX))?)
+            }
+        }
     }
 
     fn marks(&self, marks: &[Mark], standing: Standing) -> Option<Rect> {

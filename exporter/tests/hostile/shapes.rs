@@ -1,4 +1,4 @@
-//! Shapes that nobody drew: whatever is absurd gives nothing, or something finite and bounded.
+//! Single shapes that nobody drew: whatever is absurd gives nothing, or something finite and bounded.
 
 use kurbo::{Affine, Point, Rect, Size as Extent};
 use scrible_board::InkPoint;

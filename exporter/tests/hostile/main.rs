@@ -1,0 +1,98 @@
+//! What nobody drew: shapes, boards and records that are meant to hurt.
+//!
+//! The rule of all of it: something finite in bounded time, or an error that says what would be right; never a panic.
+
+mod boards;
+mod mutations;
+mod shapes;
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use scrible_board::{Board, BoardError, Limits as BoardLimits};
+use scrible_exporter::draw::{self, Artist};
+use scrible_exporter::error::ExportError;
+use scrible_exporter::limits::{Limits, Stop};
+use scrible_exporter::options::Options;
+use scrible_exporter::picture::{Detail, NoPictures, PictureLimits};
+use scrible_exporter::text::Fonts;
+use scrible_exporter::{png, svg};
+use serde_json::{Value, json};
+
+static FONTS: LazyLock<Fonts> = LazyLock::new(Fonts::bundled);
+
+/// After this long a picture is given up. Everything here takes a small part of it, even on a busy machine and without
+/// optimisation; work that grows with the square of a board's size takes much more.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A board drawn in both formats.
+struct Picture {
+    svg: Result<String, ExportError>,
+    png: Result<Vec<u8>, ExportError>,
+}
+
+fn read(records: &[Value]) -> Board {
+    try_read(records).unwrap()
+}
+
+fn try_read(records: &[Value]) -> Result<Board, BoardError> {
+    let file = json!({"tldrawFileFormatVersion": 1, "records": records}).to_string();
+    Board::read(file.as_bytes(), &BoardLimits::default())
+}
+
+/// Large pictures take long without optimisation.
+fn limits() -> Limits {
+    let all = Limits::default();
+    match cfg!(debug_assertions) {
+        true => Limits {
+            pixels: all.pixels / 50,
+            ..all
+        },
+        false => all,
+    }
+}
+
+/// Draws a board within [`PATIENCE`].
+fn draw(board: &Board, options: &Options) -> Result<Picture, ExportError> {
+    let picture = draw_within(PATIENCE, board, options);
+    let stopped = Some(&ExportError::Stopped);
+    if let Ok(picture) = &picture {
+        assert_ne!(picture.svg.as_ref().err(), stopped);
+        assert_ne!(picture.png.as_ref().err(), stopped);
+    }
+    assert_ne!(picture.as_ref().err(), stopped);
+    picture
+}
+
+fn draw_within(
+    patience: Duration,
+    board: &Board,
+    options: &Options,
+) -> Result<Picture, ExportError> {
+    let started = Instant::now();
+    let is_late = || started.elapsed() > patience;
+    let stop = Stop::when(&is_late);
+    let artist = Artist {
+        fonts: &FONTS,
+        pictures: &NoPictures,
+        picture_limits: PictureLimits::default(),
+        detail: Detail::Shown,
+        stop,
+    };
+    let limits = limits();
+    let lap = |what: &str| {
+        if std::env::var_os("SCRIBLE_SHOW_TIMES").is_some() {
+            println!("  {what} after {:?}", started.elapsed());
+        }
+    };
+    let scene = draw::scene(board, options, &artist)?;
+    lap("scene");
+    let svg = svg::write(&scene, &limits, &stop);
+    lap("SVG");
+    if let Ok(svg) = &svg {
+        assert!(!svg.contains("NaN") && !svg.contains("nfinity"));
+    }
+    let png = png::paint(&scene, &limits, &stop);
+    lap("PNG");
+    Ok(Picture { svg, png })
+}
