@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,6 +45,8 @@ pub struct Config {
     pub history: HistoryConfig,
     /// How documents are opened.
     pub documents: DocumentsConfig,
+    /// Where metrics are served; `None`: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Where to listen.
@@ -344,6 +346,7 @@ impl Effective {
                     )?,
                 },
             },
+            metrics_listen: self.metrics_listen()?,
         };
         if config.limits.max_uncommitted_bytes < config.limits.max_message_bytes {
             let value = self.value("SCRIBLE_MAX_UNCOMMITTED_BYTES");
@@ -407,6 +410,16 @@ impl Effective {
         } else {
             Err(value.wrong("an IP address or a host name, without a port"))
         }
+    }
+
+    fn metrics_listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let value = self.value("SCRIBLE_METRICS_LISTEN");
+        if value.raw.is_none() {
+            return Ok(None);
+        }
+        value.text().parse().map(Some).map_err(|_| {
+            value.wrong("an IP address and a port, for example 127.0.0.1:9464 or [::1]:9464")
+        })
     }
 
     fn database_url(&self) -> Result<String, ConfigError> {

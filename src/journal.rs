@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use scrible_store::{
@@ -15,6 +15,7 @@ use scrible_store::{
 use tokio::sync::Notify;
 
 use crate::room::{Room, RoomsShared};
+use crate::telemetry::Batches;
 
 /// The most bytes of updates in one transaction. A room's first update always goes in, however large.
 const BATCH_BYTES: usize = 8 << 20;
@@ -140,7 +141,10 @@ impl Journal {
             .iter()
             .chain(std::iter::repeat(&RETRY[RETRY.len() - 1]));
         loop {
-            match self.store.append(&batch).await {
+            let began = Instant::now();
+            let appended = self.store.append(&batch).await;
+            self.count(&batch, &appended, began.elapsed());
+            match appended {
                 Ok(receipt) => {
                     if self.health.0.lock().take().is_some() {
                         tracing::info!("the store answers again");
@@ -162,6 +166,22 @@ impl Journal {
                     return self.commit_each(rooms, ends, batch).await;
                 }
             }
+        }
+    }
+
+    fn count(&self, batch: &Batch, appended: &Result<Receipt, StoreError>, took: Duration) {
+        let metrics = &self.rooms.metrics.journal;
+        metrics.batches.count(match appended {
+            Ok(_) => Batches::Stored,
+            Err(StoreError::Unavailable(_)) => Batches::Unavailable,
+            Err(_) => Batches::Refused,
+        });
+        if appended.is_ok() {
+            let updates = || batch.rooms.iter().flat_map(|room| &room.updates);
+            let bytes: usize = updates().map(|update| update.bytes.len()).sum();
+            metrics.transaction.time(took);
+            metrics.batch_updates.number(updates().count() as u64);
+            metrics.batch_bytes.number(bytes as u64);
         }
     }
 

@@ -10,7 +10,7 @@ use scrible::access::OpenGate;
 use scrible::cli::{self, Invocation};
 use scrible::config::Config;
 use scrible::room::RoomsConfig;
-use scrible::server::{self, Node, ServerConfig};
+use scrible::server::{self, Listeners, Node, ServerConfig};
 use scrible::session::SessionConfig;
 use scrible::telemetry;
 use scrible_store::{SqliteOptions, SqliteStore};
@@ -58,6 +58,18 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let address = listener
         .local_addr()
         .context("read the address that is listened on")?;
+    let metrics = match config.metrics_listen {
+        None => None,
+        Some(at) => {
+            let bound = TcpListener::bind(at).await;
+            let listener = bound.with_context(|| format!("listen for metrics on {at}"))?;
+            let address = listener
+                .local_addr()
+                .context("read the address that is listened on for metrics")?;
+            tracing::info!("metrics are at http://{address}/metrics");
+            Some(listener)
+        }
+    };
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "whoever reaches this address may edit every room: there is no access control yet");
     }
@@ -88,7 +100,11 @@ async fn serve(config: Config) -> Result<ExitCode> {
         retention: config.history.retention(),
     };
     let node = Node::new(Arc::new(store), Arc::new(OpenGate), server_config);
-    let stopped = node.run(listener, shutdown).await;
+    let listeners = Listeners {
+        clients: listener,
+        metrics,
+    };
+    let stopped = node.run(listeners, shutdown).await;
     if stopped.unstored > 0 {
         eprintln!(
             "scrible: {} updates were received and could not be stored",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use scrible_store::{Incarnation, Store};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,6 +40,24 @@ pub struct ServerConfig {
     pub documents: DocWorkersConfig,
     /// How long versions stay.
     pub retention: Retention,
+}
+
+/// Where a node is reached.
+#[derive(Debug)]
+pub struct Listeners {
+    /// By clients and by visitors.
+    pub clients: TcpListener,
+    /// By whoever collects metrics; by nobody where this is `None`.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(clients: TcpListener) -> Self {
+        Self {
+            clients,
+            metrics: None,
+        }
+    }
 }
 
 /// How a node stopped.
@@ -99,8 +118,13 @@ impl Node {
         Versions::new(self.rooms.clone(), self.keeper.clone())
     }
 
-    /// Serves on `listener` until `shutdown` is cancelled; then stops in order and closes the store.
-    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Stopped {
+    /// Serves until `shutdown` is cancelled; then stops in order and closes the store. Health and metrics are the last to go.
+    pub async fn run(
+        self,
+        listeners: impl Into<Listeners>,
+        shutdown: CancellationToken,
+    ) -> Stopped {
+        let Listeners { clients, metrics } = listeners.into();
         let Self {
             store,
             gate,
@@ -136,12 +160,22 @@ impl Node {
             store: store.clone(),
             marks: keeper.marks.clone(),
             documents: keeper.documents.clone(),
-            stopping: connections.refuse.clone(),
+            connections: connections.clone(),
         };
+        let view = Arc::new(view);
         let stop_accepting = CancellationToken::new();
-        let routes = warp::service(rest::routes(Arc::new(view)));
-        let accepting = tokio::spawn(socket::accept(
-            listener,
+        let mut accepting = JoinSet::new();
+        if let Some(metrics) = metrics {
+            let routes = warp::service(rest::metrics_routes(view.clone()));
+            accepting.spawn(socket::accept_plain(
+                metrics,
+                routes,
+                stop_accepting.clone(),
+            ));
+        }
+        let routes = warp::service(rest::routes(view));
+        accepting.spawn(socket::accept(
+            clients,
             connections.clone(),
             routes,
             stop_accepting.clone(),
@@ -186,8 +220,10 @@ impl Node {
         }
         store.close().await;
         stop_accepting.cancel();
-        if let Err(error) = accepting.await {
-            tracing::error!(%error, "the accept loop failed");
+        while let Some(ended) = accepting.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "an accept loop failed");
+            }
         }
         Stopped { unstored }
     }

@@ -20,8 +20,9 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::access::Role;
-use crate::room::{Answered, Author, Carrier, End, Membership, Refused};
+use crate::room::{Answered, Author, Carrier, End, Membership, Offered, Refused};
 use crate::socket::Socket;
+use crate::telemetry::{Label, Received, Sent, Verdict};
 
 /// Bytes of own frames above which the socket is not read. What a last message causes may come on top.
 const OUT_BYTES: usize = 256 << 10;
@@ -106,10 +107,22 @@ pub struct Session<'a> {
     /// What the room lacked when this session last left something out of a step 2: once it is there, ask again.
     waiting: Option<Missing>,
     told_read_only: bool,
+    written: Written,
     clocks: Clockwork,
     timer: Pin<Box<Sleep>>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     session: Author,
+}
+
+/// What this session has written and not yet counted.
+#[derive(Debug, Default)]
+struct Written {
+    /// Messages that were fed to the socket, by kind.
+    messages: [u32; Sent::VALUES.len()],
+    /// When the oldest update of others was taken that is not flushed yet.
+    oldest: Option<Instant>,
+    /// When the last answer to a step 1 had gone out. What was taken before that waited for the answer, not for the server.
+    answered: Option<Instant>,
 }
 
 /// When this session last did what its timers watch.
@@ -168,6 +181,7 @@ impl<'a> Session<'a> {
             asked: false,
             waiting: None,
             told_read_only: false,
+            written: Written::default(),
             clocks,
             timer: Box::pin(tokio::time::sleep_until(now)),
             stop: Box::pin(stop.cancelled_owned()),
@@ -177,7 +191,12 @@ impl<'a> Session<'a> {
 
     /// Runs the session to its end; leaves the room.
     pub async fn run(mut self) -> Leave {
-        std::future::poll_fn(|cx| self.poll(cx)).await
+        std::future::poll_fn(|cx| {
+            let polled = self.poll(cx);
+            self.count_written();
+            polled
+        })
+        .await
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Leave> {
@@ -233,7 +252,10 @@ impl<'a> Session<'a> {
 
     fn handle_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Leave> {
         for message in Messages::new(frame) {
-            match message.map_err(protocol)? {
+            let message = message.map_err(protocol)?;
+            let shared = self.membership.room().shared();
+            shared.metrics.updates.received.count(received(&message));
+            match message {
                 Message::SyncStep1(theirs) => {
                     self.asking.push_back(theirs.to_vec());
                     self.join()?;
@@ -244,7 +266,7 @@ impl<'a> Session<'a> {
                 }
                 Message::Update(update) => self.offer(update, Carrier::Update)?,
                 Message::Awareness(body) => {
-                    let limits = &self.membership.room().shared().config.limits;
+                    let limits = &shared.config.limits;
                     let entries = awareness::parse(body, limits).map_err(protocol)?;
                     self.membership.hear(&entries, now);
                 }
@@ -288,14 +310,10 @@ impl<'a> Session<'a> {
         if self.role < Role::Editor {
             return self.overhear(update);
         }
-        let offered = self
-            .membership
-            .offer(
-                update,
-                carrier,
-                self.answered.as_ref().map(|(answered, _)| answered),
-            )
-            .map_err(refused)?;
+        let answered = self.answered.as_ref().map(|(answered, _)| answered);
+        let offered = self.membership.offer(update, carrier, answered);
+        self.count_update(verdict(&offered));
+        let offered = offered.map_err(refused)?;
         self.full = offered.full;
         match carrier {
             // What a client itself is waiting for it cannot send; it is asked again once the room has it.
@@ -314,7 +332,13 @@ impl<'a> Session<'a> {
 
     /// A read-only session's update: nothing of it is taken. Said once, because such a client sees its own edits and nobody else does.
     fn overhear(&mut self, update: &[u8]) -> Result<(), Leave> {
-        if self.membership.brings_news(update).map_err(refused)? && !self.told_read_only {
+        let news = self.membership.brings_news(update);
+        self.count_update(if news.is_ok() {
+            Verdict::ReadOnly
+        } else {
+            Verdict::Malformed
+        });
+        if news.map_err(refused)? && !self.told_read_only {
             self.told_read_only = true;
             self.send(message::permission_denied("you may read this room, not change it").into());
         }
@@ -349,6 +373,7 @@ impl<'a> Session<'a> {
             let Some(frame) = self.next_frame(cx)? else {
                 break;
             };
+            self.written.messages[sent(&frame).index()] += 1;
             Pin::new(&mut *self.socket)
                 .start_send(Frame::Binary(frame))
                 .map_err(broken)?;
@@ -359,6 +384,10 @@ impl<'a> Session<'a> {
         self.note_blocked(flushed.is_pending(), now);
         if let Poll::Ready(flushed) = flushed {
             flushed.map_err(broken)?;
+            if let Some(taken) = self.written.oldest.take() {
+                let shared = self.membership.room().shared();
+                shared.metrics.updates.fan_out.time(taken.elapsed());
+            }
         }
         Ok(fed)
     }
@@ -377,6 +406,7 @@ impl<'a> Session<'a> {
             }
             if let Some(frame) = self.answering.pop_front() {
                 if self.answering.is_empty() {
+                    self.written.answered = Some(Instant::now());
                     self.join()?;
                 }
                 return Ok(Some(frame));
@@ -402,12 +432,31 @@ impl<'a> Session<'a> {
             cx.waker().wake_by_ref();
             return Ok(());
         }
-        self.full = self
+        let pulled = self
             .membership
             .pull(PULL_BYTES, &mut self.out, cx.waker())
             .map_err(refused)?;
+        self.full = pulled.full;
         self.out_bytes = self.out.iter().map(Bytes::len).sum();
+        let heard = pulled.heard.filter(|at| Some(*at) >= self.written.answered);
+        self.written.oldest = self.written.oldest.or(heard);
         Ok(())
+    }
+
+    fn count_update(&self, verdict: Verdict) {
+        let shared = self.membership.room().shared();
+        shared.metrics.updates.verdicts.count(verdict);
+    }
+
+    /// Counts what this turn has written, once for each kind instead of once for each message.
+    fn count_written(&mut self) {
+        let sent = &self.membership.room().shared().metrics.updates.sent;
+        for kind in Sent::ALL {
+            match std::mem::take(&mut self.written.messages[kind.index()]) {
+                0 => {}
+                many => sent.add(*kind, u64::from(many)),
+            }
+        }
     }
 
     fn send(&mut self, frame: Bytes) {
@@ -514,6 +563,42 @@ fn broken(error: tungstenite::Error) -> Leave {
         Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Leave::TooLarge(size),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => Leave::Gone,
         error => Leave::WebSocket(error.to_string()),
+    }
+}
+
+fn received(message: &Message<'_>) -> Received {
+    match message {
+        Message::SyncStep1(_) => Received::Step1,
+        Message::SyncStep2(_) => Received::Step2,
+        Message::Update(_) => Received::Update,
+        Message::Awareness(_) => Received::Awareness,
+        Message::QueryAwareness => Received::Query,
+        Message::Auth(_) | Message::Unknown(_) => Received::Other,
+    }
+}
+
+/// A frame holds one message, and its head says which.
+fn sent(frame: &[u8]) -> Sent {
+    match Messages::new(frame).next() {
+        Some(Ok(Message::SyncStep1(_))) => Sent::Step1,
+        Some(Ok(Message::SyncStep2(_))) => Sent::Step2,
+        Some(Ok(Message::Update(_))) => Sent::Update,
+        Some(Ok(Message::Awareness(_))) => Sent::Awareness,
+        _ => Sent::Denied,
+    }
+}
+
+fn verdict(offered: &Result<Offered, Refused>) -> Verdict {
+    match offered {
+        Ok(offered) => match (offered.appended, offered.missing.is_some()) {
+            (true, false) => Verdict::New,
+            (true, true) => Verdict::PartlyEarly,
+            (false, false) => Verdict::Known,
+            (false, true) => Verdict::Early,
+        },
+        Err(Refused::Malformed(_)) => Verdict::Malformed,
+        Err(Refused::Backlog) => Verdict::Backlog,
+        Err(Refused::Ended(_) | Refused::Behind) => Verdict::Ended,
     }
 }
 

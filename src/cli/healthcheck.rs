@@ -1,8 +1,9 @@
 //! `scrible healthcheck`: asks the server of these settings how it is, for container runtimes and scripts.
 //!
-//! Knows HTTP and the one field of the answer that matters. The rule: it ends in bounded time with 0 or 1, whatever
+//! Knows HTTP and the fields of the answer that matter. The rule: it ends in bounded time with 0 or 1, whatever
 //! the other side does.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,8 +26,15 @@ const MAX_ANSWER_BYTES: usize = 64 << 10;
 #[derive(Deserialize)]
 struct Health {
     status: String,
-    /// Why nothing can be stored.
-    store: Option<String>,
+    /// By name.
+    #[serde(default)]
+    parts: BTreeMap<String, Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    /// Why it is not well.
+    reason: Option<String>,
 }
 
 /// 0 when the status is ok, else 1 with the reason on standard error.
@@ -47,12 +55,14 @@ async fn check(listen: &ListenConfig) -> anyhow::Result<()> {
         .await
         .unwrap_or_else(|_| bail!("no answer within {} seconds", DEADLINE.as_secs()));
     let health = answer.with_context(|| format!("ask http://{address}/health"))?;
-    let reason = health
-        .store
-        .map_or(String::new(), |reason| format!(": {reason}"));
+    let reasons: String = health
+        .parts
+        .iter()
+        .filter_map(|(name, part)| Some(format!("; {name}: {}", part.reason.as_ref()?)))
+        .collect();
     ensure!(
         health.status == "ok",
-        "http://{address}/health says {}{reason}",
+        "http://{address}/health says {}{reasons}",
         health.status
     );
     Ok(())
@@ -152,11 +162,11 @@ mod tests {
 
     #[tokio::test]
     async fn anything_else_fails_with_the_reason() {
-        let degraded = r#"{"status":"degraded","store":"disk full"}"#;
+        let degraded = r#"{"status":"degraded","parts":{"store":{"state":"trouble","reason":"disk full"},"journal":{"state":"ok"}}}"#;
         for (answer, reason) in [
             (
                 http("503 Service Unavailable", degraded),
-                "says degraded: disk full",
+                "says degraded; store: disk full",
             ),
             (
                 http("503 Service Unavailable", r#"{"status":"stopping"}"#),

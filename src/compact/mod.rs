@@ -4,6 +4,7 @@
 //! then stood on the result. The one rule: a snapshot is built from stored rows alone, never from what a room has in memory, so that
 //! exactly what it replaces is in it.
 
+mod attempts;
 mod keep;
 mod marks;
 mod queue;
@@ -72,6 +73,7 @@ impl Compactor {
             }
         };
         let took = started.elapsed();
+        self.attempted(&kept, took);
         match &kept {
             Ok(kept) => {
                 tracing::debug!(room = ?name, ?why, version = kept.version, bytes = kept.snapshot.bytes, ?took, "compacted")

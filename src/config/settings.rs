@@ -120,6 +120,15 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "SCRIBLE_METRICS_LISTEN",
+        key: "metrics_listen",
+        flag: Some("metrics-listen"),
+        default: None,
+        unit: "ADDRESS:PORT",
+        meaning: "Where /metrics is served for Prometheus, for example 127.0.0.1:9464; unset: nowhere",
+        secret: false,
+    },
+    Setting {
         name: "SCRIBLE_MAX_MESSAGE_BYTES",
         key: "max_message_bytes",
         flag: Some("max-message-bytes"),

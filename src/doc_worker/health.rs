@@ -4,6 +4,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use parking_lot::Mutex;
+
+use super::DocError;
+
 /// Why a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -58,6 +62,7 @@ pub struct Counters {
     started: AtomicU64,
     requests: AtomicU64,
     ended: [AtomicU64; ENDINGS],
+    trouble: Mutex<Option<String>>,
 }
 
 impl Counters {
@@ -66,9 +71,21 @@ impl Counters {
         self.started.fetch_add(1, Relaxed);
     }
 
-    /// A request was answered.
-    pub fn answered(&self) {
-        self.requests.fetch_add(1, Relaxed);
+    /// A request ended, with this error if any.
+    pub fn done(&self, error: Option<&DocError>) {
+        let trouble = match error {
+            Some(DocError::Unavailable(why)) => Some(why.clone()),
+            _ => {
+                self.requests.fetch_add(1, Relaxed);
+                None
+            }
+        };
+        *self.trouble.lock() = trouble;
+    }
+
+    /// Why the last request was not answered, if it was not. A doc that is broken is no trouble of the workers.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().clone()
     }
 
     /// A child ended.
@@ -109,5 +126,16 @@ mod tests {
         }
         let health = counters.read();
         assert_eq!((health.running, health.broken, health.idle), (2, 2, 0));
+    }
+
+    #[test]
+    fn t4_workers_are_in_trouble_until_one_answers_again() {
+        let counters = Counters::default();
+        assert_eq!(counters.trouble(), None);
+        counters.done(Some(&DocError::Unavailable("no memory".into())));
+        assert_eq!(counters.trouble().as_deref(), Some("no memory"));
+        assert_eq!(counters.read().requests, 0);
+        counters.done(Some(&DocError::Broken("it loops".into())));
+        assert_eq!((counters.trouble(), counters.read().requests), (None, 1));
     }
 }

@@ -221,6 +221,11 @@ impl DocWorkers {
         self.counters.read()
     }
 
+    /// Why the last request was not answered, if it was not.
+    pub fn trouble(&self) -> Option<String> {
+        self.counters.trouble()
+    }
+
     /// Kills and reaps all. Whoever waits for an answer gets [`DocError::Unavailable`], as does whoever asks from now on.
     pub async fn close(&self) {
         self.closed.cancel();
@@ -259,9 +264,7 @@ impl DocWorkers {
             return Err(closing());
         }
         let answer = self.answer(&request, &blobs).await;
-        if !matches!(answer, Err(DocError::Unavailable(_))) {
-            self.counters.answered();
-        }
+        self.counters.done(answer.as_ref().err());
         answer
     }
 

@@ -1,25 +1,35 @@
-//! `GET /health`: whether this node can serve and store, with a reason for each part that cannot.
+//! `GET /health`, `/health/live` and `/health/ready`: how this node is, part by part and with a reason for each part that is not well.
+//!
+//! The one rule: *live* asks nobody anything, so it answers while the database is away; whoever restarts a process by it must not do so
+//! for a disk's sake. Names of rooms are for visitors over loopback only.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use warp::http::StatusCode;
+use warp::http::header::{CACHE_CONTROL, HeaderValue};
 use warp::reply::{Reply, Response};
 
 use super::View;
+use crate::telemetry::Process;
+
+/// Above this part of SCRIBLE_MAX_UNCOMMITTED_BYTES a node is not ready: while others can still take newcomers, and before its own
+/// writers are refused.
+const BACKLOG_SHARE: usize = 2;
 
 #[derive(Serialize)]
 struct Health {
-    /// `ok`, `degraded` (edits are shared but not stored at the moment) or `stopping`.
+    /// `ok`, `degraded` (edits are shared, but storing them is in trouble) or `stopping`.
     status: &'static str,
     version: &'static str,
-    /// Why nothing can be stored, if that is so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    store: Option<String>,
+    parts: Parts,
     rooms: usize,
     connections: usize,
     /// Bytes of updates that wait to be stored.
     uncommitted_bytes: usize,
+    /// Memory of this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resident_bytes: Option<u64>,
     /// Rooms that wait to be compacted, or are.
     compactions_pending: usize,
     /// Rooms that serve and that somebody should look at all the same.
@@ -31,36 +41,155 @@ struct Health {
     doc_worker_deaths: u64,
 }
 
-/// 200 while all is well, else 503. A marked room is no reason to take the node out of service.
+/// The first three decide whether the node can serve; trouble in the others is for its operator.
+#[derive(Serialize)]
+struct Parts {
+    connections: Part,
+    store: Part,
+    journal: Part,
+    rooms: Part,
+    compaction: Part,
+    doc_workers: Part,
+}
+
+#[derive(Serialize, Clone)]
+struct Part {
+    /// `ok` or `trouble`.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Part {
+    fn new(reason: Option<String>) -> Self {
+        let state = if reason.is_some() { "trouble" } else { "ok" };
+        Self { state, reason }
+    }
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    /// By part.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reasons: BTreeMap<&'static str, String>,
+}
+
+/// What decides whether a node can serve.
+struct Serving {
+    connections: Part,
+    store: Part,
+    journal: Part,
+}
+
+impl Serving {
+    async fn of(view: &View) -> Self {
+        let stopping = view.connections.refuse.is_cancelled();
+        let stopping = stopping.then(|| "the server is stopping and takes no one new".to_owned());
+        let store = view.store.check().await.err();
+        Self {
+            connections: Part::new(stopping),
+            store: Part::new(store.map(|error| error.to_string())),
+            journal: Part::new(view.journal.trouble().or_else(|| backlog(view))),
+        }
+    }
+
+    fn status(&self) -> &'static str {
+        match (
+            &self.connections.reason,
+            &self.store.reason,
+            &self.journal.reason,
+        ) {
+            (Some(_), _, _) => "stopping",
+            (None, None, None) => "ok",
+            (None, _, _) => "degraded",
+        }
+    }
+
+    fn code(&self) -> StatusCode {
+        match self.status() {
+            "ok" => StatusCode::OK,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn reasons(self) -> BTreeMap<&'static str, String> {
+        [
+            ("connections", self.connections),
+            ("store", self.store),
+            ("journal", self.journal),
+        ]
+        .into_iter()
+        .filter_map(|(name, part)| Some((name, part.reason?)))
+        .collect()
+    }
+}
+
+/// All parts. 200 while the node can serve and store, else 503. A marked room is no reason to take it out of service.
 pub async fn health(view: &View, is_local: bool) -> Response {
-    let trouble = match view.journal.trouble() {
-        Some(trouble) => Some(trouble),
-        None => view
-            .store
-            .check()
-            .await
-            .err()
-            .map(|error| error.to_string()),
-    };
-    let live = view.rooms.live();
+    let serving = Serving::of(view).await;
+    let (status, code) = (serving.status(), serving.code());
+    let totals = view.rooms.totals();
     let marks = view.marks.all();
     let documents = view.documents.health();
-    let (status, code) = match &trouble {
-        _ if view.stopping.is_cancelled() => ("stopping", StatusCode::SERVICE_UNAVAILABLE),
-        Some(_) => ("degraded", StatusCode::SERVICE_UNAVAILABLE),
-        None => ("ok", StatusCode::OK),
-    };
+    let marked = (!marks.is_empty()).then(|| format!("{} rooms need looking after", marks.len()));
+    let compaction = view.marks.trouble().map(|why| match is_local {
+        true => why,
+        false => "the last attempt failed; the log says why".to_owned(),
+    });
     let health = Health {
         status,
         version: env!("CARGO_PKG_VERSION"),
-        store: trouble,
-        rooms: live.len(),
-        connections: live.iter().map(|room| room.sessions).sum(),
-        uncommitted_bytes: live.iter().map(|room| room.uncommitted_bytes).sum(),
+        parts: Parts {
+            connections: serving.connections,
+            store: serving.store,
+            journal: serving.journal,
+            rooms: Part::new(marked),
+            compaction: Part::new(compaction),
+            doc_workers: Part::new(view.documents.trouble()),
+        },
+        rooms: totals.rooms,
+        connections: totals.sessions,
+        uncommitted_bytes: view.uncommitted_bytes(),
+        resident_bytes: Process::resident_bytes(),
         compactions_pending: view.rooms.shared().compaction.pending(),
         marked_rooms: marks.len(),
         marks: (is_local && !marks.is_empty()).then(|| marks.into_iter().collect()),
         doc_worker_deaths: documents.broken + documents.timed_out + documents.killed,
     };
-    warp::reply::with_status(warp::reply::json(&health), code).into_response()
+    answer(&health, code)
+}
+
+/// Whether newcomers should be sent here: 200, or 503 with the reasons.
+pub async fn ready(view: &View) -> Response {
+    let serving = Serving::of(view).await;
+    let code = serving.code();
+    let status = match code {
+        StatusCode::OK => "ready",
+        _ => "not ready",
+    };
+    let reasons = serving.reasons();
+    answer(&Readiness { status, reasons }, code)
+}
+
+/// That the process lives, whatever else is the matter.
+pub fn live() -> Response {
+    let reasons = BTreeMap::new();
+    let status = "live";
+    answer(&Readiness { status, reasons }, StatusCode::OK)
+}
+
+fn backlog(view: &View) -> Option<String> {
+    let waiting = view.uncommitted_bytes();
+    let limit = view.rooms.shared().config.max_uncommitted_bytes / BACKLOG_SHARE;
+    (waiting > limit).then(|| {
+        format!("{waiting} bytes of edits wait to be stored, more than the {limit} up to which newcomers are welcome")
+    })
+}
+
+fn answer(what: &impl Serialize, code: StatusCode) -> Response {
+    let mut response = warp::reply::with_status(warp::reply::json(what), code).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

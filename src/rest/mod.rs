@@ -1,6 +1,7 @@
 //! Plain HTTP: the routes and nothing else. Knows what to show, not how rooms work.
 
 mod health;
+mod metrics;
 mod page;
 
 use std::convert::Infallible;
@@ -14,7 +15,7 @@ use crate::compact::Marks;
 use crate::doc_worker::DocWorkers;
 use crate::journal::JournalHealth;
 use crate::room::Registry;
-use crate::socket::Peer;
+use crate::socket::{Connections, Peer};
 use scrible_store::Store;
 
 /// What the routes show.
@@ -29,8 +30,8 @@ pub struct View {
     pub marks: Arc<Marks>,
     /// Where documents are opened.
     pub documents: Arc<DocWorkers>,
-    /// Cancelled when the server is stopping.
-    pub stopping: tokio_util::sync::CancellationToken,
+    /// Who is connected, and whether newcomers are taken.
+    pub connections: Arc<Connections>,
 }
 
 /// All routes. Never rejects: what no route takes is answered with 404 and a sentence.
@@ -48,26 +49,56 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
         .and(warp::get())
         .and(warp::ext::get::<Peer>())
         .and(warp::header::optional::<String>("host"))
-        .and(view)
+        .and(view.clone())
         .then(
             |Peer(peer), host: Option<String>, view: Arc<View>| async move {
                 health::health(&view, page::is_local(peer.ip(), host.as_deref())).await
             },
         );
-    page.or(health).unify().recover(nothing_here)
+    let live = warp::path!("health" / "live")
+        .and(warp::get())
+        .map(health::live);
+    let ready = warp::path!("health" / "ready")
+        .and(warp::get())
+        .and(view)
+        .then(|view: Arc<View>| async move { health::ready(&view).await });
+    let all = page.or(health).unify().or(live).unify().or(ready).unify();
+    all.recover(nothing_here)
+}
+
+/// What the listener for metrics serves: `/metrics` and nothing else. Never rejects, either.
+pub fn metrics_routes(
+    view: Arc<View>,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
+    let exposition = Arc::new(metrics::Exposition::new(view));
+    let metrics = warp::path!("metrics")
+        .and(warp::get())
+        .map(move || exposition.response());
+    metrics.recover(no_metrics_here)
+}
+
+async fn no_metrics_here(rejection: Rejection) -> Result<Response, Infallible> {
+    Ok(refuse(
+        &rejection,
+        "metrics are at /metrics; everything else has another address\n",
+    ))
 }
 
 async fn nothing_here(rejection: Rejection) -> Result<Response, Infallible> {
+    Ok(refuse(
+        &rejection,
+        "nothing is served here; rooms are reached by WebSocket at /<room>\n",
+    ))
+}
+
+fn refuse(rejection: &Rejection, not_found: &'static str) -> Response {
     let (status, sentence) = if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         (
             StatusCode::METHOD_NOT_ALLOWED,
             "this address answers GET only\n",
         )
     } else {
-        (
-            StatusCode::NOT_FOUND,
-            "nothing is served here; rooms are reached by WebSocket at /<room>\n",
-        )
+        (StatusCode::NOT_FOUND, not_found)
     };
-    Ok(warp::reply::with_status(sentence, status).into_response())
+    warp::reply::with_status(sentence, status).into_response()
 }

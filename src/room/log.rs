@@ -21,6 +21,8 @@ pub struct Entry {
     pub author: Author,
     /// The client clocks that it brings: (client, first new clock, end). Empty for an entry of deletes alone.
     pub brings: Box<[(u64, u32, u32)]>,
+    /// When it was taken.
+    pub at: tokio::time::Instant,
 }
 
 /// What an entry is to somebody.
@@ -41,6 +43,7 @@ impl Entry {
             update: FramedUpdate::new(update),
             author,
             brings: brings.into(),
+            at: tokio::time::Instant::now(),
         }
     }
 

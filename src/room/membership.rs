@@ -62,6 +62,15 @@ fn news(clocks: &Clocks, update: &[u8], limits: &Limits) -> Result<bool, Malform
         .any(|list| list.end > clocks.clock(list.client)))
 }
 
+/// What a session took from its room.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Pulled {
+    /// So many echoes wait that the session should not read on.
+    pub full: bool,
+    /// When the oldest of the others' updates in it was taken, if it has any.
+    pub heard: Option<Instant>,
+}
+
 /// What became of an update.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Offered {
@@ -291,7 +300,7 @@ impl Membership {
     }
 
     /// Takes what this session has not heard yet, up to about `max_bytes`. When there is nothing, `waker` is kept and woken as soon as
-    /// there is something. True while so many echoes wait that the session should not read on.
+    /// there is something.
     ///
     /// # Errors
     /// [`Refused::Ended`] or [`Refused::Behind`]: the session must end.
@@ -300,7 +309,7 @@ impl Membership {
         max_bytes: usize,
         out: &mut VecDeque<Bytes>,
         waker: &Waker,
-    ) -> Result<bool, Refused> {
+    ) -> Result<Pulled, Refused> {
         let mut state = self.room.state.lock();
         let State {
             log,
@@ -335,7 +344,10 @@ impl Membership {
                 none => *none = Some(waker.clone()),
             }
         }
-        Ok(seat.is_full())
+        Ok(Pulled {
+            full: seat.is_full(),
+            heard: seat.heard.take(),
+        })
     }
 }
 

@@ -19,6 +19,7 @@ mod seat;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -34,14 +35,16 @@ use tokio_util::task::TaskTracker;
 pub use answer::Answer;
 pub use content::Content;
 pub use log::Author;
-pub use membership::{Answered, Membership, Offered};
+pub use membership::{Answered, Membership, Offered, Pulled};
 pub use name::{BadName, MAX_NAME_BYTES, RESERVED, RoomName};
 pub use open::{Contents, OpenError, Opened, Source, StoredDoc, Unreadable};
 pub use registry::{Registry, RoomInfo};
 pub use stored::{CompactionConfig, Extent};
+pub use totals::RoomTotals;
 
 use crate::compact::{CompactionQueue, Why};
 use crate::journal::JournalQueue;
+use crate::telemetry::Metrics;
 use awareness::Awareness;
 use log::{Base, Log};
 use seat::Seat;
@@ -82,6 +85,8 @@ pub struct RoomsShared {
     pub tasks: TaskTracker,
     /// The last number that a session got.
     pub sessions: AtomicU64,
+    /// Where everything that happens on this node is counted.
+    pub metrics: Metrics,
 }
 
 impl RoomsShared {
@@ -94,6 +99,7 @@ impl RoomsShared {
             uncommitted_bytes: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             sessions: AtomicU64::new(0),
+            metrics: Metrics::default(),
         }
     }
 
@@ -258,6 +264,7 @@ impl Room {
     pub fn committed(self: &Arc<Self>, stored_as: i64, first_seq: u64, end: u64) {
         let mut state = self.state.lock();
         let entries = state.log.committed()..end;
+        self.time_commits(&state.log, &entries);
         let freed = state.log.commit(end);
         state.stored.committed(stored_as, first_seq, entries, freed);
         self.shared
@@ -275,11 +282,22 @@ impl Room {
         }
     }
 
+    /// Measures how long entries that are stored now have waited for that.
+    fn time_commits(&self, log: &Log, entries: &std::ops::Range<u64>) {
+        let now = Instant::now();
+        let commit = &self.shared.metrics.updates.commit;
+        log.entries_from(entries.start)
+            .take_while(|(position, _)| *position < entries.end)
+            .for_each(|(_, entry)| commit.time(now.duration_since(entry.at)));
+    }
+
     /// Ends the room: what it holds uncommitted cannot be stored. Its sessions must sync anew with what is stored.
     pub fn fail(&self) {
         let mut state = self.state.lock();
         state.end = Some(End::Failed);
         let lost = state.log.head() - state.log.committed();
+        self.shared.metrics.rooms.failed.inc();
+        self.shared.metrics.rooms.lost_updates.inc_by(lost);
         tracing::error!(room = ?self.name, lost, "room ended; what was not stored is gone unless its clients bring it back");
         let waiting = state.log.uncommitted_bytes();
         self.shared

@@ -11,8 +11,11 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Author, Membership, OpenError, Room, RoomName, RoomsShared, Source};
+use super::{
+    Author, Membership, OpenError, Opened, Room, RoomName, RoomTotals, RoomsShared, Source,
+};
 use crate::access::Identity;
+use crate::telemetry::Openings;
 
 /// How often presence is looked at for states that nobody renewed.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -108,6 +111,13 @@ impl Registry {
         infos
     }
 
+    /// All open rooms together.
+    pub fn totals(&self) -> RoomTotals {
+        let mut totals = RoomTotals::default();
+        self.open().iter().for_each(|room| room.add_to(&mut totals));
+        totals
+    }
+
     /// A room, if it is open.
     pub fn find(&self, name: &RoomName) -> Option<Arc<Room>> {
         match self.rooms.lock().get(name)? {
@@ -177,7 +187,10 @@ impl Registry {
         let (tell, opening) = watch::channel(None);
         let (this, name_) = (self.clone(), name.clone());
         self.shared.tasks.spawn(async move {
+            let (metrics, began) = (&this.shared.metrics.rooms, Instant::now());
             let loaded = this.source.load(&name_).await;
+            metrics.opening.time(began.elapsed());
+            metrics.openings.count(outcome(&loaded));
             let room = loaded
                 .map(|opened| Arc::new(Room::new(name_.clone(), opened, this.shared.clone())));
             match &room {
@@ -201,6 +214,14 @@ impl Registry {
     }
 }
 
+fn outcome(loaded: &Result<Opened, OpenError>) -> Openings {
+    match loaded {
+        Ok(_) => Openings::Opened,
+        Err(OpenError::Unavailable(_)) => Openings::Unavailable,
+        Err(OpenError::Corrupt(_) | OpenError::Snapshot(_)) => Openings::Damaged,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -208,7 +229,7 @@ mod tests {
     use async_trait::async_trait;
     use tokio::sync::Semaphore;
 
-    use super::super::{Opened, RoomsConfig};
+    use super::super::RoomsConfig;
     use super::*;
 
     /// Loads as often as it has permits; fails when told to.

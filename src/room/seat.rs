@@ -31,6 +31,8 @@ pub struct Seat {
     known: VecDeque<(u64, Bytes)>,
     /// Bytes in `known`; the session stops reading its socket above [`KNOWN_BYTES`].
     known_bytes: usize,
+    /// When the oldest entry of others was taken that the last [`pull`](Self::pull) gave.
+    pub heard: Option<tokio::time::Instant>,
     /// The last version of the awareness table that it was sent.
     pub awareness: u64,
     /// Farewells of its own ids, to make it speak again. At most one for each of its ids and each clock of that id.
@@ -75,6 +77,7 @@ impl Seat {
             after_commit: VecDeque::new(),
             known: VecDeque::new(),
             known_bytes: 0,
+            heard: None,
             awareness: 0,
             asks: VecDeque::new(),
             waker: None,
@@ -194,6 +197,7 @@ impl Seat {
                     }
                     _ => {
                         self.next = position + 1;
+                        self.heard.get_or_insert(entry.at);
                         if push(entry.update.frame()) {
                             return Ok(());
                         }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::service::{Service as HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
@@ -40,6 +40,46 @@ pub async fn accept<S>(
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
+    let answering = |peer| {
+        let (connections, rest) = (connections.clone(), rest.clone());
+        service_fn(move |mut request: Request<Incoming>| {
+            let (connections, mut rest) = (connections.clone(), rest.clone());
+            async move {
+                if upgrade::is_upgrade(&request) {
+                    return Ok(upgrade::upgrade(&connections, &mut request, peer));
+                }
+                request.extensions_mut().insert(Peer(peer));
+                rest.call(request).await
+            }
+        })
+    };
+    run(listener, answering, stop).await;
+}
+
+/// The same without WebSockets, for a listener of its own.
+pub async fn accept_plain<S>(listener: TcpListener, rest: S, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    let answering = |peer| {
+        let rest = rest.clone();
+        service_fn(move |mut request: Request<Incoming>| {
+            let mut rest = rest.clone();
+            async move {
+                request.extensions_mut().insert(Peer(peer));
+                rest.call(request).await
+            }
+        })
+    };
+    run(listener, answering, stop).await;
+}
+
+async fn run<H>(listener: TcpListener, answering: impl Fn(SocketAddr) -> H, stop: CancellationToken)
+where
+    H: HttpService<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
+    H::Future: Send,
+{
     let graceful = GracefulShutdown::new();
     let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
     http.http1()
@@ -62,8 +102,10 @@ pub async fn accept<S>(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "set TCP_NODELAY");
         }
-        let serve = serve(&http, stream, peer, connections.clone(), rest.clone());
-        let watched = graceful.watch(serve);
+        let serving = http
+            .serve_connection_with_upgrades(TokioIo::new(stream), answering(peer))
+            .into_owned();
+        let watched = graceful.watch(serving);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
                 tracing::debug!(%peer, %error, "connection broke");
@@ -77,32 +119,4 @@ pub async fn accept<S>(
     {
         tracing::debug!("some requests were still under way");
     }
-}
-
-fn serve<S>(
-    http: &auto::Builder<TokioExecutor>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    connections: Arc<Connections>,
-    rest: S,
-) -> impl hyper_util::server::graceful::GracefulConnection<
-    Error = Box<dyn std::error::Error + Send + Sync>,
-> + Send
-+ use<S>
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let (connections, mut rest) = (connections.clone(), rest.clone());
-        async move {
-            if upgrade::is_upgrade(&request) {
-                return Ok(upgrade::upgrade(&connections, &mut request, peer));
-            }
-            request.extensions_mut().insert(Peer(peer));
-            rest.call(request).await
-        }
-    });
-    http.serve_connection_with_upgrades(TokioIo::new(stream), service)
-        .into_owned()
 }

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::Socket;
 use crate::room::OpenError;
 use crate::session::Leave;
+use crate::telemetry::Ended;
 
 /// Sockets held at once, about 10 KB each.
 const MAX_HELD: usize = 1_000;
@@ -99,6 +100,22 @@ impl Farewell {
     }
 }
 
+/// How the end of a session is counted.
+pub fn counted(leave: &Leave) -> Ended {
+    match leave {
+        Leave::Left => Ended::Left,
+        Leave::Gone => Ended::Gone,
+        Leave::WebSocket(_) => Ended::WebSocket,
+        Leave::Shutdown => Ended::Shutdown,
+        Leave::Behind | Leave::Backlog => Ended::TryAgain,
+        Leave::Protocol(_) => Ended::Protocol,
+        Leave::TooLarge(_) => Ended::TooLarge,
+        Leave::InvalidUpdate(_) => Ended::InvalidUpdate,
+        Leave::RoomFailed(_) => Ended::Room,
+        Leave::Silent => Ended::Silent,
+    }
+}
+
 /// The sockets that are held before they are closed.
 #[derive(Debug, Default)]
 pub struct Holds {
@@ -116,6 +133,11 @@ impl Holds {
                 .lock()
                 .get(&peer)
                 .is_some_and(|(_, last)| last.elapsed() < FORGIVEN_AFTER)
+    }
+
+    /// Sockets that are held now.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// Says farewell, after a pause where one is due, and closes the connection.
@@ -203,6 +225,33 @@ async fn drain(socket: &mut Socket, time: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Label;
+
+    #[test]
+    fn t2_a_connection_is_counted_under_the_code_that_it_is_closed_with() {
+        for leave in [
+            Leave::Left,
+            Leave::Gone,
+            Leave::Protocol(String::new()),
+            Leave::WebSocket(String::new()),
+            Leave::InvalidUpdate(String::new()),
+            Leave::TooLarge(1),
+            Leave::Silent,
+            Leave::RoomFailed(String::new()),
+            Leave::Backlog,
+            Leave::Behind,
+            Leave::Shutdown,
+        ] {
+            let code = Farewell::after(&leave).map(|farewell| farewell.code.to_string());
+            let counted = counted(&leave).value();
+            match code {
+                Some(code) => assert_eq!(counted, code),
+                None => assert!(["left", "gone"].contains(&counted)),
+            }
+        }
+        let refused = Farewell::refused(&OpenError::Unavailable(String::new()));
+        assert_eq!(Ended::Room.value(), refused.code.to_string());
+    }
 
     #[test]
     fn c1_a_long_reason_is_cut_at_a_character() {

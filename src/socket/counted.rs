@@ -1,10 +1,14 @@
-//! A stream that counts what goes through it, so that a slow other end can be told from a dead one.
+//! A stream that counts what goes through it: its own bytes, so that a slow other end can be told from a dead one, and those of all streams
+//! together, for metrics.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::telemetry::ConnectionMetrics;
 
 /// Wraps a stream and counts bytes.
 #[derive(Debug)]
@@ -12,15 +16,19 @@ pub struct Counted<S> {
     stream: S,
     read: u64,
     written: u64,
+    all_read: Counter,
+    all_written: Counter,
 }
 
 impl<S> Counted<S> {
     /// Starts at zero.
-    pub fn new(stream: S) -> Self {
+    pub fn new(stream: S, all: &ConnectionMetrics) -> Self {
         Self {
             stream,
             read: 0,
             written: 0,
+            all_read: all.received_bytes.clone(),
+            all_written: all.sent_bytes.clone(),
         }
     }
 
@@ -43,7 +51,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        self.read += (buf.filled().len() - before) as u64;
+        let read = (buf.filled().len() - before) as u64;
+        self.read += read;
+        self.all_read.inc_by(read);
         Poll::Ready(Ok(()))
     }
 }
@@ -56,6 +66,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     ) -> Poll<io::Result<usize>> {
         let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
         self.written += written as u64;
+        self.all_written.inc_by(written as u64);
         Poll::Ready(Ok(written))
     }
 

@@ -20,11 +20,13 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::access::{Admission, Gate};
 use crate::room::{Membership, Registry, RoomName};
 use crate::session::{Leave, Session, SessionConfig};
-pub use accept::{Peer, accept};
+use crate::telemetry::{ConnectionMetrics, Ended};
+pub use accept::{Peer, accept, accept_plain};
 use closing::{Farewell, Holds};
 use counted::Counted;
 
@@ -71,6 +73,16 @@ impl Connections {
         }
     }
 
+    /// Where what happens to connections is counted.
+    pub fn metrics(&self) -> &ConnectionMetrics {
+        &self.rooms.shared().metrics.connections
+    }
+
+    /// Sockets that are held mute before they are closed.
+    pub fn held(&self) -> usize {
+        self.holds.held()
+    }
+
     /// Frame and buffer limits. The read buffer is allocated up front for every connection and the write buffer grows to its size
     /// when used; a message may come in one frame, so both limits are the same.
     fn websocket_config(&self) -> WebSocketConfig {
@@ -98,12 +110,30 @@ impl Connections {
         )
         .await;
         let session = self.rooms.shared().next_session();
-        let farewell = match self.open(&mut socket, &room, session, &admission).await {
+        // At debug level everything that is logged of a session names it and its room; at others the span costs nothing.
+        let span = tracing::debug_span!("session", session, ?room);
+        let farewell = self.stay(&mut socket, &room, session, &admission);
+        let farewell = farewell.instrument(span).await;
+        match farewell {
+            Some(farewell) => self.holds.close(socket, &farewell, peer, &self.stop).await,
+            None => closing::part(socket).await,
+        }
+    }
+
+    /// One session, from opening its room to its end. Says how to take leave of the client, if anybody is left to hear it.
+    async fn stay(
+        &self,
+        socket: &mut Socket,
+        room: &RoomName,
+        session: u64,
+        admission: &Admission,
+    ) -> Option<Farewell> {
+        match self.open(socket, room, session, admission).await {
             Ok(membership) => {
-                tracing::debug!(session, room = ?room, "session began");
+                tracing::debug!("session began");
                 let stop = self.stop.clone();
                 let run = Session::new(
-                    &mut socket,
+                    socket,
                     session,
                     membership,
                     admission.role,
@@ -112,35 +142,37 @@ impl Connections {
                 )
                 .run();
                 let leave = run.await;
-                tracing::debug!(session, room = ?room, ?leave, "session ended");
+                tracing::debug!(?leave, "session ended");
+                self.metrics().closed.count(closing::counted(&leave));
                 Farewell::after(&leave)
             }
-            Err(farewell) => farewell,
-        };
-        match farewell {
-            Some(farewell) => self.holds.close(socket, &farewell, peer, &self.stop).await,
-            None => closing::part(socket).await,
+            Err((ended, farewell)) => {
+                self.metrics().closed.count(ended);
+                farewell
+            }
         }
     }
 
     /// Opens the room. Until it is open nothing is read from the socket, so what the client sends waits in the kernel's buffer; the
-    /// client in turn is kept from giving up. The error is the farewell, if anybody is left to hear it.
+    /// client in turn is kept from giving up. The error is how the connection ended and the farewell, if anybody is left to hear it.
     async fn open(
         &self,
         socket: &mut Socket,
         room: &RoomName,
         session: u64,
         admission: &Admission,
-    ) -> Result<Membership, Option<Farewell>> {
+    ) -> Result<Membership, (Ended, Option<Farewell>)> {
         let mut entering =
             std::pin::pin!(self.rooms.enter(room, session, admission.identity.clone()));
         loop {
             tokio::select! {
-                entered = &mut entering => return entered.map_err(|error| Some(Farewell::refused(&error))),
-                () = self.stop.cancelled() => return Err(Farewell::after(&Leave::Shutdown)),
+                entered = &mut entering => {
+                    return entered.map_err(|error| (Ended::Room, Some(Farewell::refused(&error))));
+                }
+                () = self.stop.cancelled() => return Err((Ended::Shutdown, Farewell::after(&Leave::Shutdown))),
                 () = tokio::time::sleep(self.session.keepalive) => {
                     let keepalive = Frame::Binary(Bytes::from_static(message::KEEPALIVE));
-                    socket.send(keepalive).await.map_err(|_| None)?;
+                    socket.send(keepalive).await.map_err(|_| (Ended::Gone, None))?;
                 }
             }
         }

@@ -20,6 +20,7 @@ use super::Connections;
 use super::counted::Counted;
 use crate::access::Knock;
 use crate::room::RoomName;
+use crate::telemetry::RefusedUpgrade;
 
 /// Whether a request asks for a WebSocket.
 pub fn is_upgrade<B>(request: &Request<B>) -> bool {
@@ -28,6 +29,25 @@ pub fn is_upgrade<B>(request: &Request<B>) -> bool {
 
 /// Answers the handshake; on success the session runs in a task of its own.
 pub fn upgrade<B>(
+    connections: &Arc<Connections>,
+    request: &mut Request<B>,
+    peer: SocketAddr,
+) -> Response {
+    let response = answer(connections, request, peer);
+    let metrics = connections.metrics();
+    match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => {
+            metrics.opened.inc();
+        }
+        StatusCode::UPGRADE_REQUIRED => metrics.refused.count(RefusedUpgrade::UpgradeRequired),
+        StatusCode::TOO_MANY_REQUESTS => metrics.refused.count(RefusedUpgrade::TooManyRequests),
+        StatusCode::SERVICE_UNAVAILABLE => metrics.refused.count(RefusedUpgrade::Unavailable),
+        _ => metrics.refused.count(RefusedUpgrade::BadRequest),
+    }
+    response
+}
+
+fn answer<B>(
     connections: &Arc<Connections>,
     request: &mut Request<B>,
     peer: SocketAddr,
@@ -90,7 +110,7 @@ pub fn upgrade<B>(
     connections.sessions.spawn(async move {
         match upgrading.await.map(downcast::<TokioIo<TcpStream>>) {
             Ok(Ok(parts)) => {
-                let stream = Counted::new(parts.io.into_inner());
+                let stream = Counted::new(parts.io.into_inner(), this.metrics());
                 // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
                 let read = parts.read_buf.to_vec();
                 drop(parts.read_buf);

@@ -8,6 +8,8 @@ use scrible_wire::{Message, Messages, message};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// Nothing under test takes this long unless it is broken.
@@ -30,9 +32,13 @@ pub enum Heard {
 
 impl Client {
     pub async fn connect(address: SocketAddr, path: &str) -> Self {
-        let (socket, _) = connect_async(format!("ws://{address}{path}"))
-            .await
-            .unwrap();
+        let request = format!("ws://{address}{path}").into_client_request();
+        Self::connect_by(request.unwrap()).await
+    }
+
+    /// Connects by a request that may have any headers.
+    pub async fn connect_by(request: Request) -> Self {
+        let (socket, _) = connect_async(request).await.unwrap();
         Self { socket }
     }
 
@@ -53,6 +59,10 @@ impl Client {
             .send(Frame::Binary(message.into()))
             .await
             .unwrap();
+    }
+
+    pub async fn text(&mut self, text: &str) {
+        self.socket.send(Frame::Text(text.into())).await.unwrap();
     }
 
     pub async fn update(&mut self, update: &[u8]) {
@@ -109,6 +119,15 @@ impl Client {
                 heard => all.push(heard),
             }
         }
+    }
+
+    /// The reason with which the server closes.
+    pub async fn reason(&mut self) -> String {
+        self.until(|heard| match heard {
+            Heard::Closed(_, reason) => Some(reason.clone()),
+            _ => None,
+        })
+        .await
     }
 
     /// The code with which the server closes.

@@ -18,5 +18,6 @@ mod importing;
 mod operating;
 mod repairing;
 mod stopping;
+mod telemetry;
 mod versions;
 mod yrs_clients;

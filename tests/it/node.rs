@@ -7,7 +7,7 @@ use std::time::Duration;
 use scrible::access::{Admission, Gate, Identity, Knock, Role};
 use scrible::doc_worker::DocWorkersConfig;
 use scrible::room::RoomsConfig;
-use scrible::server::{self, ServerConfig, Stopped};
+use scrible::server::{self, Listeners, ServerConfig, Stopped};
 use scrible::service::Versions;
 use scrible::session::SessionConfig;
 use scrible_store::Store;
@@ -36,6 +36,8 @@ impl Gate for QueryGate {
 
 pub struct Node {
     pub address: SocketAddr,
+    /// Where `/metrics` is.
+    pub metrics: SocketAddr,
     pub versions: Versions,
     shutdown: CancellationToken,
     running: JoinHandle<Stopped>,
@@ -50,8 +52,10 @@ impl Node {
         store: &Arc<impl Store>,
         change: impl FnOnce(&mut ServerConfig),
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let clients = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = clients.local_addr().unwrap();
+        let for_metrics = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let metrics = for_metrics.local_addr().unwrap();
         let mut config = ServerConfig {
             rooms: RoomsConfig {
                 limits: Default::default(),
@@ -82,9 +86,14 @@ impl Node {
         let store: Arc<dyn Store> = store.clone();
         let node = server::Node::new(store, Arc::new(QueryGate), config);
         let versions = node.versions();
-        let running = tokio::spawn(node.run(listener, shutdown.clone()));
+        let listeners = Listeners {
+            clients,
+            metrics: Some(for_metrics),
+        };
+        let running = tokio::spawn(node.run(listeners, shutdown.clone()));
         Self {
             address,
+            metrics,
             versions,
             shutdown,
             running,
@@ -93,13 +102,16 @@ impl Node {
 
     /// What `GET /health` says under a host name.
     pub async fn health(&self, host: &str) -> Value {
-        let mut socket = TcpStream::connect(self.address).await.unwrap();
         let request = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+        let (_, body) = exchange(self.address, &request).await;
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// The status and the JSON with which a path is answered.
+    pub async fn json(&self, path: &str) -> (u16, Value) {
+        let (head, body) = get(self.address, path).await;
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(&body).unwrap())
     }
 
     /// Tells the node to stop; [`Node::stopped`] waits for it.
@@ -111,4 +123,20 @@ impl Node {
         self.shutdown.cancel();
         self.running.await.unwrap()
     }
+}
+
+/// The head and the body with which a path is answered.
+pub async fn get(address: SocketAddr, path: &str) -> (String, String) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    exchange(address, &request).await
+}
+
+/// The head and the body with which a request is answered that asks for the connection to be closed.
+pub async fn exchange(address: SocketAddr, request: &str) -> (String, String) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
 }

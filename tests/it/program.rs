@@ -2,6 +2,7 @@
 //!
 //! The rule: no process outlives its test.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,18 @@ impl Place {
 
     /// A server once it listens; `None` when it refuses to start.
     pub fn try_serve(&self) -> Option<Process> {
-        let mut command = self.command(&["serve", "--port", "0", "--log", "error"]);
+        self.start(&mut self.command(&["serve", "--port", "0", "--log", "error"]))
+    }
+
+    /// A server that logs everything into the file `log` and serves metrics.
+    pub fn serve_talkative(&self, format: &str) -> Process {
+        let mut command = self.command(&["serve", "--port", "0", "--log", "trace"]);
+        command.args(["--log-format", format, "--metrics-listen", "127.0.0.1:0"]);
+        command.stderr(File::create(self.file("log")).unwrap());
+        self.start(&mut command).expect("the server starts")
+    }
+
+    fn start(&self, command: &mut Command) -> Option<Process> {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let out = child.stdout.take().unwrap();

@@ -1,0 +1,275 @@
+//! Counters with a label, one for each thing that the label may say.
+//!
+//! Knows what is told apart, not when it happens. The one rule: all values of a label are written down here, so every series is there from
+//! the start, at 0, and a client cannot make new ones.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+
+/// What one label of one metric may say.
+pub trait Label: Copy + fmt::Debug + Send + Sync + 'static {
+    /// Its name.
+    const NAME: &'static str;
+    /// All of them, in the order of [`index`](Self::index).
+    const ALL: &'static [Self];
+    /// All that it may say, in the same order.
+    const VALUES: &'static [&'static str];
+
+    /// Which of the values this is.
+    fn index(self) -> usize;
+
+    /// As it stands in `/metrics`.
+    fn value(self) -> &'static str {
+        Self::VALUES[self.index()]
+    }
+}
+
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident as $label:literal { $($(#[$meaning:meta])* $variant:ident = $value:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$meaning])* $variant,)+ }
+
+        impl Label for $name {
+            const NAME: &'static str = $label;
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+            const VALUES: &'static [&'static str] = &[$($value),+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+label! {
+    /// What became of an update that a client sent.
+    Verdict as "verdict" {
+        /// All of it was appended.
+        New = "new",
+        /// Some of it was appended; the rest builds on what the room lacks.
+        PartlyEarly = "partly_early",
+        /// It brought nothing.
+        Known = "known",
+        /// It builds on what the room lacks; nothing was taken.
+        Early = "early",
+        /// No room could keep it.
+        Malformed = "malformed",
+        /// Too much waits to be stored.
+        Backlog = "backlog",
+        /// Its sender may only read.
+        ReadOnly = "read_only",
+        /// The room had ended.
+        Ended = "ended",
+    }
+}
+
+label! {
+    /// A message from a client.
+    Received as "kind" {
+        /// What the client has.
+        Step1 = "step1",
+        /// The answer to the server's step 1.
+        Step2 = "step2",
+        /// An edit.
+        Update = "update",
+        /// Presence.
+        Awareness = "awareness",
+        /// The question for everybody's presence.
+        Query = "query",
+        /// Of a type that means nothing here.
+        Other = "other",
+    }
+}
+
+label! {
+    /// A message to a client.
+    Sent as "kind" {
+        /// What the room has.
+        Step1 = "step1",
+        /// The answer to a client's step 1.
+        Step2 = "step2",
+        /// An edit, an echo, or a part of a large answer.
+        Update = "update",
+        /// Presence, or a sign of life.
+        Awareness = "awareness",
+        /// "Permission denied".
+        Denied = "denied",
+    }
+}
+
+label! {
+    /// How a connection ended: the close code that the client was sent, where there was one.
+    Ended as "code" {
+        /// The client closed it.
+        Left = "left",
+        /// It broke, or nobody was there any more.
+        Gone = "gone",
+        /// The client broke the WebSocket protocol.
+        WebSocket = "1002",
+        /// The server stops.
+        Shutdown = "1012",
+        /// It fell behind, or changes cannot be stored.
+        TryAgain = "1013",
+        /// The client broke the y-websocket protocol.
+        Protocol = "4400",
+        /// A message above the limit.
+        TooLarge = "4413",
+        /// An update that no room could keep.
+        InvalidUpdate = "4422",
+        /// The room cannot be loaded or cannot go on.
+        Room = "4500",
+        /// No step 1 came.
+        Silent = "4508",
+    }
+}
+
+label! {
+    /// The status with which a WebSocket handshake was refused.
+    RefusedUpgrade as "status" {
+        /// No handshake, or no name of a room.
+        BadRequest = "400",
+        /// Another version of the protocol.
+        UpgradeRequired = "426",
+        /// Too many sockets of such addresses are held already.
+        TooManyRequests = "429",
+        /// The server stops.
+        Unavailable = "503",
+    }
+}
+
+label! {
+    /// How loading a room ended.
+    Openings as "outcome" {
+        /// It is open.
+        Opened = "opened",
+        /// The store did not answer.
+        Unavailable = "unavailable",
+        /// What is stored does not add up.
+        Damaged = "damaged",
+    }
+}
+
+label! {
+    /// How an attempt to commit a batch ended.
+    Batches as "outcome" {
+        /// It is stored.
+        Stored = "stored",
+        /// The store did not answer; the batch is tried again.
+        Unavailable = "unavailable",
+        /// The store refuses it.
+        Refused = "refused",
+    }
+}
+
+label! {
+    /// How a compaction ended.
+    Compactions as "outcome" {
+        /// A snapshot was stored.
+        Stored = "stored",
+        /// The newest snapshot holds everything already.
+        Unchanged = "unchanged",
+        /// Another process is at it.
+        Busy = "busy",
+        /// The store or the doc workers did not answer.
+        Unavailable = "unavailable",
+        /// What is stored does not make sense.
+        Failed = "failed",
+    }
+}
+
+/// One counter for each value of a label. Cloning shares it.
+pub struct Counts<L> {
+    counts: Arc<[AtomicU64]>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label> Counts<L> {
+    /// Counts one.
+    pub fn count(&self, what: L) {
+        self.add(what, 1);
+    }
+
+    /// Counts some.
+    pub fn add(&self, what: L, many: u64) {
+        self.counts[what.index()].fetch_add(many, Relaxed);
+    }
+
+    /// How many there were.
+    pub fn of(&self, what: L) -> u64 {
+        self.counts[what.index()].load(Relaxed)
+    }
+}
+
+impl<L: Label> Default for Counts<L> {
+    fn default() -> Self {
+        Self {
+            counts: L::VALUES.iter().map(|_| AtomicU64::new(0)).collect(),
+            label: PhantomData,
+        }
+    }
+}
+
+impl<L> Clone for Counts<L> {
+    fn clone(&self) -> Self {
+        Self {
+            counts: self.counts.clone(),
+            label: PhantomData,
+        }
+    }
+}
+
+impl<L: Label> fmt::Debug for Counts<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(L::VALUES.iter().zip(self.counts.iter()))
+            .finish()
+    }
+}
+
+impl<L: Label> EncodeMetric for Counts<L> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for (value, count) in L::VALUES.iter().zip(self.counts.iter()) {
+            encoder
+                .encode_family(&[(L::NAME, *value)])?
+                .encode_counter::<NoLabelSet, _, u64>(&count.load(Relaxed), None)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Counter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    #[test]
+    fn t2_every_value_of_a_label_is_there_from_the_start() {
+        let counts = Counts::<Openings>::default();
+        let mut registry = Registry::default();
+        registry.register("openings", "Rooms loaded", counts.clone());
+        counts.count(Openings::Damaged);
+        counts.add(Openings::Damaged, 2);
+        assert_eq!(counts.of(Openings::Damaged), 3);
+        let mut said = String::new();
+        text::encode(&mut said, &registry).unwrap();
+        assert_eq!(
+            said,
+            "# HELP openings Rooms loaded.\n# TYPE openings counter\n\
+             openings_total{outcome=\"opened\"} 0\n\
+             openings_total{outcome=\"unavailable\"} 0\n\
+             openings_total{outcome=\"damaged\"} 3\n# EOF\n"
+        );
+    }
+}

@@ -1,0 +1,290 @@
+//! Everything that is counted as it happens, made once for each node and handed down as plain handles.
+//!
+//! What can be asked at any time (how many rooms, how much memory) is not kept here; whoever shows the metrics asks. The one rule: counting
+//! is an atomic addition, so it may stand on the path of an edit. docs/metrics.md is checked against what is registered here.
+
+use std::fmt;
+
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+
+use super::counts::{
+    Batches, Compactions, Counts, Ended, Openings, Received, RefusedUpgrade, Sent, Verdict,
+};
+use super::distribution::Distribution;
+
+/// From 0.1 ms to 1 s, in microseconds: what people feel while they draw.
+const FAN_OUT_US: [u64; 13] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000,
+];
+/// From 0.5 ms to 5 s, in microseconds: from a good disk to one in trouble.
+const COMMIT_US: [u64; 13] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+    2_500_000, 5_000_000,
+];
+/// From 1 ms to a minute, in microseconds: from an empty room to a very large document.
+const ROOM_US: [u64; 13] = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 2_500_000,
+    10_000_000, 25_000_000, 60_000_000,
+];
+const BATCH_UPDATES: [u64; 13] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
+];
+/// From 256 B to 16 MiB, by fours.
+const BATCH_BYTES: [u64; 9] = [
+    256,
+    1 << 10,
+    4 << 10,
+    16 << 10,
+    64 << 10,
+    256 << 10,
+    1 << 20,
+    4 << 20,
+    16 << 20,
+];
+
+/// What a node counts.
+pub struct Metrics {
+    /// Sockets.
+    pub connections: ConnectionMetrics,
+    /// Messages and what becomes of them.
+    pub updates: UpdateMetrics,
+    /// Rooms as a whole.
+    pub rooms: RoomMetrics,
+    /// Storing.
+    pub journal: JournalMetrics,
+    /// Snapshots.
+    pub compaction: CompactionMetrics,
+    registry: Registry,
+}
+
+/// Sockets.
+#[derive(Debug, Default)]
+pub struct ConnectionMetrics {
+    /// Connections that became WebSockets.
+    pub opened: Counter,
+    /// Handshakes that were refused.
+    pub refused: Counts<RefusedUpgrade>,
+    /// Connections that ended.
+    pub closed: Counts<Ended>,
+    /// Bytes that came over WebSocket connections, frames included.
+    pub received_bytes: Counter,
+    /// Bytes that went out over them.
+    pub sent_bytes: Counter,
+}
+
+/// Messages and what becomes of them.
+#[derive(Debug)]
+pub struct UpdateMetrics {
+    /// Messages of clients.
+    pub received: Counts<Received>,
+    /// Messages to clients.
+    pub sent: Counts<Sent>,
+    /// Updates of clients.
+    pub verdicts: Counts<Verdict>,
+    /// From when an update was taken to when another session's socket had it. One value a write: the oldest update in it.
+    pub fan_out: Distribution,
+    /// From when an update was taken to when it was stored.
+    pub commit: Distribution,
+}
+
+/// Rooms as a whole.
+#[derive(Debug)]
+pub struct RoomMetrics {
+    /// Attempts to load a room.
+    pub openings: Counts<Openings>,
+    /// How long they took.
+    pub opening: Distribution,
+    /// Rooms that ended because the store refused what they wrote.
+    pub failed: Counter,
+    /// Updates that went with them.
+    pub lost_updates: Counter,
+}
+
+/// Storing.
+#[derive(Debug)]
+pub struct JournalMetrics {
+    /// Attempts to commit a batch.
+    pub batches: Counts<Batches>,
+    /// How long those took that went well.
+    pub transaction: Distribution,
+    /// Updates in a batch that was stored.
+    pub batch_updates: Distribution,
+    /// Their bytes.
+    pub batch_bytes: Distribution,
+}
+
+/// Snapshots.
+#[derive(Debug)]
+pub struct CompactionMetrics {
+    /// Rooms that had their turn.
+    pub compactions: Counts<Compactions>,
+    /// How long each took.
+    pub duration: Distribution,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            connections: ConnectionMetrics::default(),
+            updates: UpdateMetrics {
+                received: Counts::default(),
+                sent: Counts::default(),
+                verdicts: Counts::default(),
+                fan_out: Distribution::of_times(&FAN_OUT_US),
+                commit: Distribution::of_times(&COMMIT_US),
+            },
+            rooms: RoomMetrics {
+                openings: Counts::default(),
+                opening: Distribution::of_times(&ROOM_US),
+                failed: Counter::default(),
+                lost_updates: Counter::default(),
+            },
+            journal: JournalMetrics {
+                batches: Counts::default(),
+                transaction: Distribution::of_times(&COMMIT_US),
+                batch_updates: Distribution::of_numbers(&BATCH_UPDATES),
+                batch_bytes: Distribution::of_numbers(&BATCH_BYTES),
+            },
+            compaction: CompactionMetrics {
+                compactions: Counts::default(),
+                duration: Distribution::of_times(&ROOM_US),
+            },
+            registry: Registry::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Writes what was counted, without the end mark: more may follow.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
+    pub fn encode(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        text::encode_registry(out, &self.registry)
+    }
+
+    /// Counters get their `_total` from the encoding.
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let connections = &self.connections;
+        registry.register(
+            "scrible_connections_opened",
+            "Connections that became WebSockets",
+            connections.opened.clone(),
+        );
+        registry.register(
+            "scrible_connections_closed",
+            "WebSocket connections that ended, by the close code that was sent; left and gone had none",
+            connections.closed.clone(),
+        );
+        registry.register(
+            "scrible_upgrades_refused",
+            "WebSocket handshakes that were refused, by HTTP status",
+            connections.refused.clone(),
+        );
+        registry.register(
+            "scrible_received_bytes",
+            "Bytes that came over WebSocket connections, frames included",
+            connections.received_bytes.clone(),
+        );
+        registry.register(
+            "scrible_sent_bytes",
+            "Bytes that went out over WebSocket connections, frames included",
+            connections.sent_bytes.clone(),
+        );
+
+        let updates = &self.updates;
+        registry.register(
+            "scrible_messages_received",
+            "Messages of clients, by kind",
+            updates.received.clone(),
+        );
+        registry.register(
+            "scrible_messages_sent",
+            "Messages to clients, by kind; an edit counts once for each client that hears it",
+            updates.sent.clone(),
+        );
+        registry.register(
+            "scrible_updates",
+            "Updates of clients, by what became of them",
+            updates.verdicts.clone(),
+        );
+        registry.register(
+            "scrible_fan_out_seconds",
+            "From taking an update to having written it to the socket of another client; one value a write, for the oldest update in it",
+            updates.fan_out.clone(),
+        );
+        registry.register(
+            "scrible_commit_seconds",
+            "From taking an update to having stored it, which is when its author may be told",
+            updates.commit.clone(),
+        );
+
+        let rooms = &self.rooms;
+        registry.register(
+            "scrible_room_openings",
+            "Attempts to load a room, by outcome",
+            rooms.openings.clone(),
+        );
+        registry.register(
+            "scrible_room_opening_seconds",
+            "How long loading a room took",
+            rooms.opening.clone(),
+        );
+        registry.register(
+            "scrible_rooms_failed",
+            "Rooms that ended because the store refused what they wrote",
+            rooms.failed.clone(),
+        );
+        registry.register(
+            "scrible_updates_lost",
+            "Updates that were not stored when their room failed",
+            rooms.lost_updates.clone(),
+        );
+
+        let journal = &self.journal;
+        registry.register(
+            "scrible_journal_batches",
+            "Attempts to commit a batch of updates, by outcome",
+            journal.batches.clone(),
+        );
+        registry.register(
+            "scrible_journal_transaction_seconds",
+            "How long the store took to commit a batch",
+            journal.transaction.clone(),
+        );
+        registry.register(
+            "scrible_journal_batch_updates",
+            "Updates in a batch that was committed",
+            journal.batch_updates.clone(),
+        );
+        registry.register(
+            "scrible_journal_batch_bytes",
+            "Bytes of updates in a batch that was committed",
+            journal.batch_bytes.clone(),
+        );
+
+        let compaction = &self.compaction;
+        registry.register(
+            "scrible_compactions",
+            "Rooms that were to be compacted, by outcome",
+            compaction.compactions.clone(),
+        );
+        registry.register(
+            "scrible_compaction_seconds",
+            "How long compacting a room took, whatever came of it",
+            compaction.duration.clone(),
+        );
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
