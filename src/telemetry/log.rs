@@ -1,4 +1,7 @@
-//! What the program says about itself while it runs: the log, on standard error.
+//! The log, on standard error, for people or for programs.
+//!
+//! The one rule: what the `log` crate carries is not taken (tracing-subscriber stands without its `tracing-log` feature), because the WebSocket
+//! library says every message in it, with all that people write.
 
 use std::io::IsTerminal;
 

@@ -17,6 +17,7 @@ mod exporting;
 mod importing;
 mod operating;
 mod repairing;
+mod secrets;
 mod stopping;
 mod telemetry;
 mod versions;
