@@ -37,6 +37,18 @@ enum What {
         #[arg(long, default_value_t = 50)]
         rate: u32,
     },
+    /// One client's edits to many others.
+    FanOut {
+        /// Who listen.
+        #[arg(long, default_value_t = 100)]
+        readers: usize,
+        /// Updates to send.
+        #[arg(long, default_value_t = 2000)]
+        updates: u32,
+        /// Updates a second: what comes at once goes out at once, and costs less.
+        #[arg(long, default_value_t = 500)]
+        rate: u32,
+    },
     /// Memory of connections that have joined and do nothing.
     Idle {
         /// Connections.
@@ -80,6 +92,11 @@ async fn main() -> Result<()> {
             updates: 1000,
             rate: 50,
         },
+        What::FanOut {
+            readers: 100,
+            updates: 2000,
+            rate: 500,
+        },
         What::Idle {
             connections: 5000,
             rooms: 500,
@@ -95,6 +112,11 @@ async fn main() -> Result<()> {
         match what {
             What::Year { edits, records } => year::year(server, edits, records).await?,
             What::Latency { updates, rate } => latency(&server, updates, rate).await?,
+            What::FanOut {
+                readers,
+                updates,
+                rate,
+            } => fan_out(&server, readers, updates, rate).await?,
             What::Idle { connections, rooms } => idle(&server, connections, rooms).await?,
             What::Joiners { clients, mib } => joiners(server, clients, mib).await?,
             What::Open { records } => open(server, records).await?,
@@ -120,6 +142,31 @@ async fn latency(server: &Server, updates: u32, rate: u32) -> Result<()> {
     println!("latency, {updates} updates of 100 bytes at {rate}/s:");
     println!("  send to receive  {}", percentiles(to_reader));
     println!("  send to echo     {}", percentiles(to_echo));
+    Ok(())
+}
+
+async fn fan_out(server: &Server, readers: usize, updates: u32, rate: u32) -> Result<()> {
+    let mut writer = Client::join(&server.url, "fan-out").await?;
+    let last = message::update(&forge(1, updates - 1, 100));
+    let mut reading = tokio::task::JoinSet::new();
+    for _ in 0..readers {
+        let (mut reader, last) = (Client::join(&server.url, "fan-out").await?, last.clone());
+        reading.spawn(async move { reader.wait_for(&last).await });
+    }
+    let spent = server.cpu_seconds()?;
+    let mut due = tokio::time::interval(Duration::from_secs(1) / rate);
+    for clock in 0..updates {
+        due.tick().await;
+        writer.send(message::update(&forge(1, clock, 100))).await?;
+    }
+    while let Some(read) = reading.join_next().await {
+        read??;
+    }
+    // The clock says little where clients and server share a machine.
+    let spent = (server.cpu_seconds()? - spent) * 1e6 / (readers * updates as usize) as f64;
+    println!(
+        "fan-out: {updates} updates of 100 bytes at {rate}/s to {readers} readers take {spent:.2} µs of the server's processor time for each of them"
+    );
     Ok(())
 }
 

@@ -71,6 +71,18 @@ impl Server {
         size("bench.db") + size("bench.db-wal")
     }
 
+    /// Processor time that it has taken, in seconds, to a hundredth.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let pid = expect(self.process.id(), "the server has ended")?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The name, in brackets, may hold anything.
+        let (_, fields) = expect(stat.rsplit_once(')'), "its stat")?;
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|ticks| ticks.parse().unwrap_or(0)).sum();
+        // Linux counts in hundredths for all programs.
+        Ok(ticks as f64 / 100.0)
+    }
+
     /// Resident memory, in bytes.
     pub fn rss_bytes(&self) -> Result<usize> {
         self.status("VmRSS:")
