@@ -120,12 +120,13 @@ fn e2_the_format_is_said_or_follows_from_the_output() {
         std::fs::read(place.file("frames.png")).unwrap() == png,
         "the same again"
     );
-    let doubled = wrote(
-        &place,
-        &["frames.tldr", "--scale", "2", "-o", "2.png"],
-        "2.png",
-    );
-    let (wide, high) = size(&doubled);
+    // Margins that are trimmed depend on the pixels; those that are asked for do not.
+    let of_size = |scale: &str, output: &str| {
+        let asked = ["--padding", "8", "--scale", scale, "-o", output];
+        let file = wrote(&place, &[&["frames.tldr"], &asked[..]].concat(), output);
+        size(&file)
+    };
+    let ((width, height), (wide, high)) = (of_size("1", "1.png"), of_size("2", "2.png"));
     assert!(wide.abs_diff(2 * width) <= 2 && high.abs_diff(2 * height) <= 2);
     let dark = [
         "frames.tldr",
