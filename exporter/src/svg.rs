@@ -92,7 +92,7 @@ impl Writer {
         let _ = write!(
             self.text,
             concat!(
-                r#"<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}" viewBox="{} {} {} {}" "#,
+                r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{}" height="{}" viewBox="{} {} {} {}" "#,
                 r#"preserveAspectRatio="none" stroke-linecap="round" stroke-linejoin="round">"#
             ),
             Number(w),
@@ -138,11 +138,11 @@ impl Writer {
             self.clip(&format!("c{at}"), &scene.clips[*at]);
         }
         for at in &used.pictures {
-            // Data URLs of our own making hold nothing to escape.
+            // Data URLs of our own making hold nothing to escape. Inkscape heeds no reference without the old prefix.
             let picture = &scene.pictures[*at];
             let _ = write!(
                 self.text,
-                r#"<image id="i{at}" width="1" height="1" preserveAspectRatio="none" image-rendering="smooth" href="{picture}"/>"#
+                r#"<image id="i{at}" width="1" height="1" preserveAspectRatio="none" image-rendering="smooth" xlink:href="{picture}"/>"#
             );
         }
         self.text.push_str("</defs>");
@@ -290,7 +290,7 @@ impl Writer {
 
     fn picture(&mut self, it: &PictureMark) {
         let (picture, place) = (it.picture, Transform(it.place));
-        let _ = write!(self.text, r##"<use href="#i{picture}"{place}/>"##);
+        let _ = write!(self.text, r##"<use xlink:href="#i{picture}"{place}/>"##);
     }
 
     /// Defines a filter right here that changes nothing but where a picture ends; an attribute that names it. It is needed

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{page, scene, shape, try_scene, with, write};
 
+const XLINK: &str = "http://www.w3.org/1999/xlink";
 const SVG: &str = "http://www.w3.org/2000/svg";
 
 /// Every element that we write.
@@ -48,7 +49,8 @@ fn check(svg: &str) -> Document<'_> {
                 !name.starts_with("on") && name != "style" && name != "class",
                 "{name}"
             );
-            assert_eq!(attribute.namespace(), None, "{name}");
+            let prefix = (name == "href").then_some(XLINK);
+            assert_eq!(attribute.namespace(), prefix, "{name}");
             let referred = value
                 .strip_prefix("url(#")
                 .and_then(|it| it.strip_suffix(')'));
