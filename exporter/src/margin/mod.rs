@@ -24,6 +24,9 @@ use cells::{of_box, of_outline};
 /// How far a pixel is covered by a line that runs along its edge, of 255.
 const HALF: u8 = 128;
 
+/// Dashes around one path at most; more are taken for a whole line, which reaches no less far.
+const MOST_DASHES: f64 = 2_000.0;
+
 /// How much a shadow must change a pixel, of 255 steps.
 const LEAST_SHADOW: f64 = 0.8;
 /// The same where it is painted on a layer first, on which a part of a step is lost.
@@ -280,8 +283,13 @@ fn stroked(line: &BezPath, stroke: &Stroke, to_pixels: Affine) -> Option<BezPath
         line_join: LineJoin::Round,
         ..SkStroke::default()
     };
+    let bounds = line.control_box();
     let mut line = to_skia(line)?;
-    if let Some(dashes) = &stroke.dashes {
+    let dashes = stroke.dashes.filter(|dashes| {
+        let around = 2.0 * (bounds.width() + bounds.height());
+        around <= MOST_DASHES * (dashes.dash + dashes.gap)
+    });
+    if let Some(dashes) = dashes {
         let lengths = vec![dashes.dash as f32, dashes.gap as f32];
         let dash = StrokeDash::new(lengths, dashes.offset as f32);
         line = dash
