@@ -49,7 +49,7 @@ const MAY_NOT_IMPORT: [(&str, &[&str]); 12] = [
         ],
     ),
     (
-        "src/session.rs",
+        "src/session",
         &["yrs", "scrible_store", "warp", "hyper", "crate::journal"],
     ),
     (

@@ -1,0 +1,319 @@
+//! One connection's stay in a room: reads its messages, sends what it has not heard, keeps it alive, and says why it ended.
+//!
+//! One task polled by hand: read what is there, take what the room has, feed every frame, flush once. Nothing queues here: a slow
+//! socket is simply not fed, and its seat in the room lags. The few frames that a session makes itself (greeting, answers,
+//! keepalive) stand in `out`, and while that or the room's echoes for this session are full, the socket is not read.
+//! Knows no HTTP and no close codes: it returns a [`Leave`].
+//!
+//! Here is what comes in and the life of it all; `outbox` is what goes out, `clockwork` the timers, `outcome` what things are called
+//! outside.
+
+mod clockwork;
+mod outbox;
+mod outcome;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use scrible_wire::{Malformed, Message, Messages, Missing, StateVector, awareness, message};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep};
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::access::Role;
+use crate::room::{Answered, Author, Carrier, Membership};
+use crate::socket::Socket;
+use crate::telemetry::Verdict;
+use clockwork::{Clockwork, stagger};
+use outbox::Written;
+use outcome::{broken, protocol, received, refused, unanswerable, verdict};
+
+/// Bytes of own frames above which the socket is not read. What a last message causes may come on top.
+const OUT_BYTES: usize = 256 << 10;
+/// Messages read before the task sends, and turns before it lets others run.
+const READS_PER_TURN: usize = 64;
+const TURNS: usize = 8;
+/// Answers made from more than this are encoded off the async threads.
+const INLINE_ANSWER_BYTES: usize = 128 << 10;
+/// How long a large answer is remembered at least, so that what a client hands back of it is known for that.
+const ANSWERED_FOR: Duration = Duration::from_secs(60);
+
+/// The timers of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionConfig {
+    /// Between two WebSocket pings. A connection from which nothing came for two of these and 5 s is dead.
+    pub ping_interval: Duration,
+    /// After this long without a message to the client an empty awareness message is sent, because Yjs clients drop a
+    /// socket that is silent for 30 s and do not count pings.
+    pub keepalive: Duration,
+    /// On shutdown, sessions end one after another over this time.
+    pub stagger: Duration,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leave {
+    /// The client closed the connection.
+    Left,
+    /// The connection broke, or nothing came from it for too long.
+    Gone,
+    /// The client broke the y-websocket protocol.
+    Protocol(String),
+    /// The client broke the WebSocket protocol.
+    WebSocket(String),
+    /// An update that no room could keep.
+    InvalidUpdate(String),
+    /// A message above the size limit.
+    TooLarge(usize),
+    /// No step 1 in time.
+    Silent,
+    /// The room cannot go on; everyone must load it anew.
+    RoomFailed(String),
+    /// Too much waits to be stored.
+    Backlog,
+    /// The session fell so far behind that it must sync anew.
+    Behind,
+    /// The server is stopping.
+    Shutdown,
+}
+
+/// A session under way.
+pub struct Session<'a> {
+    socket: &'a mut Socket,
+    membership: Membership,
+    role: Role,
+    config: SessionConfig,
+    out: VecDeque<Bytes>,
+    out_bytes: usize,
+    /// State vectors of step 1s that wait for the answer before them, as they came: decoded they are larger. While any waits, the
+    /// socket is not read.
+    asking: VecDeque<Vec<u8>>,
+    /// A step 1 is to be sent, and everybody's presence. Made when they are sent: a frame may ask for either a thousand times.
+    owes_step1: bool,
+    owes_presence: bool,
+    /// The answer that is being made.
+    answer: Option<JoinHandle<Result<Vec<Bytes>, Malformed>>>,
+    /// What is still to be sent of the answer: mostly memory that all newcomers share. Nothing is taken from the room before.
+    answering: VecDeque<Bytes>,
+    /// What the last answer brings, if it was a large one, and until when that is remembered.
+    answered: Option<(Answered, Instant)>,
+    joined: bool,
+    /// The room's echoes for this session were full when it last looked.
+    full: bool,
+    /// A step 1 was sent because of an early update, and no step 2 has come since.
+    asked: bool,
+    /// What the room lacked when this session last left something out of a step 2: once it is there, ask again.
+    waiting: Option<Missing>,
+    told_read_only: bool,
+    written: Written,
+    clocks: Clockwork,
+    timer: Pin<Box<Sleep>>,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    session: Author,
+}
+
+impl<'a> Session<'a> {
+    /// A session of an admitted connection in an opened room.
+    pub fn new(
+        socket: &'a mut Socket,
+        session: Author,
+        membership: Membership,
+        role: Role,
+        config: SessionConfig,
+        stop: CancellationToken,
+    ) -> Self {
+        let now = Instant::now();
+        let clocks = Clockwork::new(now);
+        Self {
+            socket,
+            membership,
+            role,
+            config,
+            out: VecDeque::new(),
+            out_bytes: 0,
+            asking: VecDeque::new(),
+            owes_step1: true,
+            owes_presence: true,
+            answer: None,
+            answering: VecDeque::new(),
+            answered: None,
+            joined: false,
+            full: false,
+            asked: false,
+            waiting: None,
+            told_read_only: false,
+            written: Written::default(),
+            clocks,
+            timer: Box::pin(tokio::time::sleep_until(now)),
+            stop: Box::pin(stop.cancelled_owned()),
+            session,
+        }
+    }
+
+    /// Runs the session to its end; leaves the room.
+    pub async fn run(mut self) -> Leave {
+        std::future::poll_fn(|cx| {
+            let polled = self.poll(cx);
+            self.count_written();
+            polled
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Leave> {
+        let now = Instant::now();
+        if self.clocks.close_at.is_none() && self.stop.as_mut().poll(cx).is_ready() {
+            self.clocks.close_at = Some(now + stagger(self.session, self.config.stagger));
+            self.timer.as_mut().reset(now);
+        }
+        if let Err(leave) = self.poll_timer(now, cx) {
+            return Poll::Ready(leave);
+        }
+        for _ in 0..TURNS {
+            let turn = self
+                .poll_read(now, cx)
+                .and_then(|read| Ok(read | self.poll_write(now, cx)?));
+            match turn {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(leave) => return Poll::Ready(leave),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads what has arrived, unless this session owes too much. True when something was read.
+    fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<bool, Leave> {
+        let mut progress = false;
+        for _ in 0..READS_PER_TURN {
+            if !self.asking.is_empty() || self.out_bytes > OUT_BYTES || self.full {
+                break;
+            }
+            let frame = match Pin::new(&mut *self.socket).poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => return Err(Leave::Left),
+                Poll::Ready(Some(frame)) => frame.map_err(broken)?,
+            };
+            progress = true;
+            self.clocks.received = now;
+            match frame {
+                Frame::Binary(payload) => self.handle_frame(&payload, now)?,
+                Frame::Text(_) => {
+                    return Err(Leave::Protocol(
+                        "a text frame: y-websocket sends binary frames only".into(),
+                    ));
+                }
+                Frame::Close(_) => return Err(Leave::Left),
+                Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => {}
+            }
+        }
+        Ok(progress)
+    }
+
+    fn handle_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Leave> {
+        for message in Messages::new(frame) {
+            let message = message.map_err(protocol)?;
+            let shared = self.membership.room().shared();
+            shared.metrics.updates.received.count(received(&message));
+            match message {
+                Message::SyncStep1(theirs) => {
+                    self.asking.push_back(theirs.to_vec());
+                    self.join()?;
+                }
+                Message::SyncStep2(update) => {
+                    self.membership.answered();
+                    self.offer(update, Carrier::Step2)?;
+                }
+                Message::Update(update) => self.offer(update, Carrier::Update)?,
+                Message::Awareness(body) => {
+                    let limits = &shared.config.limits;
+                    let entries = awareness::parse(body, limits).map_err(protocol)?;
+                    self.membership.hear(&entries, now);
+                }
+                Message::QueryAwareness => self.owes_presence = true,
+                Message::Auth(_) => {}
+                Message::Unknown(kind) => {
+                    tracing::debug!(kind, "message of an unknown type ignored")
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers the next step 1, unless an answer is still under way.
+    fn join(&mut self) -> Result<(), Leave> {
+        if self.answer.is_some() || !self.answering.is_empty() {
+            return Ok(());
+        }
+        let Some(theirs) = self.asking.pop_front() else {
+            return Ok(());
+        };
+        let shared = self.membership.room().shared().clone();
+        let theirs = StateVector::decode(&theirs, &shared.config.limits).map_err(protocol)?;
+        let (answer, to) = self.membership.join(theirs.clone());
+        if answer.weight() > INLINE_ANSWER_BYTES {
+            let answered = Answered { from: theirs, to };
+            self.answered = Some((answered, Instant::now() + ANSWERED_FOR));
+        }
+        if answer.weight() > INLINE_ANSWER_BYTES && !answer.is_ready() {
+            let tasks = shared.tasks.clone();
+            self.answer = Some(tasks.spawn_blocking(move || answer.encode(&shared.config.limits)));
+        } else {
+            let frames = answer.encode(&shared.config.limits).map_err(unanswerable)?;
+            self.answering.extend(frames);
+        }
+        self.joined = true;
+        Ok(())
+    }
+
+    fn offer(&mut self, update: &[u8], carrier: Carrier) -> Result<(), Leave> {
+        if self.role < Role::Editor {
+            return self.overhear(update);
+        }
+        let answered = self.answered.as_ref().map(|(answered, _)| answered);
+        let offered = self.membership.offer(update, carrier, answered);
+        self.count_update(verdict(&offered));
+        let offered = offered.map_err(refused)?;
+        self.full = offered.full;
+        match carrier {
+            // What a client itself is waiting for it cannot send; it is asked again once the room has it.
+            Carrier::Step2 => {
+                self.asked = false;
+                self.waiting = offered.missing;
+            }
+            Carrier::Update if offered.missing.is_some() && !self.asked => {
+                self.asked = true;
+                self.owes_step1 = true;
+            }
+            Carrier::Update => {}
+        }
+        Ok(())
+    }
+
+    /// A read-only session's update: nothing of it is taken. Said once, because such a client sees its own edits and nobody else does.
+    fn overhear(&mut self, update: &[u8]) -> Result<(), Leave> {
+        let news = self.membership.brings_news(update);
+        self.count_update(if news.is_ok() {
+            Verdict::ReadOnly
+        } else {
+            Verdict::Malformed
+        });
+        if news.map_err(refused)? && !self.told_read_only {
+            self.told_read_only = true;
+            self.send(message::permission_denied("you may read this room, not change it").into());
+        }
+        Ok(())
+    }
+
+    fn count_update(&self, verdict: Verdict) {
+        let shared = self.membership.room().shared();
+        shared.metrics.updates.verdicts.count(verdict);
+    }
+}
