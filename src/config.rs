@@ -4,6 +4,7 @@
 //! passed down as plain structs). The rule: a setting that cannot be honoured stops the start with a sentence; it is
 //! never replaced by something else in silence.
 
+mod limits;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use crate::doc_worker::DocWorkersConfig;
 use crate::fonts::{FontsConfig, SystemFonts};
 use crate::room::CompactionConfig;
 
+pub use self::limits::LimitsConfig;
 pub use self::settings::{SETTINGS, Setting};
 
 /// Read from the working folder if it is there and no other file was named.
@@ -83,15 +85,6 @@ pub enum LogFormat {
     Pretty,
     /// One JSON object a line.
     Json,
-}
-
-/// How much to take.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LimitsConfig {
-    /// Largest message of a client.
-    pub max_message_bytes: usize,
-    /// Edits of all rooms that may wait to be stored; at least one message.
-    pub max_uncommitted_bytes: usize,
 }
 
 /// When things happen by themselves.
@@ -289,7 +282,7 @@ impl Effective {
     /// Reads and checks all values.
     pub fn config(&self) -> Result<Config, ConfigError> {
         self.refuse_what_we_cannot_honour()?;
-        let config = Config {
+        Ok(Config {
             listen: ListenConfig {
                 host: self.host()?,
                 port: self.number("PORT", 0..=u16::MAX.into())? as u16,
@@ -308,12 +301,7 @@ impl Effective {
                     &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
                 )?,
             },
-            limits: LimitsConfig {
-                // The upper end is what every database takes as one value.
-                max_message_bytes: self.size("SCRIBLE_MAX_MESSAGE_BYTES", 64 << 10..=512 << 20)?,
-                max_uncommitted_bytes: self
-                    .size("SCRIBLE_MAX_UNCOMMITTED_BYTES", 64 << 10..=64 << 30)?,
-            },
+            limits: LimitsConfig::read(self)?,
             timing: TimingConfig {
                 room_idle: self.seconds("SCRIBLE_ROOM_IDLE_SECONDS", 0..=86_400)?,
                 awareness_interval: Duration::from_millis(
@@ -329,9 +317,9 @@ impl Effective {
                 version_interval: self.seconds("SCRIBLE_VERSION_INTERVAL_SECONDS", 1..=86_400)?,
                 keep_all: self.hours("SCRIBLE_KEEP_ALL_HOURS", 1)?,
                 keep_hourly: self.hours("SCRIBLE_KEEP_HOURLY_DAYS", 24)?,
-                keep_daily: match self.value("SCRIBLE_KEEP_DAILY_DAYS").raw {
-                    Some(_) => Some(self.hours("SCRIBLE_KEEP_DAILY_DAYS", 24)?),
-                    None => None,
+                keep_daily: match self.is_set("SCRIBLE_KEEP_DAILY_DAYS") {
+                    true => Some(self.hours("SCRIBLE_KEEP_DAILY_DAYS", 24)?),
+                    false => None,
                 },
             },
             documents: DocumentsConfig {
@@ -347,12 +335,7 @@ impl Effective {
                 },
             },
             metrics_listen: self.metrics_listen()?,
-        };
-        if config.limits.max_uncommitted_bytes < config.limits.max_message_bytes {
-            let value = self.value("SCRIBLE_MAX_UNCOMMITTED_BYTES");
-            return Err(value.wrong("no less than SCRIBLE_MAX_MESSAGE_BYTES, or the largest message could never be taken"));
-        }
-        Ok(config)
+        })
     }
 
     /// To go on without these would look as if it worked: rooms split between nodes, or open to everybody.
@@ -387,6 +370,10 @@ impl Effective {
             );
         }
         Ok(())
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.value(name).raw.is_some()
     }
 
     fn value(&self, name: &str) -> &Value {

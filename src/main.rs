@@ -82,10 +82,13 @@ async fn serve(config: Config) -> Result<ExitCode> {
 
     let server_config = ServerConfig {
         rooms: RoomsConfig {
-            limits: Default::default(),
+            limits: config.limits.wire(),
             awareness_interval: config.timing.awareness_interval,
             idle: config.timing.room_idle,
             max_uncommitted_bytes: config.limits.max_uncommitted_bytes,
+            capacity: config.limits.capacity,
+            memory: config.limits.room_memory,
+            presence: config.limits.presence(),
             compaction: config.history.compaction(),
             version_interval: config.history.version_interval,
         },
@@ -93,6 +96,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
             ping_interval: config.timing.ping_interval,
             keepalive: config.timing.keepalive,
             stagger: STAGGER.min(config.timing.shutdown / 2),
+            pace: config.limits.pace(),
         },
         max_message_bytes: config.limits.max_message_bytes,
         shutdown: config.timing.shutdown,

@@ -130,9 +130,12 @@ pub async fn health(view: &View, is_local: bool) -> Response {
     let serving = Serving::of(view).await;
     let (status, code) = (serving.status(), serving.code());
     let totals = view.rooms.totals();
-    let marks = view.marks.all();
+    let marks = view.marked();
     let documents = view.documents.health();
     let marked = (!marks.is_empty()).then(|| format!("{} rooms need looking after", marks.len()));
+    let short = (totals.bytes() > view.rooms.shared().config.memory).then(|| {
+        "the rooms in use take all the memory that they may; no more are opened".to_owned()
+    });
     let compaction = view.marks.trouble().map(|why| match is_local {
         true => why,
         false => "the last attempt failed; the log says why".to_owned(),
@@ -144,7 +147,7 @@ pub async fn health(view: &View, is_local: bool) -> Response {
             connections: serving.connections,
             store: serving.store,
             journal: serving.journal,
-            rooms: Part::new(marked),
+            rooms: Part::new(short.or(marked)),
             compaction: Part::new(compaction),
             doc_workers: Part::new(view.documents.trouble()),
         },

@@ -3,6 +3,7 @@
 //! The format is the library's. The one rule: no name, address or token is in it, so whoever watches the node learns nothing of who
 //! draws what.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -117,6 +118,11 @@ impl Collector for Moment {
                 totals.log_bytes,
             ),
             (
+                "scrible_rooms_limit_bytes",
+                "How much memory the rooms may take; beyond it idle ones go early and no more are opened",
+                view.rooms.shared().config.memory,
+            ),
+            (
                 "scrible_uncommitted_bytes",
                 "Memory of the updates that wait to be stored",
                 view.uncommitted_bytes(),
@@ -139,7 +145,7 @@ impl Collector for Moment {
             (
                 "scrible_marked_rooms",
                 "Rooms that serve and that somebody should look at",
-                view.marks.all().len(),
+                view.marked().len(),
             ),
             (
                 "scrible_doc_workers",
@@ -200,6 +206,19 @@ impl Collector for Moment {
 }
 
 impl View {
+    /// Rooms that somebody should look at, with the reasons: those that are marked, and those of which little place is left.
+    pub(super) fn marked(&self) -> BTreeMap<String, String> {
+        let mut marked: BTreeMap<_, _> = self.marks.all().into_iter().collect();
+        for (room, why) in self.rooms.scarce() {
+            let why = format!("the room is nearly full: {why}");
+            marked
+                .entry(room.as_str().to_owned())
+                .and_modify(|known| *known = format!("{known}; {why}"))
+                .or_insert(why);
+        }
+        marked
+    }
+
     /// Bytes of updates that wait to be stored, in all rooms.
     pub(super) fn uncommitted_bytes(&self) -> usize {
         let shared = self.rooms.shared();

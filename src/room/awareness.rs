@@ -23,8 +23,26 @@ type Session = u64;
 const EXPIRY: Duration = Duration::from_secs(45);
 /// How long the clock of a client that left is remembered: longer than any peer may hold its state.
 const TOMBSTONE: Duration = Duration::from_secs(120);
-/// The most client ids that one session may bring to life: its own and those of sibling tabs that it forwards.
-const IDS_PER_SESSION: usize = 64;
+/// States up to this are not added up: as many of them as a session may have weigh little.
+const SMALL_STATE: usize = 2 << 10;
+
+/// How much presence one session may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PresenceLimits {
+    /// Client ids that it may bring to life: its own and those of sibling tabs that it forwards.
+    pub ids: usize,
+    /// Bytes of all their states together.
+    pub bytes: usize,
+}
+
+impl Default for PresenceLimits {
+    fn default() -> Self {
+        Self {
+            ids: 64,
+            bytes: 256 << 10,
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Row {
@@ -41,10 +59,11 @@ struct Row {
 }
 
 /// The states of a room's clients.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Awareness {
     rows: HashMap<u64, Row>,
     version: u64,
+    limits: PresenceLimits,
 }
 
 /// Who speaks.
@@ -68,6 +87,10 @@ pub struct Heard {
     pub changed: bool,
     /// Who must be asked to speak again, because somebody who hears them holds their clock and would ignore it.
     pub ask: Vec<Ask>,
+    /// Client ids that were one too many for the session.
+    pub ids_refused: u32,
+    /// States that were too much for it.
+    pub bytes_refused: u32,
 }
 
 /// Asks the owner of a client id to raise its clock and send its state again. It does so on hearing its own id
@@ -83,6 +106,15 @@ pub struct Ask {
 }
 
 impl Awareness {
+    /// Nobody is here.
+    pub fn new(limits: PresenceLimits) -> Self {
+        Self {
+            rows: HashMap::new(),
+            version: 0,
+            limits,
+        }
+    }
+
     /// The version of the newest change.
     pub fn version(&self) -> u64 {
         self.version
@@ -118,6 +150,14 @@ impl Awareness {
         }
         for entry in entries {
             let own = speaker.own == Some(entry.client);
+            if let Some(state) = entry.state
+                && state.len() > SMALL_STATE
+                && self.is_news(entry)
+                && self.others_of(speaker.session, entry.client) + state.len() > self.limits.bytes
+            {
+                heard.bytes_refused += 1;
+                continue;
+            }
             let Some(row) = self.rows.get_mut(&entry.client) else {
                 // Counted only for a client that is new, which relays never are.
                 let owned = || {
@@ -126,7 +166,9 @@ impl Awareness {
                         .filter(|row| row.owner == Some(speaker.session))
                         .count()
                 };
-                if entry.state.is_some() && owned() < IDS_PER_SESSION {
+                if entry.state.is_some() && owned() >= self.limits.ids {
+                    heard.ids_refused += 1;
+                } else if entry.state.is_some() {
                     self.version += 1;
                     self.rows.insert(
                         entry.client,
@@ -168,6 +210,23 @@ impl Awareness {
             heard.changed = true;
         }
         heard
+    }
+
+    /// Whether a state is not simply the relay of a known one.
+    fn is_news(&self, entry: &Entry<'_>) -> bool {
+        let row = self.rows.get(&entry.client);
+        row.is_none_or(|row| entry.clock > row.clock)
+    }
+
+    /// Bytes of a session's states but that of one client.
+    fn others_of(&self, session: Session, client: u64) -> usize {
+        let others = self
+            .rows
+            .iter()
+            .filter(|(id, row)| **id != client && row.owner == Some(session));
+        others
+            .filter_map(|(_, row)| Some(row.state.as_ref()?.len()))
+            .sum()
     }
 
     /// Whom a session's first own state makes the server ask: the client itself, whose clock its peers may hold from before; and
@@ -269,6 +328,10 @@ mod tests {
 
     const HERE: Option<&[u8]> = Some(b"{}");
 
+    fn table() -> Awareness {
+        Awareness::new(PresenceLimits::default())
+    }
+
     fn speaker(session: Session) -> Speaker {
         Speaker {
             session,
@@ -299,7 +362,7 @@ mod tests {
 
     #[test]
     fn a1_a_relay_of_a_known_clock_changes_nothing_and_moves_no_ownership() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         let (mut ann, mut bob) = (speaker(1), speaker(2));
         assert!(table.hear(&mut ann, &[say(10, 1, HERE)], now).changed);
         assert!(table.hear(&mut bob, &[say(20, 1, HERE)], now).changed);
@@ -321,7 +384,7 @@ mod tests {
 
     #[test]
     fn a2_a_burst_coalesces_to_the_latest_state() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         let mut ann = speaker(1);
         for clock in 1..=60 {
             table.hear(&mut ann, &[say(10, clock, HERE)], now);
@@ -332,7 +395,7 @@ mod tests {
 
     #[test]
     fn a3_a_returning_client_takes_its_id_from_its_dead_socket() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         let (mut old, mut new) = (speaker(1), speaker(2));
         table.hear(&mut old, &[say(10, 7, HERE)], now);
         // Same clock on the new socket: the announcement is answered with the clock that must be exceeded.
@@ -355,7 +418,7 @@ mod tests {
 
     #[test]
     fn a4_a_client_that_left_is_told_the_clock_to_exceed_when_it_returns() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         table.hear(&mut speaker(1), &[say(10, 7, HERE)], now);
         table.leave(1, now);
         let since = table.version();
@@ -369,7 +432,8 @@ mod tests {
                     session: 2,
                     client: 10,
                     clock: 7
-                }]
+                }],
+                ..Heard::default()
             }
         );
         assert!(table.hear(&mut back, &[say(10, 8, HERE)], now).changed);
@@ -383,7 +447,7 @@ mod tests {
 
     #[test]
     fn a4_those_who_stayed_are_asked_once_if_nothing_of_theirs_has_changed_since() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         let (mut still, mut moved, mut gone) = (speaker(1), speaker(2), speaker(3));
         table.hear(&mut still, &[say(10, 4, HERE)], now);
         table.hear(&mut moved, &[say(20, 6, HERE)], now);
@@ -411,7 +475,7 @@ mod tests {
 
     #[test]
     fn a5_another_identity_can_neither_move_nor_remove_a_cursor() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         let mut ann = Speaker {
             identity: Identity(Some("ann".into())),
             ..speaker(1)
@@ -434,7 +498,7 @@ mod tests {
 
     #[test]
     fn a6_a_sibling_tab_forwards_but_does_not_own() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         let (mut one, mut two) = (speaker(1), speaker(2));
         table.hear(&mut one, &[say(10, 1, HERE)], now);
         table.hear(&mut two, &[say(20, 1, HERE)], now);
@@ -453,7 +517,7 @@ mod tests {
 
     #[test]
     fn a7_silence_expires_and_tombstones_are_forgotten() {
-        let (mut table, start) = (Awareness::default(), Instant::now());
+        let (mut table, start) = (table(), Instant::now());
         table.hear(&mut speaker(1), &[say(10, 1, HERE)], start);
         assert!(!table.expire(start + Duration::from_secs(44)));
         let since = table.version();
@@ -465,17 +529,45 @@ mod tests {
 
     #[test]
     fn a8_the_ids_of_one_session_are_bounded() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         let mut flood = speaker(1);
+        let mut refused = 0;
         for client in 0..10_000 {
-            table.hear(&mut flood, &[say(client, 1, HERE)], now);
+            let heard = table.hear(&mut flood, &[say(client, 1, HERE)], now);
+            refused += heard.ids_refused as usize;
         }
-        assert_eq!(table.people(), IDS_PER_SESSION);
+        assert_eq!((table.people(), refused), (64, 10_000 - 64));
+    }
+
+    #[test]
+    fn a8_the_bytes_of_one_session_are_bounded_and_its_cursor_still_moves() {
+        let (mut table, now) = (table(), Instant::now());
+        let (mut flood, mut other) = (speaker(1), speaker(2));
+        let large = format!("\"{}\"", "x".repeat(60_000)).into_bytes();
+        let mut refused = 0;
+        for client in 0..10 {
+            let heard = table.hear(&mut flood, &[say(client, 1, Some(&large))], now);
+            refused += heard.bytes_refused;
+        }
+        assert_eq!((table.people(), refused), (4, 6));
+        assert!(
+            table
+                .hear(&mut flood, &[say(0, 2, Some(&large))], now)
+                .changed
+        );
+        assert!(
+            table
+                .hear(&mut other, &[say(99, 1, Some(&large))], now)
+                .changed
+        );
+        // What others have is not this session's to pay for.
+        let relay = table.hear(&mut flood, &[say(99, 1, Some(&large))], now);
+        assert_eq!(relay, Heard::default());
     }
 
     #[test]
     fn a3_the_relay_of_a_client_without_a_state_makes_it_nobody() {
-        let (mut table, now) = (Awareness::default(), Instant::now());
+        let (mut table, now) = (table(), Instant::now());
         table.hear(&mut speaker(1), &[say(10, 3, HERE)], now);
         // It was greeted with ann's state, after it had answered the greeting's step 1, and hands that state back.
         let mut mute = Speaker {

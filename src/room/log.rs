@@ -99,12 +99,15 @@ pub struct Log {
     uncommitted_bytes: usize,
     /// Weight of the entries that the base holds too and that only wait to be trimmed.
     folded_bytes: usize,
+    /// Bytes of the base's updates.
+    base_bytes: usize,
 }
 
 impl Log {
     /// A log that stands on what was stored: all of it is committed.
     pub fn on(content: Content) -> Self {
         Self {
+            base_bytes: content.size(),
             base: Base { content, end: 0 },
             ..Self::default()
         }
@@ -123,6 +126,11 @@ impl Log {
     /// Bytes that wait for the journal.
     pub fn uncommitted_bytes(&self) -> usize {
         self.uncommitted_bytes
+    }
+
+    /// How large the room is, in bytes: the base and what came after it, each counted once.
+    pub fn size(&self) -> usize {
+        self.base_bytes + self.bytes - self.folded_bytes
     }
 
     /// Memory that base and entries take, in bytes.
@@ -187,7 +195,7 @@ impl Log {
     /// max(1 MiB, half of the base), so that the work over the life of a room stays linear in its bytes.
     pub fn fold_due(&self) -> bool {
         let unfolded = self.committed - self.base.end;
-        let floor = (self.base.content.size() / 2).max(1 << 20);
+        let floor = (self.base_bytes / 2).max(1 << 20);
         unfolded > 10_000 || (self.bytes - self.uncommitted_bytes - self.folded_bytes > floor)
     }
 
@@ -201,6 +209,7 @@ impl Log {
             .entries_from(self.base.end)
             .take_while(|(position, _)| *position < base.end);
         self.folded_bytes += folded.map(|(_, entry)| entry.weight()).sum::<usize>();
+        self.base_bytes = base.content.size();
         self.base = base;
     }
 

@@ -5,19 +5,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 use scrible_wire::awareness::Entry as AwarenessEntry;
-use scrible_wire::{Clocks, Limits, Malformed, Missing, StateVector, Taking, message};
+use scrible_wire::{Limits, Missing, StateVector, message};
 use tokio::time::Instant;
 
 use super::awareness::Speaker;
-use super::log::Entry;
 use super::seat::Seat;
 use super::{Answer, Author, Carrier, Refused, Room, State};
 use crate::access::Identity;
+use crate::telemetry::LimitMet;
 
 /// An update of nothing.
 const NOTHING: &[u8] = &[0, 0];
@@ -27,9 +26,9 @@ const PULL_BYTES: usize = 1 << 20;
 /// A session's seat in a room; dropping it leaves the room.
 #[derive(Debug)]
 pub struct Membership {
-    room: Arc<Room>,
-    key: usize,
-    speaker: Speaker,
+    pub(super) room: Arc<Room>,
+    pub(super) key: usize,
+    pub(super) speaker: Speaker,
 }
 
 /// What an answer to a step 1 brings: everything from the client's state vector up to the room's at that moment.
@@ -43,7 +42,7 @@ pub struct Answered {
 
 impl Answered {
     /// Whether an update has structs, and all of them are in the answer.
-    fn brings_all_of(&self, update: &[u8], limits: &Limits) -> bool {
+    pub(super) fn brings_all_of(&self, update: &[u8], limits: &Limits) -> bool {
         scrible_wire::scan(update, limits).is_ok_and(|scan| {
             let within = |list: &scrible_wire::ListFacts| {
                 self.from.get(list.client) <= list.start && list.end <= self.to.get(list.client)
@@ -53,15 +52,6 @@ impl Answered {
     }
 }
 
-/// Whether an update brings structs that a room lacks.
-fn news(clocks: &Clocks, update: &[u8], limits: &Limits) -> Result<bool, Malformed> {
-    let scan = scrible_wire::scan(update, limits)?;
-    Ok(scan
-        .lists
-        .iter()
-        .any(|list| list.end > clocks.clock(list.client)))
-}
-
 /// What a session took from its room.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Pulled {
@@ -69,17 +59,6 @@ pub struct Pulled {
     pub full: bool,
     /// When the oldest of the others' updates in it was taken, if it has any.
     pub heard: Option<Instant>,
-}
-
-/// What became of an update.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Offered {
-    /// Something of it was appended to the log.
-    pub appended: bool,
-    /// What the room would need to take the rest.
-    pub missing: Option<Missing>,
-    /// So many echoes wait for this session that it should not read on before it has pulled.
-    pub full: bool,
 }
 
 impl Room {
@@ -125,85 +104,6 @@ impl Membership {
     /// Whether the room has reached a clock.
     pub fn has(&self, missing: &Missing) -> bool {
         self.room.state.lock().clocks.clock(missing.client) >= missing.clock
-    }
-
-    /// Offers an update: appends what is new and ready, notes what must be echoed.
-    ///
-    /// After a large answer, `answered` says what it brings. A known update of nothing but
-    /// that is no edit of the client's but the answer handed back (pycrdt's provider returns all that it receives): its echo
-    /// would be the answer once more, and waiting for it would stop the session from being read.
-    ///
-    /// # Errors
-    /// [`Refused::Malformed`], [`Refused::Backlog`] or [`Refused::Ended`]; nothing was taken.
-    pub fn offer(
-        &self,
-        update: &[u8],
-        carrier: Carrier,
-        answered: Option<&Answered>,
-    ) -> Result<Offered, Refused> {
-        let shared = &self.room.shared;
-        let mut state = self.room.state.lock();
-        let state = &mut *state;
-        if let Some(end) = state.end {
-            return Err(Refused::Ended(end));
-        }
-        if shared.uncommitted_bytes.load(Ordering::Relaxed) > shared.config.max_uncommitted_bytes {
-            // Who only reads answers a step 1 with nothing, or with the deletes that it knows.
-            let reads =
-                carrier == Carrier::Step2 && !news(&state.clocks, update, &shared.config.limits)?;
-            return if reads {
-                Ok(Offered::default())
-            } else {
-                Err(Refused::Backlog)
-            };
-        }
-        let taken = state.clocks.take(update, &shared.config.limits)?;
-        let entry = match taken.entry {
-            Taking::Nothing => {
-                let limits = &shared.config.limits;
-                if taken.early.is_none()
-                    && carrier == Carrier::Update
-                    && !answered.is_some_and(|answered| answered.brings_all_of(update, limits))
-                {
-                    state.seats[self.key].knew(state.log.head(), message::update(update).into());
-                }
-                let full = state.seats[self.key].is_full();
-                return Ok(Offered {
-                    appended: false,
-                    missing: taken.early,
-                    full,
-                });
-            }
-            Taking::Whole => Entry::new(update, self.speaker.session, taken.brought),
-            Taking::Part(part) => Entry::new(&part, self.speaker.session, taken.brought),
-        };
-        state.seats[self.key].authored(state.log.head());
-        shared
-            .uncommitted_bytes
-            .fetch_add(state.log.append(entry), Ordering::Relaxed);
-        state.wake(|seat| seat.joined && seat.session != self.speaker.session);
-        if !std::mem::replace(&mut state.queued, true) {
-            shared.journal.push(self.room.clone());
-        }
-        let full = state.seats[self.key].is_full();
-        Ok(Offered {
-            appended: true,
-            missing: taken.early,
-            full,
-        })
-    }
-
-    /// Whether an update brings structs that the room lacks; changes nothing. For sessions that may not write.
-    ///
-    /// # Errors
-    /// [`Refused::Malformed`].
-    pub fn brings_news(&self, update: &[u8]) -> Result<bool, Refused> {
-        let state = self.room.state.lock();
-        Ok(news(
-            &state.clocks,
-            update,
-            &self.room.shared.config.limits,
-        )?)
     }
 
     /// Notes that the client has answered our step 1: what it says of presence from now on may be a relay.
@@ -258,10 +158,16 @@ impl Membership {
         .await
     }
 
-    /// Takes in an awareness message.
-    pub fn hear(&mut self, entries: &[AwarenessEntry<'_>], now: Instant) {
+    /// Takes in an awareness message. False when it said nothing that was not known, as the relays of every Yjs client do.
+    pub fn hear(&mut self, entries: &[AwarenessEntry<'_>], now: Instant) -> bool {
         let mut state = self.room.state.lock();
         let heard = state.awareness.hear(&mut self.speaker, entries, now);
+        if let Some(own) = self.speaker.own
+            && state.seats[self.key].writes.is_none()
+        {
+            let clock = state.clocks.clock(own);
+            state.seats[self.key].writes = Some((own, clock));
+        }
         if heard.changed {
             self.room.arm(&mut state, now);
         }
@@ -282,6 +188,10 @@ impl Membership {
             }
             state.wake(|seat| seat.session == ask.session);
         }
+        let met = &self.room.shared.metrics.limits;
+        met.add(LimitMet::PresenceIds, heard.ids_refused.into());
+        met.add(LimitMet::PresenceBytes, heard.bytes_refused.into());
+        heard.changed
     }
 
     /// Everybody's present state as one message; `None` when nobody has any.

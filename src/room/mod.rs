@@ -13,6 +13,7 @@ mod framed;
 mod log;
 mod membership;
 mod name;
+mod offer;
 mod open;
 mod registry;
 mod seat;
@@ -35,8 +36,9 @@ use tokio_util::task::TaskTracker;
 pub use answer::Answer;
 pub use content::Content;
 pub use log::Author;
-pub use membership::{Answered, Membership, Offered, Pulled};
+pub use membership::{Answered, Membership, Pulled};
 pub use name::{BadName, MAX_NAME_BYTES, RESERVED, RoomName};
+pub use offer::{Capacity, Full, Offered};
 pub use open::{Contents, OpenError, Opened, Source, StoredDoc, Unreadable};
 pub use registry::{Registry, RoomInfo};
 pub use stored::{CompactionConfig, Extent};
@@ -46,12 +48,16 @@ use crate::compact::{CompactionQueue, Why};
 use crate::journal::JournalQueue;
 use crate::telemetry::Metrics;
 use awareness::Awareness;
+pub use awareness::PresenceLimits;
 use log::{Base, Log};
 use seat::Seat;
 use stored::Stored;
 
 /// How much of what the base already holds is kept for readers that lag, in bytes a room. One that falls further behind syncs anew.
 const LAG_BYTES: usize = 32 << 20;
+
+/// What the clock of one client takes in memory, about, with one delete range.
+const CLIENT_BYTES: usize = 80;
 
 /// What all rooms of a node share.
 #[derive(Debug)]
@@ -64,6 +70,12 @@ pub struct RoomsConfig {
     pub idle: Duration,
     /// Bytes that may wait for the journal in all rooms together; beyond, writers are refused.
     pub max_uncommitted_bytes: usize,
+    /// How much one room may hold.
+    pub capacity: Capacity,
+    /// Memory that all rooms together may take, in bytes; beyond, idle ones are unloaded early and no further one is opened.
+    pub memory: usize,
+    /// How much presence sessions may show.
+    pub presence: PresenceLimits,
     /// When a base should be replaced.
     pub compaction: CompactionConfig,
     /// How long after a change that no version holds one is kept, at the latest.
@@ -129,6 +141,8 @@ struct State {
     queued: bool,
     /// A compaction was asked for and has not answered.
     compacting: bool,
+    /// Its operator was told that the room is nearly full.
+    warned: bool,
     end: Option<End>,
 }
 
@@ -160,6 +174,17 @@ pub enum Refused {
     /// Too much waits for the journal.
     #[error("too much waits to be stored")]
     Backlog,
+    /// The room holds as much as it may.
+    #[error("the room is full")]
+    Full(Full),
+    /// Somebody else has written under the client id that this session calls its own, where it now writes itself.
+    #[error("somebody else writes under client id {client}")]
+    Conflict {
+        /// The id.
+        client: u64,
+        /// Who was first, if that is still known.
+        by: Option<Author>,
+    },
     /// The room has ended.
     #[error("the room has ended")]
     Ended(End),
@@ -207,7 +232,7 @@ impl Room {
         let state = State {
             log: Log::on(opened.base),
             clocks: opened.clocks,
-            awareness: Awareness::default(),
+            awareness: Awareness::new(shared.config.presence),
             seats: Slab::new(),
             tick: Tick {
                 armed: false,
@@ -219,6 +244,7 @@ impl Room {
             stored: opened.stored,
             queued: false,
             compacting: false,
+            warned: false,
             end: None,
         };
         Self {
@@ -333,6 +359,12 @@ impl Room {
         }
     }
 
+    /// Memory that the room takes, in bytes: content, and about what is known of each client.
+    pub fn weight(&self) -> usize {
+        let state = self.state.lock();
+        state.log.weight() + state.clock_bytes()
+    }
+
     /// What an operator sees of the room.
     pub fn info(&self) -> RoomInfo {
         let state = self.state.lock();
@@ -351,6 +383,24 @@ impl Room {
         match state.end {
             Some(End::Failed) => 0,
             _ => state.log.head() - state.log.committed(),
+        }
+    }
+
+    /// What little place is left in the room, in a sentence for its operator; `None` while there is enough.
+    pub fn scarce(&self) -> Option<String> {
+        let state = self.state.lock();
+        let capacity = &self.shared.config.capacity;
+        capacity.scarce(&state.log, &state.clocks)
+    }
+
+    fn warn_if_scarce(&self, state: &mut State) {
+        if state.warned {
+            return;
+        }
+        let capacity = &self.shared.config.capacity;
+        if let Some(why) = capacity.scarce(&state.log, &state.clocks) {
+            state.warned = true;
+            tracing::warn!(room = ?self.name, "the room is nearly full: {why}");
         }
     }
 
@@ -473,6 +523,11 @@ impl Room {
 }
 
 impl State {
+    /// What the clocks take in memory, about.
+    fn clock_bytes(&self) -> usize {
+        self.clocks.clients() * CLIENT_BYTES
+    }
+
     /// Lets go of what the base holds and every reader has heard.
     fn trim(&mut self) {
         let slowest = self.seats.iter().map(|(_, seat)| seat.slowest()).min();

@@ -15,7 +15,7 @@ use super::{
     Author, Membership, OpenError, Opened, Room, RoomName, RoomTotals, RoomsShared, Source,
 };
 use crate::access::Identity;
-use crate::telemetry::Openings;
+use crate::telemetry::{LimitMet, Openings};
 
 /// How often presence is looked at for states that nobody renewed.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -32,6 +32,8 @@ enum Slot {
 /// The rooms of a node.
 pub struct Registry {
     rooms: Mutex<HashMap<RoomName, Slot>>,
+    /// Since when open rooms have been without sessions.
+    idle: Mutex<IdleRooms>,
     source: Arc<dyn Source>,
     shared: Arc<RoomsShared>,
 }
@@ -56,6 +58,7 @@ impl Registry {
     pub fn new(source: Arc<dyn Source>, shared: Arc<RoomsShared>) -> Arc<Self> {
         Arc::new(Self {
             rooms: Mutex::default(),
+            idle: Mutex::default(),
             source,
             shared,
         })
@@ -135,39 +138,67 @@ impl Registry {
     pub async fn look_after_rooms(&self) {
         let idle = self.shared.config.idle;
         let period = (idle / 4).clamp(Duration::from_millis(50), SWEEP);
-        let mut empty_since: HashMap<RoomName, (Arc<Room>, Instant)> = HashMap::new();
         let mut swept = Instant::now();
         loop {
             tokio::time::sleep(period).await;
             let now = Instant::now();
             let rooms = self.open();
-            let mut still_empty = HashMap::new();
-            for room in &rooms {
-                if room.info().sessions > 0 {
-                    continue;
-                }
-                let since = match empty_since.get(room.name()) {
-                    Some((same, since)) if Arc::ptr_eq(same, room) => *since,
-                    _ => now,
-                };
-                let over = room.is_over();
-                if over || (now.duration_since(since) >= idle && room.end_if_idle()) {
-                    self.forget(
-                        room.name(),
-                        |slot| matches!(slot, Slot::Open(other) if Arc::ptr_eq(other, room)),
-                    );
-                    tracing::debug!(room = ?room.name(), "room unloaded");
-                } else {
-                    still_empty.insert(room.name().clone(), (room.clone(), since));
-                }
-            }
-            empty_since = still_empty;
+            self.unload_idle(&rooms, idle, now);
+            self.make_place(now);
             rooms.iter().for_each(|room| room.keep_version_if_due());
             if now.duration_since(swept) >= SWEEP {
                 swept = now;
                 rooms.iter().for_each(|room| room.expire_presence(now));
             }
         }
+    }
+
+    /// Notes which rooms are without sessions, and unloads those that have been for long enough.
+    fn unload_idle(&self, rooms: &[Arc<Room>], idle: Duration, now: Instant) {
+        let mut empty = self.idle.lock();
+        empty.note(rooms, now);
+        empty.retain(|room, since| {
+            let over = room.is_over();
+            let done = over || (now.duration_since(since) >= idle && room.end_if_idle());
+            if done {
+                self.unload(room);
+            }
+            !done
+        });
+    }
+
+    /// Unloads idle rooms before their time, those first that have been idle for longest, while all rooms together take more memory than they
+    /// may. False where that was not enough.
+    fn make_place(&self, now: Instant) -> bool {
+        let budget = self.shared.config.memory;
+        let rooms = self.open();
+        let mut taken: usize = rooms.iter().map(|room| room.weight()).sum();
+        if taken <= budget {
+            return true;
+        }
+        let mut empty = self.idle.lock();
+        empty.note(&rooms, now);
+        for room in empty.longest_first() {
+            let weight = room.weight();
+            if room.end_if_idle() {
+                tracing::info!(room = ?room.name(), bytes = weight, "room unloaded early: memory is short");
+                self.shared.metrics.rooms.evicted.inc();
+                self.unload(&room);
+                taken -= weight;
+            }
+            if taken <= budget {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn unload(&self, room: &Arc<Room>) {
+        self.forget(
+            room.name(),
+            |slot| matches!(slot, Slot::Open(other) if Arc::ptr_eq(other, room)),
+        );
+        tracing::debug!(room = ?room.name(), "room unloaded");
     }
 
     fn open(&self) -> Vec<Arc<Room>> {
@@ -188,7 +219,15 @@ impl Registry {
         let (this, name_) = (self.clone(), name.clone());
         self.shared.tasks.spawn(async move {
             let (metrics, began) = (&this.shared.metrics.rooms, Instant::now());
-            let loaded = this.source.load(&name_).await;
+            let loaded = if this.make_place(began) {
+                this.source.load(&name_).await
+            } else {
+                this.shared.metrics.limits.count(LimitMet::RoomMemory);
+                Err(OpenError::Unavailable(
+                    "the rooms in use take all the memory that SCRIBLE_MAX_ROOM_MEMORY allows"
+                        .into(),
+                ))
+            };
             metrics.opening.time(began.elapsed());
             metrics.openings.count(outcome(&loaded));
             let room = loaded
@@ -206,11 +245,48 @@ impl Registry {
         Slot::Opening(opening)
     }
 
+    /// Rooms of which little place is left, with a sentence for each.
+    pub fn scarce(&self) -> Vec<(RoomName, String)> {
+        let rooms = self.open();
+        let scarce = rooms
+            .iter()
+            .filter_map(|room| Some((room.name().clone(), room.scarce()?)));
+        scarce.collect()
+    }
+
     fn forget(&self, name: &RoomName, which: impl Fn(&Slot) -> bool) {
         let mut rooms = self.rooms.lock();
         if rooms.get(name).is_some_and(which) {
             rooms.remove(name);
         }
+    }
+}
+
+/// Open rooms without sessions, and since when.
+#[derive(Default)]
+struct IdleRooms(HashMap<RoomName, (Arc<Room>, Instant)>);
+
+impl IdleRooms {
+    /// Forgets rooms that somebody is in or that are open no more, and notes those that have become empty.
+    fn note(&mut self, open: &[Arc<Room>], now: Instant) {
+        let mut known = std::mem::take(&mut self.0);
+        for room in open.iter().filter(|room| room.info().sessions == 0) {
+            let since = match known.remove(room.name()) {
+                Some((same, since)) if Arc::ptr_eq(&same, room) => since,
+                _ => now,
+            };
+            self.0.insert(room.name().clone(), (room.clone(), since));
+        }
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(&Arc<Room>, Instant) -> bool) {
+        self.0.retain(|_, (room, since)| stays(room, *since));
+    }
+
+    fn longest_first(&self) -> Vec<Arc<Room>> {
+        let mut rooms: Vec<_> = self.0.values().collect();
+        rooms.sort_by_key(|(_, since)| *since);
+        rooms.into_iter().map(|(room, _)| room.clone()).collect()
     }
 }
 
@@ -229,7 +305,7 @@ mod tests {
     use async_trait::async_trait;
     use tokio::sync::Semaphore;
 
-    use super::super::RoomsConfig;
+    use super::super::{Carrier, RoomsConfig};
     use super::*;
 
     /// Loads as often as it has permits; fails when told to.
@@ -252,16 +328,22 @@ mod tests {
         }
     }
 
-    fn registry(source: Arc<Slow>, idle: Duration) -> Arc<Registry> {
-        let config = RoomsConfig {
+    fn config(idle: Duration) -> RoomsConfig {
+        RoomsConfig {
             limits: Default::default(),
             awareness_interval: Duration::from_millis(40),
             idle,
             max_uncommitted_bytes: 1 << 20,
+            capacity: Default::default(),
+            memory: 1 << 30,
+            presence: Default::default(),
             compaction: Default::default(),
             version_interval: Duration::from_secs(300),
-        };
-        let shared = RoomsShared::new(config);
+        }
+    }
+
+    fn registry(source: Arc<Slow>, idle: Duration) -> Arc<Registry> {
+        let shared = RoomsShared::new(config(idle));
         Registry::new(source, Arc::new(shared))
     }
 
@@ -361,5 +443,48 @@ mod tests {
         assert!(room.end_if_idle());
         let second = registry.enter(&name, 2, Identity::default()).await.unwrap();
         assert!(!Arc::ptr_eq(second.room(), &room));
+    }
+
+    #[tokio::test]
+    async fn l5_idle_rooms_go_early_when_memory_is_short_and_without_any_no_more_is_opened() {
+        let source = slow(100, false);
+        let mut config = config(Duration::from_secs(3_600));
+        config.memory = 3 << 20;
+        let shared = Arc::new(RoomsShared::new(config));
+        let registry = Registry::new(source.clone(), shared);
+        let mut here = Vec::new();
+        let fill = async |name: &str| {
+            let name = RoomName::new(name).unwrap();
+            let member = registry.enter(&name, 1, Identity::default()).await.unwrap();
+            let mut update = vec![1, 1, 10, 0, 0x03, 1, 1, b't'];
+            scrible_wire::varint::write_var_bytes(&mut update, &vec![1; 1 << 20]);
+            update.push(0);
+            member.offer(&update, Carrier::Step2, None).unwrap();
+            let end = member.room().uncommitted(usize::MAX).end;
+            member.room().committed(1, 1, end);
+            member
+        };
+        for name in ["first", "second", "third"] {
+            drop(fill(name).await);
+        }
+        let names = || -> Vec<String> {
+            let live = registry.live().into_iter();
+            live.map(|info| info.name.as_str().to_owned()).collect()
+        };
+        assert_eq!(names(), ["first", "second", "third"]);
+        registry.make_place(Instant::now());
+        assert_eq!(registry.shared.metrics.rooms.evicted.get(), 1);
+        assert_eq!(names().len(), 2);
+        for name in ["fourth", "fifth"] {
+            here.push(fill(name).await);
+        }
+        here.push(fill("sixth").await);
+        assert_eq!(names(), ["fifth", "fourth", "sixth"], "rooms in use stay");
+        let full = RoomName::new("seventh").unwrap();
+        let refused = registry.enter(&full, 1, Identity::default()).await;
+        assert!(matches!(refused, Err(OpenError::Unavailable(_))));
+        assert_eq!(registry.shared.metrics.limits.of(LimitMet::RoomMemory), 1);
+        drop(here);
+        assert!(registry.enter(&full, 1, Identity::default()).await.is_ok());
     }
 }

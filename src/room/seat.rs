@@ -35,6 +35,8 @@ pub struct Seat {
     pub heard: Option<tokio::time::Instant>,
     /// The last version of the awareness table that it was sent.
     pub awareness: u64,
+    /// The client id that the session calls its own, and the clock up to which nobody but this session has written under it since.
+    pub writes: Option<(u64, u32)>,
     /// Farewells of its own ids, to make it speak again. At most one for each of its ids and each clock of that id.
     asks: VecDeque<Bytes>,
     /// Wakes the session's task; set only while the session has nothing to do.
@@ -79,6 +81,7 @@ impl Seat {
             known_bytes: 0,
             heard: None,
             awareness: 0,
+            writes: None,
             asks: VecDeque::new(),
             waker: None,
         }

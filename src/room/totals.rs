@@ -19,10 +19,19 @@ pub struct RoomTotals {
     pub base_bytes: usize,
     /// Memory of the updates after those, in bytes.
     pub log_bytes: usize,
+    /// Memory of what is known of the clients that have written to them, in bytes.
+    pub clock_bytes: usize,
     /// Updates that wait to be stored.
     pub uncommitted_updates: u64,
     /// When the oldest of those was taken.
     pub oldest_uncommitted: Option<Instant>,
+}
+
+impl RoomTotals {
+    /// Memory of all of them, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.base_bytes + self.log_bytes + self.clock_bytes
+    }
 }
 
 impl Room {
@@ -36,6 +45,7 @@ impl Room {
         totals.people += state.awareness.people();
         totals.base_bytes += base_bytes;
         totals.log_bytes += log.weight() - base_bytes;
+        totals.clock_bytes += state.clock_bytes();
         // What a failed room holds waits for nothing any more.
         if state.end == Some(End::Failed) {
             return;

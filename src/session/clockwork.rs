@@ -51,6 +51,20 @@ impl Clockwork {
 }
 
 impl Session<'_> {
+    /// Brings the timer forward to the end of the pause in reading.
+    pub(super) fn wake_after_pause(&mut self, cx: &mut Context<'_>) {
+        let Some(until) = self.pace.paused() else {
+            return;
+        };
+        if until < self.timer.deadline() {
+            self.timer.as_mut().reset(until);
+        }
+        // Registers the new deadline with this task.
+        if self.timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// Does what is due and sets the timer to what is due next.
     pub(super) fn poll_timer(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<(), Leave> {
         if self.timer.as_mut().poll(cx).is_pending() {
@@ -66,7 +80,8 @@ impl Session<'_> {
         let dead_after = self.config.ping_interval * 2 + Duration::from_secs(5);
         let stream = self.socket.get_ref();
         // A large message may take long to come, and no pong fits into it; and what is not read cannot be heard.
-        let deaf = self.full || !self.asking.is_empty() || self.out_bytes > OUT_BYTES;
+        let paused = self.pace.paused().is_some();
+        let deaf = self.full || paused || !self.asking.is_empty() || self.out_bytes > OUT_BYTES;
         if stream.read() > clocks.read || deaf {
             clocks.read = stream.read();
             clocks.received = now;
@@ -112,6 +127,7 @@ impl Session<'_> {
             Some(clocks.pinged + self.config.ping_interval),
             Some(clocks.sent + self.config.keepalive),
             clocks.close_at,
+            self.pace.paused().filter(|until| *until > now),
         ];
         self.timer.as_mut().reset(
             next.into_iter()

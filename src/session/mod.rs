@@ -5,12 +5,13 @@
 //! keepalive) stand in `out`, and while that or the room's echoes for this session are full, the socket is not read.
 //! Knows no HTTP and no close codes: it returns a [`Leave`].
 //!
-//! Here is what comes in and the life of it all; `outbox` is what goes out, `clockwork` the timers, `outcome` what things are called
+//! Here is what comes in and the life of it all; `outbox` is what goes out, `clockwork` the timers, `pace` how fast a client may send, `outcome` what things are called
 //! outside.
 
 mod clockwork;
 mod outbox;
 mod outcome;
+mod pace;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -27,12 +28,14 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::access::Role;
-use crate::room::{Answered, Author, Carrier, Membership};
+use crate::room::{Answered, Author, Carrier, Full, Membership, Refused};
 use crate::socket::Socket;
 use crate::telemetry::Verdict;
 use clockwork::{Clockwork, stagger};
 use outbox::Written;
 use outcome::{broken, protocol, received, refused, unanswerable, verdict};
+pub use pace::PaceConfig;
+use pace::{Pace, Worth};
 
 /// Bytes of own frames above which the socket is not read. What a last message causes may come on top.
 const OUT_BYTES: usize = 256 << 10;
@@ -54,6 +57,8 @@ pub struct SessionConfig {
     pub keepalive: Duration,
     /// On shutdown, sessions end one after another over this time.
     pub stagger: Duration,
+    /// How fast a client may send.
+    pub pace: PaceConfig,
 }
 
 /// Why a session ended.
@@ -69,6 +74,10 @@ pub enum Leave {
     WebSocket(String),
     /// An update that no room could keep.
     InvalidUpdate(String),
+    /// The room holds as much as it may.
+    RoomFull(Full),
+    /// Somebody else writes under the client id that this client calls its own.
+    Conflict,
     /// A message above the size limit.
     TooLarge(usize),
     /// No step 1 in time.
@@ -111,6 +120,7 @@ pub struct Session<'a> {
     /// What the room lacked when this session last left something out of a step 2: once it is there, ask again.
     waiting: Option<Missing>,
     told_read_only: bool,
+    pace: Pace,
     written: Written,
     clocks: Clockwork,
     timer: Pin<Box<Sleep>>,
@@ -148,6 +158,7 @@ impl<'a> Session<'a> {
             asked: false,
             waiting: None,
             told_read_only: false,
+            pace: Pace::new(&config.pace),
             written: Written::default(),
             clocks,
             timer: Box::pin(tokio::time::sleep_until(now)),
@@ -196,6 +207,13 @@ impl<'a> Session<'a> {
             if !self.asking.is_empty() || self.out_bytes > OUT_BYTES || self.full {
                 break;
             }
+            if let Err(met) = self.pace.pay(self.socket.get_ref().read(), now) {
+                if let Some(limit) = met {
+                    self.membership.room().shared().metrics.limits.count(limit);
+                }
+                self.wake_after_pause(cx);
+                break;
+            }
             let frame = match Pin::new(&mut *self.socket).poll_next(cx) {
                 Poll::Pending => break,
                 Poll::Ready(None) => return Err(Leave::Left),
@@ -226,6 +244,7 @@ impl<'a> Session<'a> {
                 Message::SyncStep1(theirs) => {
                     self.asking.push_back(theirs.to_vec());
                     self.join()?;
+                    self.pace.handled(Worth::Message);
                 }
                 Message::SyncStep2(update) => {
                     self.membership.answered();
@@ -235,12 +254,17 @@ impl<'a> Session<'a> {
                 Message::Awareness(body) => {
                     let limits = &shared.config.limits;
                     let entries = awareness::parse(body, limits).map_err(protocol)?;
-                    self.membership.hear(&entries, now);
+                    let changed = self.membership.hear(&entries, now);
+                    self.pace.handled(worth(changed));
                 }
-                Message::QueryAwareness => self.owes_presence = true,
-                Message::Auth(_) => {}
+                Message::QueryAwareness => {
+                    self.owes_presence = true;
+                    self.pace.handled(Worth::Message);
+                }
+                Message::Auth(_) => self.pace.handled(Worth::Message),
                 Message::Unknown(kind) => {
-                    tracing::debug!(kind, "message of an unknown type ignored")
+                    tracing::debug!(kind, "message of an unknown type ignored");
+                    self.pace.handled(Worth::Message);
                 }
             }
         }
@@ -280,7 +304,19 @@ impl<'a> Session<'a> {
         let answered = self.answered.as_ref().map(|(answered, _)| answered);
         let offered = self.membership.offer(update, carrier, answered);
         self.count_update(verdict(&offered));
+        if let Err(Refused::Conflict { client, by }) = offered {
+            let room = self.membership.room().name();
+            tracing::warn!(
+                ?room,
+                session = self.session,
+                client,
+                by,
+                "an edit was written at a clock that another session has taken"
+            );
+        }
         let offered = offered.map_err(refused)?;
+        self.pace
+            .handled(worth(offered.appended || offered.missing.is_some()));
         self.full = offered.full;
         match carrier {
             // What a client itself is waiting for it cannot send; it is asked again once the room has it.
@@ -299,6 +335,7 @@ impl<'a> Session<'a> {
 
     /// A read-only session's update: nothing of it is taken. Said once, because such a client sees its own edits and nobody else does.
     fn overhear(&mut self, update: &[u8]) -> Result<(), Leave> {
+        self.pace.handled(Worth::Message);
         let news = self.membership.brings_news(update);
         self.count_update(if news.is_ok() {
             Verdict::ReadOnly
@@ -315,5 +352,13 @@ impl<'a> Session<'a> {
     fn count_update(&self, verdict: Verdict) {
         let shared = self.membership.room().shared();
         shared.metrics.updates.verdicts.count(verdict);
+    }
+}
+
+fn worth(did_something: bool) -> Worth {
+    if did_something {
+        Worth::Message
+    } else {
+        Worth::Relay
     }
 }

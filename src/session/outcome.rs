@@ -50,6 +50,8 @@ pub fn verdict(offered: &Result<Offered, Refused>) -> Verdict {
         },
         Err(Refused::Malformed(_)) => Verdict::Malformed,
         Err(Refused::Backlog) => Verdict::Backlog,
+        Err(Refused::Full(_)) => Verdict::Full,
+        Err(Refused::Conflict { .. }) => Verdict::Conflict,
         Err(Refused::Ended(_) | Refused::Behind) => Verdict::Ended,
     }
 }
@@ -66,6 +68,8 @@ pub fn refused(refused: Refused) -> Leave {
     match refused {
         Refused::Malformed(error) => Leave::InvalidUpdate(error.to_string()),
         Refused::Backlog => Leave::Backlog,
+        Refused::Full(full) => Leave::RoomFull(full),
+        Refused::Conflict { .. } => Leave::Conflict,
         Refused::Behind => Leave::Behind,
         Refused::Ended(End::Failed | End::Unloaded) => {
             Leave::RoomFailed("it must be loaded anew".into())

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_util::sync::CancellationToken;
 
 use super::Socket;
-use crate::room::OpenError;
+use crate::room::{Full, OpenError};
 use crate::session::Leave;
 use crate::telemetry::Ended;
 
@@ -67,6 +67,21 @@ impl Farewell {
                 format!("a message of {size} bytes is above the limit"),
             ),
             Leave::InvalidUpdate(what) => (4422, true, format!("invalid update: {what}")),
+            Leave::RoomFull(Full::Bytes) => (
+                4413,
+                true,
+                "the room is full: delete something, or ask for a larger one".into(),
+            ),
+            Leave::RoomFull(Full::Clients) => (
+                4413,
+                true,
+                "too many clients have written to the room: its operator can allow more".into(),
+            ),
+            Leave::Conflict => (
+                4509,
+                false,
+                "somebody else writes under the same client id, sync again".into(),
+            ),
             Leave::RoomFailed(what) => (4500, true, format!("the room cannot go on: {what}")),
             Leave::Silent => (4508, true, "no sync step 1 came".into()),
         };
@@ -109,7 +124,8 @@ pub fn counted(leave: &Leave) -> Ended {
         Leave::Shutdown => Ended::Shutdown,
         Leave::Behind | Leave::Backlog => Ended::TryAgain,
         Leave::Protocol(_) => Ended::Protocol,
-        Leave::TooLarge(_) => Ended::TooLarge,
+        Leave::TooLarge(_) | Leave::RoomFull(_) => Ended::TooLarge,
+        Leave::Conflict => Ended::Conflict,
         Leave::InvalidUpdate(_) => Ended::InvalidUpdate,
         Leave::RoomFailed(_) => Ended::Room,
         Leave::Silent => Ended::Silent,

@@ -62,6 +62,10 @@ label! {
         Malformed = "malformed",
         /// Too much waits to be stored.
         Backlog = "backlog",
+        /// The room holds as much as it may.
+        Full = "full",
+        /// Its author's client id was written under by somebody else.
+        Conflict = "conflict",
         /// Its sender may only read.
         ReadOnly = "read_only",
         /// The room had ended.
@@ -126,6 +130,8 @@ label! {
         Room = "4500",
         /// No step 1 came.
         Silent = "4508",
+        /// Somebody else writes under the same client id.
+        Conflict = "4509",
     }
 }
 
@@ -140,6 +146,26 @@ label! {
         TooManyRequests = "429",
         /// The server stops.
         Unavailable = "503",
+    }
+}
+
+label! {
+    /// A limit that somebody met.
+    LimitMet as "limit" {
+        /// Messages a second of one connection, which was not read for a while.
+        Messages = "messages",
+        /// Bytes a second of one connection, which was not read for a while.
+        Bytes = "bytes",
+        /// Client ids that one session may show; the one was left out.
+        PresenceIds = "presence_ids",
+        /// Bytes of presence that one session may show; the state was left out.
+        PresenceBytes = "presence_bytes",
+        /// Bytes of a room; who wrote was closed.
+        RoomBytes = "room_bytes",
+        /// Client ids of a room; who wrote was closed.
+        RoomClients = "room_clients",
+        /// Memory of all rooms; the room was not opened.
+        RoomMemory = "room_memory",
     }
 }
 

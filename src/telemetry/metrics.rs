@@ -10,7 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 use super::counts::{
-    Batches, Compactions, Counts, Ended, Openings, Received, RefusedUpgrade, Sent, Verdict,
+    Batches, Compactions, Counts, Ended, LimitMet, Openings, Received, RefusedUpgrade, Sent,
+    Verdict,
 };
 use super::distribution::Distribution;
 
@@ -57,6 +58,8 @@ pub struct Metrics {
     pub journal: JournalMetrics,
     /// Snapshots.
     pub compaction: CompactionMetrics,
+    /// Limits that were met.
+    pub limits: Counts<LimitMet>,
     registry: Registry,
 }
 
@@ -97,6 +100,8 @@ pub struct RoomMetrics {
     pub openings: Counts<Openings>,
     /// How long they took.
     pub opening: Distribution,
+    /// Rooms that were unloaded early, because memory was short.
+    pub evicted: Counter,
     /// Rooms that ended because the store refused what they wrote.
     pub failed: Counter,
     /// Updates that went with them.
@@ -139,6 +144,7 @@ impl Default for Metrics {
             rooms: RoomMetrics {
                 openings: Counts::default(),
                 opening: Distribution::of_times(&ROOM_US),
+                evicted: Counter::default(),
                 failed: Counter::default(),
                 lost_updates: Counter::default(),
             },
@@ -152,6 +158,7 @@ impl Default for Metrics {
                 compactions: Counts::default(),
                 duration: Distribution::of_times(&ROOM_US),
             },
+            limits: Counts::default(),
             registry: Registry::default(),
         };
         metrics.register();
@@ -237,6 +244,11 @@ impl Metrics {
             rooms.opening.clone(),
         );
         registry.register(
+            "scrible_rooms_evicted",
+            "Idle rooms that were unloaded before their time, because memory was short",
+            rooms.evicted.clone(),
+        );
+        registry.register(
             "scrible_rooms_failed",
             "Rooms that ended because the store refused what they wrote",
             rooms.failed.clone(),
@@ -267,6 +279,12 @@ impl Metrics {
             "scrible_journal_batch_bytes",
             "Bytes of updates in a batch that was committed",
             journal.batch_bytes.clone(),
+        );
+
+        registry.register(
+            "scrible_limits_met",
+            "How often a limit was met, by limit; a connection that has to wait counts once a pause",
+            self.limits.clone(),
         );
 
         let compaction = &self.compaction;

@@ -10,7 +10,8 @@ mod metrics;
 mod process;
 
 pub use counts::{
-    Batches, Compactions, Counts, Ended, Label, Openings, Received, RefusedUpgrade, Sent, Verdict,
+    Batches, Compactions, Counts, Ended, Label, LimitMet, Openings, Received, RefusedUpgrade, Sent,
+    Verdict,
 };
 pub use distribution::Distribution;
 pub use log::start;

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use procfs::WithCurrentSystemInfo;
 use procfs::process::LimitValue;
+use procfs::{Current, WithCurrentSystemInfo};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -20,6 +20,21 @@ impl Process {
     pub fn resident_bytes() -> Option<u64> {
         let stat = procfs::process::Process::myself().ok()?.stat().ok()?;
         Some(stat.rss_bytes().get())
+    }
+
+    /// The most memory that it can have, in bytes: the machine's, or the container's where that is less.
+    pub fn memory_limit() -> Option<usize> {
+        let machine = procfs::Meminfo::current().ok().map(|info| info.mem_total);
+        // Version 2 of control groups, and version 1; a container sees its own at the root. "max" is no limit.
+        let files = [
+            "/sys/fs/cgroup/memory.max",
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        ];
+        let container = files
+            .iter()
+            .filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
+        let least = machine.into_iter().chain(container).min()?;
+        usize::try_from(least).ok()
     }
 }
 

@@ -71,6 +71,13 @@ pub struct Scan {
     pub has_hook: bool,
 }
 
+/// How many client lists an update says that it has; 0 where it does not even say that. Read from its first bytes alone, so nothing of it is
+/// proven, but no update has more.
+pub fn declared_lists(update: &[u8]) -> usize {
+    let lists = Reader::new(update).count_within(3 + MIN_BYTES, usize::MAX);
+    lists.unwrap_or_default()
+}
+
 /// Reads a whole update. Allocates for client lists and delete ranges only, both bounded by the bytes.
 pub fn scan(update: &[u8], limits: &Limits) -> Result<Scan, Malformed> {
     struct Collect(Scan);

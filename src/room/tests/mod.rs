@@ -3,6 +3,7 @@
 mod answers;
 mod ending;
 mod hearing;
+mod limits;
 mod presence;
 
 use std::collections::VecDeque;
@@ -64,22 +65,32 @@ fn typed_after(client: u8, other: u8, clock: u8) -> Vec<u8> {
 }
 
 fn shared() -> Arc<RoomsShared> {
-    let config = RoomsConfig {
+    Arc::new(RoomsShared::new(config()))
+}
+
+fn config() -> RoomsConfig {
+    RoomsConfig {
         limits: Limits::default(),
         awareness_interval: Duration::from_millis(40),
         idle: Duration::from_secs(30),
         max_uncommitted_bytes: 16 << 20,
+        capacity: Default::default(),
+        memory: 1 << 30,
+        presence: Default::default(),
         compaction: CompactionConfig::default(),
         version_interval: Duration::from_secs(300),
-    };
-    Arc::new(RoomsShared::new(config))
+    }
 }
 
 fn room() -> Arc<Room> {
+    room_with(shared())
+}
+
+fn room_with(shared: Arc<RoomsShared>) -> Arc<Room> {
     Arc::new(Room::new(
         RoomName::new("demo").unwrap(),
         Opened::default(),
-        shared(),
+        shared,
     ))
 }
 
