@@ -80,7 +80,7 @@ impl Farewell {
             Leave::Conflict => (
                 4509,
                 false,
-                "somebody else writes under the same client id, sync again".into(),
+                "somebody else writes under your client id: reload the page if something of yours is missing for others".into(),
             ),
             Leave::RoomFailed(what) => (4500, true, format!("the room cannot go on: {what}")),
             Leave::Silent => (4508, true, "no sync step 1 came".into()),

@@ -122,7 +122,7 @@ label! {
         TryAgain = "1013",
         /// The client broke the y-websocket protocol.
         Protocol = "4400",
-        /// A message above the limit.
+        /// A message above the limit, or a room that is full.
         TooLarge = "4413",
         /// An update that no room could keep.
         InvalidUpdate = "4422",
