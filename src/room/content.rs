@@ -7,13 +7,28 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use scrible_wire::{Limits, Malformed};
+use scrible_wire::{Limits, Malformed, StateVector, merge, scan};
 
 use super::framed::{FramedUpdate, WHOLE_BYTES};
 
 /// A merged update. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Content(Option<Arc<Held>>);
+pub struct Content(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    held: Held,
+    facts: OnceLock<Facts>,
+}
+
+/// What of it concerns those who have it already. Read for the first of them.
+#[derive(Debug)]
+pub struct Facts {
+    /// The clock behind the last struct of each client.
+    pub state_vector: StateVector,
+    /// An update of the whole delete set and nothing else: a state vector says nothing about deletions.
+    pub deletes: Bytes,
+}
 
 #[derive(Debug)]
 enum Held {
@@ -40,12 +55,13 @@ impl Content {
         } else {
             Held::Parts(FramedUpdate::parts(update, limits)?)
         };
-        Ok(Self(Some(Arc::new(held))))
+        let facts = OnceLock::new();
+        Ok(Self(Some(Arc::new(Inner { held, facts }))))
     }
 
     /// The whole of it as a step 2, where it is small enough. Shares memory.
     pub fn step2(&self) -> Option<Bytes> {
-        match self.0.as_deref()? {
+        match self.held()? {
             Held::Whole { step2, .. } => Some(step2.frame()),
             Held::Parts(_) => None,
         }
@@ -56,7 +72,7 @@ impl Content {
     /// # Errors
     /// Where the update does not scan.
     pub fn parts(&self, limits: &Limits) -> Result<Arc<[FramedUpdate]>, Malformed> {
-        match self.0.as_deref() {
+        match self.held() {
             None => Ok(Arc::default()),
             Some(Held::Parts(parts)) => Ok(parts.clone()),
             Some(Held::Whole { step2, parts }) => match parts.get() {
@@ -72,12 +88,44 @@ impl Content {
 
     /// The updates that it is held as, to be applied in order. Shares memory.
     pub fn updates(&self) -> impl Iterator<Item = Bytes> {
-        let held = match self.0.as_deref() {
+        let held = match self.held() {
             None => &[],
             Some(Held::Whole { step2, .. }) => std::slice::from_ref(step2),
             Some(Held::Parts(parts)) => parts,
         };
         held.iter().map(FramedUpdate::update)
+    }
+
+    /// What of it concerns those who have it already; `None` of nothing.
+    ///
+    /// # Errors
+    /// Where an update does not scan.
+    pub fn facts(&self, limits: &Limits) -> Result<Option<&Facts>, Malformed> {
+        let Some(inner) = self.0.as_deref() else {
+            return Ok(None);
+        };
+        if let Some(facts) = inner.facts.get() {
+            return Ok(Some(facts));
+        }
+        let limits = limits.without_counts();
+        let updates: Vec<Bytes> = self.updates().collect();
+        let mut state_vector = StateVector::new();
+        for update in &updates {
+            for list in scan(update, &limits)?.lists {
+                state_vector.raise(list.client, list.end);
+            }
+        }
+        let updates = updates.iter().map(|update| &update[..]);
+        let deletes = merge::diff(updates, &state_vector, &limits)?.into();
+        // Somebody else may have read the same meanwhile.
+        Ok(Some(inner.facts.get_or_init(|| Facts {
+            state_vector,
+            deletes,
+        })))
+    }
+
+    fn held(&self) -> Option<&Held> {
+        self.0.as_deref().map(|inner| &inner.held)
     }
 
     /// Bytes of the updates.
@@ -88,7 +136,7 @@ impl Content {
     /// Bytes of memory.
     pub fn weight(&self) -> usize {
         let of = |parts: &[FramedUpdate]| parts.iter().map(FramedUpdate::weight).sum::<usize>();
-        match self.0.as_deref() {
+        match self.held() {
             None => 0,
             Some(Held::Parts(parts)) => of(parts),
             Some(Held::Whole { step2, parts }) => {

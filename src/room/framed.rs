@@ -11,7 +11,7 @@ use scrible_wire::{Limits, Malformed, message, split};
 /// Above this many bytes, content is sent in parts.
 pub const WHOLE_BYTES: usize = 1 << 20;
 /// About the size of a part, in bytes. A single struct is never cut.
-const PART_BYTES: usize = 256 << 10;
+pub const PART_BYTES: usize = 256 << 10;
 
 /// An update, framed as a y-websocket message.
 #[derive(Debug, Clone)]

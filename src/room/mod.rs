@@ -30,10 +30,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use scrible_wire::{Clocks, Limits, Malformed, message};
 use slab::Slab;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-pub use answer::Answer;
+pub use answer::{Answer, Made};
 pub use content::Content;
 pub use log::Author;
 pub use membership::{Answered, Membership, Pulled};
@@ -93,6 +94,9 @@ pub struct RoomsShared {
     pub compaction: CompactionQueue,
     /// Bytes that wait for the journal in all rooms.
     pub uncommitted_bytes: AtomicUsize,
+    /// Answers to step 1s that are being made off the async threads take turns, so that a thousand clients coming back leave processors for those
+    /// who draw.
+    pub answering: Arc<Semaphore>,
     /// Where the rooms' own short tasks run.
     pub tasks: TaskTracker,
     /// The last number that a session got.
@@ -109,6 +113,7 @@ impl RoomsShared {
             journal: JournalQueue::default(),
             compaction: CompactionQueue::default(),
             uncommitted_bytes: AtomicUsize::new(0),
+            answering: Arc::new(Semaphore::new(answers_at_once())),
             tasks: TaskTracker::new(),
             sessions: AtomicU64::new(0),
             metrics: Metrics::default(),
@@ -119,6 +124,12 @@ impl RoomsShared {
     pub fn next_session(&self) -> Author {
         self.sessions.fetch_add(1, Ordering::Relaxed) + 1
     }
+}
+
+/// Half of the processors, but one at least.
+fn answers_at_once() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
+    processors.div_ceil(2)
 }
 
 /// One live room.

@@ -70,6 +70,7 @@ impl Session<'_> {
         if self.timer.as_mut().poll(cx).is_pending() {
             return Ok(());
         }
+        let answering = self.is_answering();
         let clocks = &mut self.clocks;
         if clocks.close_at.is_some_and(|at| at <= now) {
             return Err(Leave::Shutdown);
@@ -101,8 +102,7 @@ impl Session<'_> {
         if clocks.blocked && now >= clocks.progress.1 + WRITE_STALL {
             return Err(Leave::Gone);
         }
-        if self.answer.is_none()
-            && self.answering.is_empty()
+        if !answering
             && self
                 .answered
                 .as_ref()

@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::access::Role;
-use crate::room::{Answered, Author, Carrier, Full, Membership, Refused};
+use crate::room::{Answer, Answered, Author, Carrier, Full, Made, Membership, Refused};
 use crate::socket::Socket;
 use crate::telemetry::Verdict;
 use clockwork::{Clockwork, stagger};
@@ -107,9 +107,11 @@ pub struct Session<'a> {
     owes_step1: bool,
     owes_presence: bool,
     /// The answer that is being made.
-    answer: Option<JoinHandle<Result<Vec<Bytes>, Malformed>>>,
-    /// What is still to be sent of the answer: mostly memory that all newcomers share. Nothing is taken from the room before.
+    answer: Option<JoinHandle<Result<Made, Malformed>>>,
+    /// What is made of the answer and still to be sent: memory that all newcomers share, or a part. Nothing is taken from the room before.
     answering: VecDeque<Bytes>,
+    /// What is still to be made of the answer, once that is sent.
+    unmade: Option<Answer>,
     /// What the last answer brings, if it was a large one, and until when that is remembered.
     answered: Option<(Answered, Instant)>,
     joined: bool,
@@ -152,6 +154,7 @@ impl<'a> Session<'a> {
             owes_presence: true,
             answer: None,
             answering: VecDeque::new(),
+            unmade: None,
             answered: None,
             joined: false,
             full: false,
@@ -271,9 +274,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    fn is_answering(&self) -> bool {
+        self.answer.is_some() || self.unmade.is_some() || !self.answering.is_empty()
+    }
+
     /// Answers the next step 1, unless an answer is still under way.
     fn join(&mut self) -> Result<(), Leave> {
-        if self.answer.is_some() || !self.answering.is_empty() {
+        if self.is_answering() {
             return Ok(());
         }
         let Some(theirs) = self.asking.pop_front() else {
@@ -286,15 +293,35 @@ impl<'a> Session<'a> {
             let answered = Answered { from: theirs, to };
             self.answered = Some((answered, Instant::now() + ANSWERED_FOR));
         }
-        if answer.weight() > INLINE_ANSWER_BYTES && !answer.is_ready() {
-            let tasks = shared.tasks.clone();
-            self.answer = Some(tasks.spawn_blocking(move || answer.encode(&shared.config.limits)));
-        } else {
-            let frames = answer.encode(&shared.config.limits).map_err(unanswerable)?;
-            self.answering.extend(frames);
-        }
         self.joined = true;
+        self.make_answer(answer)
+    }
+
+    /// Makes the next messages of an answer, elsewhere where that takes time.
+    fn make_answer(&mut self, answer: Answer) -> Result<(), Leave> {
+        let shared = self.membership.room().shared().clone();
+        if answer.is_ready() || answer.weight() <= INLINE_ANSWER_BYTES {
+            self.made(answer.make(&shared.config.limits).map_err(unanswerable)?);
+            return Ok(());
+        }
+        let tasks = shared.tasks.clone();
+        self.answer = Some(tasks.spawn(async move {
+            let turn = shared.answering.clone().acquire_owned().await;
+            let tasks = shared.tasks.clone();
+            let making = tasks.spawn_blocking(move || {
+                let _turn = turn;
+                answer.make(&shared.config.limits)
+            });
+            making
+                .await
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        }));
         Ok(())
+    }
+
+    fn made(&mut self, made: Made) {
+        self.answering.extend(made.messages);
+        self.unmade = made.rest;
     }
 
     fn offer(&mut self, update: &[u8], carrier: Carrier) -> Result<(), Leave> {

@@ -37,10 +37,10 @@ impl Session<'_> {
             && let Poll::Ready(encoded) = Pin::new(answer).poll(cx)
         {
             self.answer = None;
-            let frames = encoded
+            let made = encoded
                 .map_err(|error| Leave::RoomFailed(error.to_string()))?
                 .map_err(unanswerable)?;
-            self.answering.extend(frames);
+            self.made(made);
         }
         loop {
             match Pin::new(&mut *self.socket).poll_ready(cx) {
@@ -90,11 +90,19 @@ impl Session<'_> {
                 return Ok(Some(presence));
             }
             if let Some(frame) = self.answering.pop_front() {
-                if self.answering.is_empty() {
+                if self.answering.is_empty() && self.unmade.is_none() {
                     self.written.answered = Some(Instant::now());
                     self.join()?;
                 }
                 return Ok(Some(frame));
+            }
+            if let Some(answer) = self.unmade.take() {
+                self.make_answer(answer)?;
+                if self.answer.is_some() {
+                    // Nobody waits for it yet: come back to do so.
+                    cx.waker().wake_by_ref();
+                }
+                return self.next_frame(cx);
             }
             if self.answer.is_some() {
                 return Ok(None);

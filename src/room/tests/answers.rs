@@ -224,3 +224,64 @@ fn w5_a_small_base_goes_out_in_small_parts_where_what_follows_makes_it_large() {
     let parts = room.info().bytes - weight;
     assert!(parts > 1_500_000, "and counted: {parts}");
 }
+
+#[tokio::test]
+async fn w5_one_who_comes_back_is_sent_what_it_lacks_however_far_back_it_was() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    for clock in 0..8 {
+        offer(&ann, &large(clock));
+    }
+    offer(&ann, &deleted(10, 3));
+    commit(&room);
+    room.fold();
+    offer(&ann, &typed(10, 8));
+    offer(&ann, &typed(20, 0));
+    for has in 0..=9 {
+        let back = seated(&room, 100 + u64::from(has));
+        let frames = answer(&back, &[(10, u32::from(has))]);
+        let mut clocks = Clocks::new();
+        let before: Vec<_> = (0..has.min(8)).map(large).collect();
+        applies(&mut clocks, &before);
+        if has == 9 {
+            applies(&mut clocks, &[typed(10, 8)]);
+        }
+        for message in messages(&frames) {
+            let (Message::Update(update) | Message::SyncStep2(update)) = message else {
+                panic!("{message:?}")
+            };
+            // What is in it was not there before, and waits for nothing.
+            let taken = clocks.take(update, &Limits::default()).unwrap();
+            assert!(taken.early.is_none());
+            assert!(update.len() < 900_000, "{} bytes at once", update.len());
+        }
+        assert_eq!((clocks.clock(10), clocks.clock(20)), (9, 1), "from {has}");
+        assert_eq!(clocks.deleted().collect::<Vec<_>>(), [(10, vec![(3, 4)])]);
+        let last = messages(&frames).pop();
+        assert!(matches!(last, Some(Message::SyncStep2(_))));
+        assert_eq!(frames.len() == 1, has >= 7, "from {has}: {}", frames.len());
+    }
+}
+
+#[tokio::test]
+async fn w5_of_a_base_that_it_has_one_who_comes_back_is_sent_the_deletions_alone() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    for clock in 0..8 {
+        offer(&ann, &large(clock));
+    }
+    offer(&ann, &deleted(10, 3));
+    commit(&room);
+    room.fold();
+    offer(&ann, &typed(10, 8));
+    let back = seated(&room, 2);
+    let theirs: StateVector = [(10, 8)].into_iter().collect();
+    let made = back.join(theirs).0.make(&Limits::default()).unwrap();
+    assert!(made.rest.is_none());
+    let [Message::SyncStep2(update)] = messages(&made.messages)[..] else {
+        panic!("one step 2")
+    };
+    let scan = scrible_wire::scan(update, &Limits::default()).unwrap();
+    assert_eq!(scan.deletes, [(10, vec![(3, 4)])]);
+    assert_eq!((scan.lists.len(), scan.structs), (1, 1));
+}

@@ -116,7 +116,13 @@ fn join(member: &Membership, has: &[(u64, u32)]) -> Vec<u8> {
 
 fn answer(member: &Membership, has: &[(u64, u32)]) -> Vec<Bytes> {
     let theirs: StateVector = has.iter().copied().collect();
-    member.join(theirs).0.encode(&Limits::default()).unwrap()
+    let (mut rest, mut messages) = (Some(member.join(theirs).0), Vec::new());
+    while let Some(answer) = rest {
+        let made = answer.make(&Limits::default()).unwrap();
+        messages.extend(made.messages);
+        rest = made.rest;
+    }
+    messages
 }
 
 /// One message a frame.
