@@ -4,8 +4,9 @@
 
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use scrible_wire::scan::declared_lists;
-use scrible_wire::{Clocks, Limits, Malformed, Missing, Scan, Taking, message, scan};
+use scrible_wire::{Clocks, Limits, Malformed, Missing, Scan, Taking, agree, message, scan};
 
 use super::log::{Entry, Log};
 use super::membership::{Answered, Membership};
@@ -210,7 +211,7 @@ impl Membership {
     /// Whether somebody else has written under the client id that this session calls its own, where it now writes itself. Yjs ignores
     /// the second of two structs with one clock, so without a word the client's edit would be lost.
     ///
-    /// Not so where that was this very edit: sibling tabs hand each other's on.
+    /// Not so where it is this very edit that they wrote: sibling tabs hand each other's on.
     fn check_own_clock(&self, state: &State, update: &[u8]) -> Result<(), Refused> {
         let Some((own, expected)) = state.seats[self.key].writes else {
             return Ok(());
@@ -220,26 +221,27 @@ impl Membership {
             return Ok(());
         }
         let scan = scan(update, &self.room.shared.config.limits)?;
-        let overlaps =
-            |start: u32, end: u32| start.max(expected) < end.min(reached) && expected < reached;
-        if !scan
-            .lists
-            .iter()
-            .any(|list| list.client == own && overlaps(list.start, list.end))
-        {
+        let Some(list) = scan.lists.iter().find(|list| list.client == own) else {
+            return Ok(());
+        };
+        let contested = list.start.max(expected)..list.end.min(reached);
+        if contested.is_empty() {
             return Ok(());
         }
         let theirs = state.log.entries_from(0).filter(|(_, entry)| {
             let mut brings = entry.brings.iter();
-            brings.any(|(client, start, end)| *client == own && overlaps(*start, *end))
+            brings.any(|(client, start, end)| {
+                *client == own && *start < contested.end && contested.start < *end
+            })
         });
-        let mut by = None;
-        for (_, entry) in theirs {
-            if entry.update.update() == update {
-                return Ok(());
-            }
-            by = by.or(Some(entry.author));
+        let theirs: Vec<_> = theirs.map(|(_, entry)| entry).collect();
+        let updates: Vec<Bytes> = theirs.iter().map(|entry| entry.update.update()).collect();
+        let others = updates.iter().map(|update| &update[..]);
+        let limits = &self.room.shared.config.limits;
+        if agree(update, others, own, contested, limits)? {
+            return Ok(());
         }
+        let by = theirs.first().map(|entry| entry.author);
         Err(Refused::Conflict { client: own, by })
     }
 }

@@ -7,8 +7,10 @@
 //! In reading order: [`varint`] and [`limits`] underneath, [`message`] and [`awareness`] for what stands around updates,
 //! [`scan()`] as the gate for updates, [`clocks`] for what a room has and what an update means to it, [`merge`] for putting
 //! a log of updates together again, [`split`] for sending a large one in parts, [`lift`] for reading one without its values,
+//! [`agree()`] for telling whether two say the same,
 //! [`value`] for stepping over them.
 
+pub mod agree;
 pub mod awareness;
 pub mod clocks;
 mod deletes;
@@ -25,6 +27,7 @@ mod structs;
 pub mod value;
 pub mod varint;
 
+pub use agree::agree;
 pub use clocks::{Clocks, Missing, Taken, Taking};
 pub use limits::Limits;
 pub use malformed::{Malformed, Reason};

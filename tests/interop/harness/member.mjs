@@ -46,9 +46,16 @@ export class Member {
 
   /** Waits until the server has handled and committed all that it had when this message arrived: it echoes an empty update then. */
   async committed () {
-    const before = this.barriers
-    this.provider.ws.send(wire.update(Uint8Array.of(0, 0)))
-    await until(() => this.barriers > before, () => `${this.name}: no echo of an empty update`)
+    let asked = null
+    await until(() => {
+      const { ws, wsconnected } = this.provider
+      // On each new socket anew: what was on its way when one closed may never have arrived.
+      if (wsconnected && asked?.ws !== ws) {
+        asked = { ws, before: this.barriers }
+        ws.send(wire.update(Uint8Array.of(0, 0)))
+      }
+      return asked?.ws === ws && this.barriers > asked.before
+    }, () => `${this.name}: no echo of an empty update`)
   }
 
   /** Whether this client waits for something that was never sent to it. */
