@@ -41,6 +41,15 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         jobs: u32,
     },
+    /// Feed mutants of genuine bytes to the scanner, the clocks and the merge, and what they take to Yjs
+    Fuzz {
+        /// How many mutants
+        #[arg(long, default_value_t = 10_000_000)]
+        mutants: u32,
+        /// The seed that makes them
+        #[arg(long, default_value_t = 20_261_121)]
+        seed: u64,
+    },
 }
 
 /// What can be tested on its own.
@@ -63,6 +72,7 @@ fn main() -> ExitCode {
         Command::Differential { seeds, from, jobs } => {
             stages::differential(&workspace, seeds, from, jobs)
         }
+        Command::Fuzz { mutants, seed } => stages::fuzz(&workspace, mutants, seed),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

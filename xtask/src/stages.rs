@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::command::Run;
 use crate::{Part, packages, tools};
@@ -118,6 +118,47 @@ pub fn differential(workspace: &Workspace, seeds: u32, from: u32, jobs: u32) -> 
             .env("JOBS", jobs.to_string())
             .args(["run", "differential"])
             .run()
+    });
+    report.finish()
+}
+
+/// Feeds mutants to everything in the wire crate, and a sample of what it took to Yjs. What failed is left in `target/fuzz`.
+pub fn fuzz(workspace: &Workspace, mutants: u32, seed: u64) -> Result<()> {
+    let at = workspace;
+    let out = at.root.join("target/fuzz");
+    let judge = at.root.join("crates/wire/tests/gen");
+    let [for_yjs, states] = ["for-yjs.bin", "states.bin"].map(|name| out.join(name));
+    let test = || {
+        Run::cargo(&at.root)
+            .args(["test", "--locked", "--release", "--package", "scrible-wire"])
+            .args(["--test", "fuzz", "--", "--nocapture"])
+    };
+    let mut report = Report::default();
+    report.stage("tools", true, || {
+        std::fs::create_dir_all(&out)?;
+        tools::prepare(&at.root, |part| part == Part::Interop)?;
+        packages::npm(&judge)
+    });
+    report.stage("mutants", true, || {
+        let run = test()
+            .env("SCRIBLE_MUTANTS", mutants.to_string())
+            .env("SCRIBLE_SEED", seed.to_string())
+            .env("SCRIBLE_FUZZ_OUT", &out);
+        // A process that aborts cannot say where; this file does, and is gone after a run to the end.
+        run.run().with_context(|| {
+            let place = std::fs::read_to_string(out.join("at")).unwrap_or_default();
+            format!("{}; see {}", place.trim(), out.display())
+        })
+    });
+    report.stage("Yjs", true, || {
+        let run = Run::new("node", &judge).args(["gen.mjs", "--mutated"]);
+        run.args([&for_yjs])
+            .args(["--states"])
+            .args([&states])
+            .run()
+    });
+    report.stage("the gate on what Yjs writes", true, || {
+        test().env("SCRIBLE_FUZZ_STATES", &states).run()
     });
     report.finish()
 }

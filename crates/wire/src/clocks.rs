@@ -6,10 +6,9 @@
 
 pub(crate) mod ready;
 
-use std::collections::HashMap;
-
 use smallvec::SmallVec;
 
+use crate::by_client::ByClient;
 use crate::deletes::{self, Ranges};
 use crate::limits::Limits;
 use crate::malformed::Malformed;
@@ -21,8 +20,7 @@ use crate::varint::write_number;
 /// The clocks and delete ranges of everything that a room has taken.
 #[derive(Debug, Clone, Default)]
 pub struct Clocks {
-    // Ids come from strangers, hence the standard hasher with its random keys.
-    clients: HashMap<u64, Held>,
+    clients: ByClient<Held>,
 }
 
 /// What there is of one client. Its clock is never 0.
@@ -139,6 +137,8 @@ impl Clocks {
         let mut straight = Straight {
             clocks: self,
             lists: SmallVec::new(),
+            ends: ByClient::default(),
+            indexed: 0,
             open: false,
             fits: true,
         };
@@ -150,13 +150,7 @@ impl Clocks {
         let whole_lists = if fits {
             true
         } else {
-            let ready = ready::ready(
-                |client| self.clock(client),
-                update,
-                &lists,
-                limits,
-                |_, _| {},
-            )?;
+            let ready = ready::ready(|client| self.clock(client), update, &lists, limits)?;
             early = ready.early;
             parts = ready.parts;
             ready.whole
@@ -168,6 +162,7 @@ impl Clocks {
         } else {
             parts.iter().map(|p| (p.client, p.start, p.end)).collect()
         };
+        self.clients.reserve(brought.len());
         for (client, _, end) in &brought {
             self.clients.entry(*client).or_default().clock = *end;
         }
@@ -220,9 +215,7 @@ impl Clocks {
         if all_new {
             each_deleted(update, walked, limits, |client, ranges| {
                 if let Some(held) = self.clients.get_mut(&client) {
-                    for (start, end) in ranges {
-                        held.deleted.insert(*start, *end);
-                    }
+                    held.deleted.insert_all(ranges);
                 }
             });
             return Deletes {
@@ -246,20 +239,14 @@ impl Clocks {
             if held.deleted.covers(ranges) {
                 return;
             }
-            let mut new = Vec::new();
-            for (start, end) in ranges {
-                let end = clock.min(*end);
-                if *start < end {
-                    let before = new.len();
-                    held.deleted
-                        .each_missing(*start, end, |start, end| new.push((start, end)));
-                    if new.len() > before {
-                        held.deleted.insert(*start, end);
-                    }
-                }
-            }
+            let there = ranges.iter().filter(|(start, _)| *start < clock);
+            let mut there: Vec<_> = there
+                .map(|(start, end)| (*start, clock.min(*end)))
+                .collect();
+            deletes::normalize(&mut there);
+            let new = held.deleted.missing(&there);
             if !new.is_empty() {
-                deletes::normalize(&mut new);
+                held.deleted.insert_all(&new);
                 cut.push((client, new));
             }
         });
@@ -280,18 +267,38 @@ struct Deletes {
     cut: Option<Vec<DeletedRanges>>,
 }
 
-/// The straight case, judged while the update is walked for the first time: a few lists that begin at the clocks and
-/// build only on what stands before them. Anything else is left to [`ready`].
+/// The straight case, judged while the update is walked for the first time: lists that begin at the clocks and build only on
+/// what stands before them. Anything else is left to [`ready`].
 struct Straight<'a> {
     clocks: &'a Clocks,
     lists: SmallVec<[ListFacts; 4]>,
+    /// Where the first so many lists end: those that were there when somebody asked.
+    ends: ByClient<u32>,
+    indexed: usize,
     /// Inside of a list.
     open: bool,
     fits: bool,
 }
 
-/// Looking up a client among the lists is linear, so it is only done for a few.
-const STRAIGHT_LISTS: usize = 8;
+/// More lists than this are looked up in a map.
+const FEW_LISTS: usize = 8;
+
+impl Straight<'_> {
+    /// The clock of a client as it is behind the lists so far.
+    #[inline]
+    fn clock(&mut self, client: u64) -> u32 {
+        let end = if self.lists.len() <= FEW_LISTS {
+            let list = self.lists.iter().find(|list| list.client == client);
+            list.map(|list| list.end)
+        } else {
+            let new = &self.lists[self.indexed..];
+            self.ends.extend(new.iter().map(|l| (l.client, l.end)));
+            self.indexed = self.lists.len();
+            self.ends.get(&client).copied()
+        };
+        end.unwrap_or_else(|| self.clocks.clock(client))
+    }
+}
 
 impl Visit for Straight<'_> {
     #[inline]
@@ -303,20 +310,14 @@ impl Visit for Straight<'_> {
             self.open = true;
             self.fits &= structure.clock == self.clocks.clock(client);
         }
-        self.fits &= !structure.is_skip()
-            && structure
-                .lacks(client, |other| {
-                    let before = self.lists.iter().find(|list| list.client == other);
-                    before.map_or_else(|| self.clocks.clock(other), |list| list.end)
-                })
-                .is_none();
+        self.fits &=
+            !structure.is_skip() && structure.lacks(client, |other| self.clock(other)).is_none();
     }
 
     #[inline]
     fn list(&mut self, list: &ListFacts) {
         self.open = false;
         self.lists.push(*list);
-        self.fits &= self.lists.len() <= STRAIGHT_LISTS;
     }
 
     #[inline]

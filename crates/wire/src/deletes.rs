@@ -3,6 +3,7 @@
 //! Does not know whether what is deleted exists. The rule: ranges in a set never overlap or touch, so that equal sets
 //! are equal values and known parts are found by one look-up.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::varint::write_number;
@@ -75,6 +76,51 @@ impl Ranges {
         }
     }
 
+    /// What of these ascending ranges is not in the set.
+    pub(crate) fn missing(&self, ascending: &[(u32, u32)]) -> Vec<(u32, u32)> {
+        let mut pieces = Vec::new();
+        if ascending.len() < self.ranges.len() / BUILT_ANEW {
+            for (start, end) in ascending {
+                self.each_missing(*start, *end, |start, end| pieces.push((start, end)));
+            }
+            return pieces;
+        }
+        let mut held = self.iter().peekable();
+        for (start, end) in ascending {
+            let mut from = *start;
+            while from < *end {
+                match held.peek() {
+                    Some((_, held_end)) if *held_end <= from => drop(held.next()),
+                    Some((held_start, held_end)) if *held_start < *end => {
+                        if from < *held_start {
+                            pieces.push((from, *held_start));
+                        }
+                        from = *held_end;
+                    }
+                    _ => {
+                        pieces.push((from, *end));
+                        break;
+                    }
+                }
+            }
+        }
+        pieces
+    }
+
+    /// Adds ascending ranges.
+    pub(crate) fn insert_all(&mut self, ascending: &[(u32, u32)]) {
+        if ascending.len() < 2 || ascending.len() < self.ranges.len() / BUILT_ANEW {
+            for (start, end) in ascending {
+                self.insert(*start, *end);
+            }
+            return;
+        }
+        let mut all: Vec<(u32, u32)> = self.iter().collect();
+        all.extend_from_slice(ascending);
+        normalize(&mut all);
+        self.ranges = all.into_iter().collect();
+    }
+
     /// Adds `start..end`, joined with whatever it overlaps or touches.
     pub(crate) fn insert(&mut self, mut start: u32, mut end: u32) {
         debug_assert!(start < end);
@@ -95,6 +141,9 @@ impl Ranges {
     }
 }
 
+/// Where many ranges come at once, the tree is built anew: that takes so many times less for each.
+const BUILT_ANEW: usize = 8;
+
 /// Whether ranges come in order and don't overlap. They may touch.
 pub(crate) fn ascend(ranges: &[(u32, u32)]) -> bool {
     ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0)
@@ -102,7 +151,15 @@ pub(crate) fn ascend(ranges: &[(u32, u32)]) -> bool {
 
 /// Sorts ranges and joins those that overlap or touch.
 pub(crate) fn normalize(ranges: &mut Vec<(u32, u32)>) {
-    ranges.sort_unstable();
+    if !ranges.is_sorted() {
+        // As single numbers they sort four times as fast.
+        let one = |(start, end): &(u32, u32)| u64::from(*start) << 32 | u64::from(*end);
+        let mut ones: Vec<u64> = ranges.iter().map(one).collect();
+        // Finds what is in order already, as two sets behind one another are.
+        ones.sort();
+        ranges.clear();
+        ranges.extend(ones.iter().map(|one| ((one >> 32) as u32, *one as u32)));
+    }
     ranges.dedup_by(|next, held| {
         let joined = next.0 <= held.1;
         if joined {
@@ -110,6 +167,28 @@ pub(crate) fn normalize(ranges: &mut Vec<(u32, u32)>) {
         }
         joined
     });
+}
+
+/// Writes the delete set that ranges of any clients make, clients in descending order as Yjs writes them.
+pub(crate) fn write_merged(out: &mut Vec<u8>, mut ranges: Vec<(u64, u32, u32)>) {
+    ranges.sort_by_key(|(client, start, _)| (Reverse(*client), *start));
+    ranges.dedup_by(|next, held| {
+        let joined = next.0 == held.0 && next.1 <= held.2;
+        if joined {
+            held.2 = held.2.max(next.2);
+        }
+        joined
+    });
+    let clients = || ranges.chunk_by(|one, other| one.0 == other.0);
+    write_number(out, clients().count() as u64);
+    for client in clients() {
+        write_number(out, client[0].0);
+        write_number(out, client.len() as u64);
+        for (_, start, end) in client {
+            write_number(out, u64::from(*start));
+            write_number(out, u64::from(end - start));
+        }
+    }
 }
 
 /// Writes a delete set. Each client must come once.
@@ -193,6 +272,24 @@ mod tests {
                 set.insert(start, end);
                 model[start as usize..end as usize].fill(true);
             }
+            // Many at once make the same as one after the other.
+            let mut some = Vec::new();
+            for _ in 0..next(12) {
+                let start = next(50);
+                some.push((start, start + 1 + next(15)));
+            }
+            normalize(&mut some);
+            let mut one_by_one = Vec::new();
+            for (start, end) in &some {
+                set.each_missing(*start, *end, |start, end| one_by_one.push((start, end)));
+            }
+            assert_eq!(set.missing(&some), one_by_one);
+            let (mut at_once, mut singly) = (set.clone(), set.clone());
+            at_once.insert_all(&some);
+            for (start, end) in &some {
+                singly.insert(*start, *end);
+            }
+            assert_eq!(at_once, singly);
             let ranges: Vec<_> = set.iter().collect();
             assert!(ranges.windows(2).all(|w| w[0].1 < w[1].0), "{ranges:?}");
             let mut normal: Vec<_> = ranges.iter().rev().copied().collect();

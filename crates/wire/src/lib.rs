@@ -12,6 +12,7 @@
 
 pub mod agree;
 pub mod awareness;
+mod by_client;
 pub mod clocks;
 mod deletes;
 mod json;

@@ -5,8 +5,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
+use crate::by_client::ByClient;
 use crate::deletes;
 use crate::limits::Limits;
 use crate::malformed::{Malformed, Reason};
@@ -44,8 +46,9 @@ struct Merger<'a, 'h> {
     have: Option<&'h StateVector>,
     limits: Limits,
     clients: Vec<Merged<'a>>,
-    index: HashMap<u64, usize>,
-    deletes: HashMap<u64, Vec<(u32, u32)>>,
+    index: ByClient<usize>,
+    /// Client, first clock, the one behind the last; in the order of the bytes.
+    deletes: Vec<(u64, u32, u32)>,
     bytes: usize,
 }
 
@@ -55,7 +58,7 @@ struct Merged<'a> {
     start: u32,
     end: u32,
     structs: usize,
-    pieces: Vec<Cow<'a, [u8]>>,
+    pieces: SmallVec<[Cow<'a, [u8]>; 1]>,
 }
 
 impl<'a, 'h> Merger<'a, 'h> {
@@ -68,8 +71,8 @@ impl<'a, 'h> Merger<'a, 'h> {
             have,
             limits: limits.without_counts(),
             clients: Vec::new(),
-            index: HashMap::new(),
-            deletes: HashMap::new(),
+            index: ByClient::default(),
+            deletes: Vec::new(),
             bytes: 0,
         };
         let limits = merger.limits.clone();
@@ -96,7 +99,7 @@ impl<'a, 'h> Merger<'a, 'h> {
                 start,
                 end: start,
                 structs: 0,
-                pieces: Vec::new(),
+                pieces: SmallVec::new(),
             });
             self.clients.len() - 1
         })
@@ -107,8 +110,8 @@ impl<'a, 'h> Merger<'a, 'h> {
         // In descending order, as Yjs writes: it resolves conflicts faster when it reads them so.
         self.clients
             .sort_unstable_by_key(|merged| Reverse(merged.client));
-        let ranges: usize = self.deletes.values().map(Vec::len).sum();
-        let mut out = Vec::with_capacity(self.bytes + self.clients.len() * 16 + 16 + ranges * 4);
+        let mut out =
+            Vec::with_capacity(self.bytes + self.clients.len() * 16 + 16 + self.deletes.len() * 4);
         write_number(&mut out, self.clients.len() as u64);
         for merged in &self.clients {
             write_number(&mut out, merged.structs as u64);
@@ -118,17 +121,7 @@ impl<'a, 'h> Merger<'a, 'h> {
                 out.extend_from_slice(piece);
             }
         }
-        let mut deletes: Vec<(u64, Vec<(u32, u32)>)> = self.deletes.into_iter().collect();
-        deletes.sort_unstable_by_key(|(client, _)| Reverse(*client));
-        for (_, ranges) in &mut deletes {
-            deletes::normalize(ranges);
-        }
-        deletes::write(
-            &mut out,
-            deletes
-                .iter()
-                .map(|(client, ranges)| (*client, &ranges[..])),
-        );
+        deletes::write_merged(&mut out, self.deletes);
         Ok(out)
     }
 }
@@ -196,10 +189,6 @@ impl Visit for Adding<'_, '_, '_> {
 
     #[inline]
     fn deleted(&mut self, client: u64, start: u32, end: u32) {
-        self.merger
-            .deletes
-            .entry(client)
-            .or_default()
-            .push((start, end));
+        self.merger.deletes.push((client, start, end));
     }
 }

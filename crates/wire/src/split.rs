@@ -5,9 +5,9 @@
 //! delete, so that nobody ever waits for the next part.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
-use crate::clocks::ready::ready;
+use crate::by_client::{self, ByClient};
+use crate::clocks::ready::in_order;
 use crate::deletes;
 use crate::limits::Limits;
 use crate::malformed::Malformed;
@@ -25,18 +25,18 @@ pub fn split(update: &[u8], bytes: usize, limits: &Limits) -> Result<Vec<Vec<u8>
     }
     let limits = limits.without_counts();
     let facts = scan(update, &limits)?;
-    let starts: HashMap<u64, u32> = facts.lists.iter().map(|l| (l.client, l.start)).collect();
+    let starts: ByClient<u32> = facts.lists.iter().map(|l| (l.client, l.start)).collect();
     let mut splitter = Splitter {
         lists: &facts.lists,
         bytes,
         filled: 0,
         parts: vec![Part::default()],
-        open: vec![None; facts.lists.len()],
+        open: vec![(0, 0); facts.lists.len()],
         reached: facts.lists.iter().map(|list| list.start).collect(),
     };
     // What does not come with the update is taken to be there.
     let have = |client| starts.get(&client).copied().unwrap_or(u32::MAX);
-    ready(have, update, &facts.lists, &limits, |list, structure| {
+    in_order(have, update, &facts.lists, &limits, |list, structure| {
         splitter.add(list, structure);
     })?;
     splitter.add_rest(update, &limits)?;
@@ -54,8 +54,8 @@ struct Splitter<'l> {
     /// Bytes in the last part.
     filled: usize,
     parts: Vec<Part>,
-    /// For each list its piece in the last part.
-    open: Vec<Option<usize>>,
+    /// For each list the number of the part that it was last put into, from 1 on, and its piece in there.
+    open: Vec<(usize, usize)>,
     /// For each list the clock behind what is in a part.
     reached: Vec<u32>,
 }
@@ -81,13 +81,15 @@ impl Splitter<'_> {
         let size = structure.end_at - structure.at;
         if self.filled > 0 && self.filled + size > self.bytes {
             self.parts.push(Part::default());
-            self.open.fill(None);
             self.filled = 0;
         }
         self.filled += size;
         self.reached[list] = structure.end();
+        let number = self.parts.len();
         let pieces = &mut self.parts.last_mut().expect("never empty").pieces;
-        let at = *self.open[list].get_or_insert_with(|| {
+        let (part, at) = &mut self.open[list];
+        if *part != number {
+            (*part, *at) = (number, pieces.len());
             pieces.push(Piece {
                 client: self.lists[list].client,
                 start: structure.clock,
@@ -96,11 +98,11 @@ impl Splitter<'_> {
                 from: structure.at,
                 to: structure.at,
             });
-            pieces.len() - 1
-        });
-        pieces[at].end = structure.end();
-        pieces[at].structs += 1;
-        pieces[at].to = structure.end_at;
+        }
+        let piece = &mut pieces[*at];
+        piece.end = structure.end();
+        piece.structs += 1;
+        piece.to = structure.end_at;
     }
 
     /// Adds what was not ready, which only an update from a stranger has: whoever applies it may have to wait anyway.
@@ -121,11 +123,13 @@ impl Splitter<'_> {
     /// Gives each part the deletions of what it brings, so that nothing shows up only to vanish with a later part. What is
     /// deleted without being brought is taken to be there and goes with the first.
     fn add_deletes(&mut self, deletes: Vec<DeletedRanges>) {
-        let mut brought: HashMap<u64, Vec<(u32, usize)>> = HashMap::new();
+        let mut brought: ByClient<Vec<(u32, usize)>> = by_client::with_capacity(deletes.len());
+        brought.extend(deletes.iter().map(|(client, _)| (*client, Vec::new())));
         for (at, part) in self.parts.iter().enumerate() {
             for piece in &part.pieces {
-                let ends = brought.entry(piece.client).or_default();
-                ends.push((piece.end, at));
+                if let Some(ends) = brought.get_mut(&piece.client) {
+                    ends.push((piece.end, at));
+                }
             }
         }
         for (client, ranges) in deletes {

@@ -2,8 +2,7 @@
 //!
 //! Says nothing about deletions, which no clock counts. The rule: an absent client and clock 0 are the same thing.
 
-use std::collections::HashMap;
-
+use crate::by_client::{self, ByClient};
 use crate::limits::Limits;
 use crate::malformed::{Malformed, Reason};
 use crate::varint::{Reader, write_number};
@@ -11,8 +10,7 @@ use crate::varint::{Reader, write_number};
 /// What somebody has: client id to the next clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateVector {
-    // Ids come from strangers, hence the standard hasher with its random keys.
-    clocks: HashMap<u64, u32>,
+    clocks: ByClient<u32>,
 }
 
 impl StateVector {
@@ -25,7 +23,7 @@ impl StateVector {
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let count = reader.count_within(2, limits.state_vector_clients)?;
-        let mut clocks = HashMap::with_capacity(count);
+        let mut clocks = by_client::with_capacity(count);
         for _ in 0..count {
             let at = reader.at();
             let client = reader.client()?;

@@ -5,9 +5,10 @@
 //! and goes on when the list that brings it has come so far. What never goes on, cycles included, is early.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use super::{Missing, Part};
+use crate::by_client::{self, ByClient};
 use crate::limits::Limits;
 use crate::malformed::Malformed;
 use crate::scan::ListFacts;
@@ -38,8 +39,7 @@ struct Progress {
     taken_end: usize,
     cut: Vec<u8>,
     stopped: Stop,
-    /// Lists that wait for a clock of this one, the lowest on top.
-    waiting: BinaryHeap<Reverse<(u32, usize)>>,
+    waiting: Waiting,
 }
 
 #[derive(Clone, Copy)]
@@ -52,22 +52,68 @@ enum Stop {
     Early(Missing),
 }
 
-/// Walks `lists` of an update that is known to be well formed. `have` tells the clocks that are there, `taken` is told
-/// each struct that is ready, after all that it builds on.
+/// Lists that wait for a clock of one other. Mostly that is one, which must cost no allocation.
+#[derive(Default)]
+struct Waiting {
+    lowest: Option<(u32, usize)>,
+    others: BinaryHeap<Reverse<(u32, usize)>>,
+}
+
+impl Waiting {
+    fn push(&mut self, mut waiting: (u32, usize)) {
+        if let Some(lowest) = &mut self.lowest {
+            if waiting < *lowest {
+                std::mem::swap(lowest, &mut waiting);
+            }
+            self.others.push(Reverse(waiting));
+        } else {
+            self.lowest = Some(waiting);
+        }
+    }
+
+    /// A list that waits for a clock below this one.
+    fn pop_below(&mut self, clock: u32) -> Option<usize> {
+        let (_, list) = self.lowest.filter(|(wanted, _)| *wanted < clock)?;
+        self.lowest = self.others.pop().map(|Reverse(next)| next);
+        Some(list)
+    }
+}
+
+/// What is ready of an update that is known to be well formed. `have` tells the clocks that are there.
 pub(crate) fn ready<'a>(
     have: impl Fn(u64) -> u32,
     update: &'a [u8],
     lists: &[ListFacts],
     limits: &Limits,
-    taken: impl FnMut(usize, &Struct),
 ) -> Result<Ready<'a>, Malformed> {
+    Ok(walked(have, update, lists, limits, |_, _| {})?.finish())
+}
+
+/// Tells `taken` each struct of an update that is ready, by its list, after all that it builds on.
+pub(crate) fn in_order(
+    have: impl Fn(u64) -> u32,
+    update: &[u8],
+    lists: &[ListFacts],
+    limits: &Limits,
+    taken: impl FnMut(usize, &Struct),
+) -> Result<(), Malformed> {
+    walked(have, update, lists, limits, taken).map(drop)
+}
+
+fn walked<'a, 'l, H: Fn(u64) -> u32, T: FnMut(usize, &Struct)>(
+    have: H,
+    update: &'a [u8],
+    lists: &'l [ListFacts],
+    limits: &'l Limits,
+    taken: T,
+) -> Result<Walk<'a, 'l, H, T>, Malformed> {
     let mut walk = Walk {
         have,
         told: taken,
         update,
         limits,
         lists,
-        index: HashMap::with_capacity(lists.len()),
+        index: by_client::with_capacity(lists.len()),
         progress: Vec::with_capacity(lists.len()),
         woken: Vec::new(),
     };
@@ -85,7 +131,7 @@ pub(crate) fn ready<'a>(
             taken_end: list.at,
             cut: Vec::new(),
             stopped: Stop::No,
-            waiting: BinaryHeap::new(),
+            waiting: Waiting::default(),
         });
     }
     for list in 0..lists.len() {
@@ -94,7 +140,7 @@ pub(crate) fn ready<'a>(
             walk.run(list)?;
         }
     }
-    Ok(walk.finish())
+    Ok(walk)
 }
 
 struct Walk<'a, 'l, H, T> {
@@ -103,7 +149,7 @@ struct Walk<'a, 'l, H, T> {
     update: &'a [u8],
     limits: &'l Limits,
     lists: &'l [ListFacts],
-    index: HashMap<u64, usize>,
+    index: ByClient<usize>,
     progress: Vec<Progress>,
     /// Lists that can go on.
     woken: Vec<usize>,
@@ -127,7 +173,7 @@ impl<'a, H: Fn(u64) -> u32, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
                 if let Some(stop) = self.stop(list, &structure) {
                     if let Stop::Parked(id) = stop {
                         let other = self.index[&id.client];
-                        self.progress[other].waiting.push(Reverse((id.clock, list)));
+                        self.progress[other].waiting.push((id.clock, list));
                     }
                     self.progress[list].stopped = stop;
                     return Ok(());
@@ -181,11 +227,7 @@ impl<'a, H: Fn(u64) -> u32, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
         here.taken += 1;
         here.taken_end = structure.end_at;
         here.reached = structure.end();
-        while let Some(Reverse((clock, waiting))) = here.waiting.peek().copied() {
-            if clock >= here.reached {
-                break;
-            }
-            here.waiting.pop();
+        while let Some(waiting) = here.waiting.pop_below(here.reached) {
             self.woken.push(waiting);
         }
         Ok(())

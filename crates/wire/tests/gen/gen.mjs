@@ -2,14 +2,15 @@
 //
 //   node gen.mjs --out FILE [--from SEED] [--seeds COUNT]    writes what clients sent, in the order of arrival
 //   node gen.mjs --check FILE                                judges a file that sessions.rs dumped
-//   node gen.mjs --mutated FILE                              the same for hostile.rs
+//   node gen.mjs --mutated FILE --states FILE                judges what the fuzz test left, and writes what Yjs made of it
 //
 // It knows Yjs and nothing of Scrible's rules: the server here is a Y.Doc that forgets whatever it can't integrate.
 // The rule: everything random comes from the seed, so a session can be made again from its number alone.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import * as Y from 'yjs'
-import { check, checkMutated } from './check.mjs'
+import { check } from './check.mjs'
+import { judgeMutants } from './judge.mjs'
 import { Session } from './session.mjs'
 import { Writer } from './bytes.mjs'
 
@@ -19,13 +20,16 @@ const option = (name, otherwise) => {
   return at < 0 ? otherwise : args[at + 1]
 }
 
-for (const [name, judge] of [['check', check], ['mutated', checkMutated]]) {
-  if (option(name)) process.exit(judge(readFileSync(option(name))) > 0 ? 1 : 0)
+if (option('check')) process.exit(check(readFileSync(option('check'))) > 0 ? 1 : 0)
+if (option('mutated')) {
+  const { failures, states } = await judgeMutants(readFileSync(option('mutated')))
+  writeFileSync(option('states'), states)
+  process.exit(failures > 0 ? 1 : 0)
 }
 
 const out = option('out')
 if (!out) {
-  console.error('usage: node gen.mjs --out FILE [--from SEED] [--seeds COUNT] | --check FILE | --mutated FILE')
+  console.error('usage: node gen.mjs --out FILE [--from SEED] [--seeds COUNT] | --check FILE | --mutated FILE --states FILE')
   process.exit(2)
 }
 const from = Number(option('from', 1))

@@ -5,6 +5,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 pub mod build;
+pub mod mutate;
 
 use scrible_wire::varint::{Reader, write_number, write_var_bytes};
 use serde_json::{Map, Value, json};

@@ -1,0 +1,197 @@
+//! How long each step takes for its bytes, and how much memory at most.
+//!
+//! It knows nothing of what it measures. The rules: nothing may take longer than 10 ms per MiB of its input beside a fixed 100 µs, in which
+//! tiny inputs are, 200 ns for each client, whose entry in a map costs the same however few its bytes are, and 30 ns for each delete range,
+//! which come in any order and are sorted; and a step that looks too slow is repeated, because the machine has other things to do: its best
+//! time counts.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const ALLOWANCE: Duration = Duration::from_micros(100);
+const PER_MIB: Duration = Duration::from_millis(10);
+const PER_CLIENT: Duration = Duration::from_nanos(200);
+const PER_RANGE: Duration = Duration::from_nanos(30);
+/// What a step may need for each byte that it reads, at most, and beside that.
+const MEMORY_PER_BYTE: usize = 128;
+const MEMORY_ALLOWANCE: usize = 64 << 10;
+/// From this length on the allowance hides little.
+const LARGE: usize = 64 << 10;
+const REPEATS: usize = 20;
+
+#[derive(Default)]
+struct Slowest {
+    small: Seen,
+    large: Seen,
+    memory: (f64, usize),
+}
+
+/// The one that took the greatest share of what it was allowed to, its length and its first bytes.
+#[derive(Default)]
+struct Seen {
+    share: f64,
+    took: Duration,
+    len: usize,
+    hex: String,
+}
+
+impl Seen {
+    /// In milliseconds per MiB.
+    fn rate(&self) -> f64 {
+        self.took.as_secs_f64() * 1e3 * 1_048_576.0 / self.len.max(1) as f64
+    }
+}
+
+/// What a step reads.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub bytes: &'a [u8],
+    /// Lists and delete sets in it, and delete ranges, as far as it is well formed.
+    pub clients: usize,
+    pub ranges: usize,
+}
+
+impl<'a> Input<'a> {
+    /// Bytes that are not updates.
+    pub fn plain(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            clients: 0,
+            ranges: 0,
+        }
+    }
+
+    fn allowed(&self) -> Duration {
+        ALLOWANCE
+            + PER_MIB.mul_f64(self.bytes.len() as f64 / 1_048_576.0)
+            + PER_CLIENT.mul_f64(self.clients as f64)
+            + PER_RANGE.mul_f64(self.ranges as f64)
+    }
+}
+
+/// Watches the steps.
+pub struct Meter {
+    /// Whether time counts; memory always does.
+    timed: bool,
+    steps: BTreeMap<&'static str, Slowest>,
+}
+
+impl Meter {
+    pub fn new(timed: bool) -> Self {
+        Self {
+            timed,
+            steps: BTreeMap::new(),
+        }
+    }
+
+    /// Runs a step that changes nothing.
+    pub fn run<T>(&mut self, step: &'static str, input: Input<'_>, run: impl Fn() -> T) -> T {
+        self.change(step, input, &run, || (), |_| run())
+    }
+
+    /// Runs a step that changes something. To repeat it, `state` makes again what was there before, and `again` does the same to that.
+    pub fn change<S, T>(
+        &mut self,
+        step: &'static str,
+        input: Input<'_>,
+        run: impl FnOnce() -> T,
+        state: impl Fn() -> S,
+        again: impl Fn(&mut S) -> T,
+    ) -> T {
+        let bytes = input.bytes;
+        MEMORY.reset_peak_usage();
+        let held = MEMORY.current_usage();
+        let begin = Instant::now();
+        let result = run();
+        let mut took = begin.elapsed();
+        let memory = MEMORY.peak_usage().saturating_sub(held);
+        assert!(
+            memory <= MEMORY_ALLOWANCE + MEMORY_PER_BYTE * bytes.len(),
+            "{step}: {memory} bytes of memory for {} bytes",
+            bytes.len()
+        );
+        let per_byte = memory as f64 / bytes.len().max(1) as f64;
+        let slowest = self.steps.entry(step).or_default();
+        if bytes.len() >= LARGE && per_byte > slowest.memory.0 {
+            slowest.memory = (per_byte, bytes.len());
+        }
+        if !self.timed {
+            return result;
+        }
+        let seen = if bytes.len() >= LARGE {
+            &mut slowest.large
+        } else {
+            &mut slowest.small
+        };
+        let allowed = input.allowed();
+        let share = |took: Duration| took.as_secs_f64() / allowed.as_secs_f64();
+        if share(took) > seen.share {
+            for _ in 0..REPEATS {
+                let mut state = state();
+                let begin = Instant::now();
+                let again = again(&mut state);
+                took = took.min(begin.elapsed());
+                drop(again);
+            }
+        }
+        if share(took) > seen.share {
+            *seen = Seen {
+                share: share(took),
+                took,
+                len: bytes.len(),
+                hex: hex(&bytes[..bytes.len().min(64)]),
+            };
+        }
+        result
+    }
+
+    /// What was slower than allowed.
+    pub fn slow(&self) -> Vec<String> {
+        let of = |step: &&'static str, seen: &Seen| {
+            (seen.share > 1.0).then(|| {
+                format!(
+                    "{step}: {:?} for {} bytes: {}",
+                    seen.took, seen.len, seen.hex
+                )
+            })
+        };
+        let seen = self.steps.iter().flat_map(|(step, slowest)| {
+            [&slowest.small, &slowest.large].map(|seen| of(step, seen))
+        });
+        seen.flatten().collect()
+    }
+
+    /// A table of the slowest.
+    pub fn report(&self) -> String {
+        let mut out = String::new();
+        for (step, slowest) in &self.steps {
+            let (small, large) = (&slowest.small, &slowest.large);
+            let _ = writeln!(
+                out,
+                "{step:12} small: {:7.1} µs ({} bytes: {:.24})  from 64 KiB: {:5.2} ms/MiB ({} bytes: {:.24})  memory: {:.0} a byte",
+                small.took.as_secs_f64() * 1e6,
+                small.len,
+                small.hex,
+                large.rate(),
+                large.len,
+                large.hex,
+                slowest.memory.0,
+            );
+        }
+        out
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
