@@ -60,7 +60,8 @@ impl Client {
         Ok(Instant::now())
     }
 
-    async fn next(&mut self) -> Result<Vec<u8>> {
+    /// The next message.
+    pub async fn next(&mut self) -> Result<Vec<u8>> {
         loop {
             match expect(self.socket.next().await, "the server closed the connection")?? {
                 Frame::Binary(frame) => return Ok(frame.into()),

@@ -4,6 +4,7 @@
 //! that no CRDT stands in the measured path. Figures are printed, never asserted: machines differ.
 
 mod client;
+mod overload;
 mod server;
 mod year;
 
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 use scrible_wire::message;
 
 use client::{Client, forge};
+use overload::{Case, OverloadConfig, overload};
 use server::Server;
 
 #[derive(Parser)]
@@ -76,6 +78,21 @@ enum What {
         #[arg(long, default_value_t = 2000)]
         records: u32,
     },
+    /// What neighbours feel while somebody overloads the server
+    Overload {
+        /// One case; all where none is named.
+        #[arg(long, value_enum)]
+        case: Option<Case>,
+        /// Runs of each case, of which the median counts.
+        #[arg(long, default_value_t = 5)]
+        repeats: usize,
+        /// Seconds of calm, and of attack.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// A case fails where the server's resident memory was ever above this, in MiB.
+        #[arg(long)]
+        max_rss_mib: Option<usize>,
+    },
     /// From connecting to holding a board.
     Open {
         /// Records on the board, about 400 bytes each.
@@ -108,6 +125,23 @@ async fn main() -> Result<()> {
         },
     ];
     for what in args.what.map_or(all.to_vec(), |one| vec![one]) {
+        if let What::Overload {
+            case,
+            repeats,
+            seconds,
+            max_rss_mib,
+        } = what
+        {
+            // Each run has a server of its own.
+            let config = OverloadConfig {
+                case,
+                repeats,
+                seconds,
+                max_rss_mib,
+            };
+            overload(&args.server, config).await?;
+            continue;
+        }
         let server = Server::start(&args.server).await?;
         match what {
             What::Year { edits, records } => year::year(server, edits, records).await?,
@@ -120,6 +154,7 @@ async fn main() -> Result<()> {
             What::Idle { connections, rooms } => idle(&server, connections, rooms).await?,
             What::Joiners { clients, mib } => joiners(server, clients, mib).await?,
             What::Open { records } => open(server, records).await?,
+            What::Overload { .. } => unreachable!("done above"),
         }
     }
     Ok(())
