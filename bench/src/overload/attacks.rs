@@ -25,7 +25,7 @@ use crate::client::forge;
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// How often something became of a connection.
+/// How often something became of a connection, or was done.
 #[derive(Clone, Default)]
 pub struct Fates(Arc<Mutex<BTreeMap<String, usize>>>);
 
@@ -194,6 +194,7 @@ async fn write_steadily(
     bytes: usize,
 ) -> Result<()> {
     let socket = join(number, &target).await?;
+    let fates = target.fates.clone();
     both(socket, |mut sink| async move {
         let client = id();
         let mut due = interval(every);
@@ -201,6 +202,7 @@ async fn write_steadily(
             due.tick().await;
             let update = message::update(&forge(client, clock, bytes));
             sink.send(Frame::Binary(update.into())).await?;
+            fates.note("updates");
         }
         Ok(())
     })
