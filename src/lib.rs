@@ -12,6 +12,7 @@
 //! - [`journal`] how updates come to be stored, [`source`] how rooms come back
 //! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened and boards drawn, with the
 //!   [`fonts`] that are found
+//! - [`dead_letters`] what is kept of updates that nobody could take
 //! - [`session`] one connection's stay in a room
 //! - [`socket`] connections: upgrade, limits, close codes
 //! - [`access`] who may do what
@@ -25,6 +26,7 @@ pub mod access;
 pub mod cli;
 pub mod compact;
 pub mod config;
+pub mod dead_letters;
 pub mod doc_worker;
 pub mod fonts;
 pub mod import;

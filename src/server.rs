@@ -136,6 +136,10 @@ impl Node {
         let health = Arc::new(JournalHealth::default());
         let shared = rooms.shared().clone();
         let mut journal = tokio::spawn(Journal::new(store.clone(), shared, health.clone()).run());
+        let dead_letters = tokio::spawn({
+            let (rooms, store) = (rooms.shared().clone(), store.clone());
+            async move { rooms.dead_letters.write(&*store).await }
+        });
         let caretaker = tokio::spawn({
             let rooms = rooms.clone();
             async move { rooms.look_after_rooms().await }
@@ -214,6 +218,10 @@ impl Node {
         // A snapshot that is being made can be dropped at any point: the rows are there.
         compactor.abort();
         keeper.documents.close().await;
+        rooms.shared().dead_letters.close();
+        if timeout_at(deadline, dead_letters).await.is_err() {
+            tracing::warn!("what was refused last could not be kept in time");
+        }
         tasks.close();
         if timeout_at(deadline, tasks.wait()).await.is_err() {
             tracing::warn!("the rooms' own tasks had not ended in time");

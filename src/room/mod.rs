@@ -46,6 +46,7 @@ pub use stored::{CompactionConfig, Extent};
 pub use totals::RoomTotals;
 
 use crate::compact::{CompactionQueue, Why};
+use crate::dead_letters::DeadLetters;
 use crate::journal::JournalQueue;
 use crate::telemetry::Metrics;
 use awareness::Awareness;
@@ -101,6 +102,8 @@ pub struct RoomsShared {
     pub tasks: TaskTracker,
     /// The last number that a session got.
     pub sessions: AtomicU64,
+    /// What clients send and rooms do not take goes here.
+    pub dead_letters: DeadLetters,
     /// Where everything that happens on this node is counted.
     pub metrics: Metrics,
 }
@@ -108,6 +111,7 @@ pub struct RoomsShared {
 impl RoomsShared {
     /// What all rooms of a node share before there are any.
     pub fn new(config: RoomsConfig) -> Self {
+        let metrics = Metrics::default();
         Self {
             config,
             journal: JournalQueue::default(),
@@ -116,7 +120,8 @@ impl RoomsShared {
             answering: Arc::new(Semaphore::new(answers_at_once())),
             tasks: TaskTracker::new(),
             sessions: AtomicU64::new(0),
-            metrics: Metrics::default(),
+            dead_letters: DeadLetters::new(metrics.dead_letters.clone()),
+            metrics,
         }
     }
 

@@ -30,7 +30,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::access::Role;
 use crate::room::{Answer, Answered, Author, Carrier, Full, Made, Membership, Refused};
 use crate::socket::Socket;
-use crate::telemetry::Verdict;
+use crate::telemetry::{DeadLetterKind, Verdict};
 use clockwork::{Clockwork, stagger};
 use outbox::Written;
 use outcome::{broken, protocol, received, refused, unanswerable, verdict};
@@ -331,17 +331,7 @@ impl<'a> Session<'a> {
         let answered = self.answered.as_ref().map(|(answered, _)| answered);
         let offered = self.membership.offer(update, carrier, answered);
         self.count_update(verdict(&offered));
-        if let Err(Refused::Conflict { client, by }) = offered {
-            let room = self.membership.room().name();
-            tracing::warn!(
-                ?room,
-                session = self.session,
-                client,
-                by,
-                "an edit was written at a clock that another session has taken"
-            );
-        }
-        let offered = offered.map_err(refused)?;
+        let offered = offered.map_err(|error| self.refuse(error, update))?;
         self.pace
             .handled(worth(offered.appended || offered.missing.is_some()));
         self.full = offered.full;
@@ -369,11 +359,37 @@ impl<'a> Session<'a> {
         } else {
             Verdict::Malformed
         });
-        if news.map_err(refused)? && !self.told_read_only {
+        if news.map_err(|error| self.refuse(error, update))? && !self.told_read_only {
             self.told_read_only = true;
             self.send(message::permission_denied("you may read this room, not change it").into());
         }
         Ok(())
+    }
+
+    /// Keeps what no room could, and says how to leave.
+    fn refuse(&self, error: Refused, update: &[u8]) -> Leave {
+        let kind = match error {
+            Refused::Malformed(_) => Some(DeadLetterKind::MalformedUpdate),
+            Refused::Full(_) => Some(DeadLetterKind::RoomFull),
+            Refused::Conflict { .. } => Some(DeadLetterKind::ClockConflict),
+            Refused::Backlog | Refused::Ended(_) | Refused::Behind => None,
+        };
+        let room = self.membership.room();
+        if let Refused::Conflict { client, by } = error {
+            let (room, session) = (room.name(), self.session);
+            tracing::warn!(
+                ?room,
+                session,
+                client,
+                by,
+                "an edit was written at a clock that another session has taken"
+            );
+        }
+        if let Some(kind) = kind {
+            let letters = &room.shared().dead_letters;
+            letters.record(room.name(), kind, &error.to_string(), update);
+        }
+        refused(error)
     }
 
     fn count_update(&self, verdict: Verdict) {

@@ -209,6 +209,20 @@ label! {
     }
 }
 
+label! {
+    /// What was refused and kept as a dead letter. Stored by these words, too.
+    DeadLetterKind as "kind" {
+        /// An update that no room could keep.
+        MalformedUpdate = "malformed_update",
+        /// An update that says something else of what the room has.
+        ClockConflict = "clock_conflict",
+        /// What made the code panic that took it.
+        Panic = "panic",
+        /// An update for which its room had no place.
+        RoomFull = "room_full",
+    }
+}
+
 /// One counter for each value of a label. Cloning shares it.
 pub struct Counts<L> {
     counts: Arc<[AtomicU64]>,

@@ -10,7 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 use super::counts::{
-    Batches, Compactions, Counts, Ended, LimitMet, Openings, Received, RefusedUpgrade, Sent,
+    Batches, Compactions, Counts, DeadLetterKind, Ended, LimitMet, Openings, Received, RefusedUpgrade,
+    Sent,
     Verdict,
 };
 use super::distribution::Distribution;
@@ -52,6 +53,8 @@ pub struct Metrics {
     pub connections: ConnectionMetrics,
     /// Messages and what becomes of them.
     pub updates: UpdateMetrics,
+    /// What is refused and kept.
+    pub dead_letters: DeadLetterMetrics,
     /// Rooms as a whole.
     pub rooms: RoomMetrics,
     /// Storing.
@@ -91,6 +94,15 @@ pub struct UpdateMetrics {
     pub fan_out: Distribution,
     /// From when an update was taken to when it was stored.
     pub commit: Distribution,
+}
+
+/// What is refused and kept. Cloning shares the counters.
+#[derive(Debug, Default, Clone)]
+pub struct DeadLetterMetrics {
+    /// All of them, kept or not.
+    pub refused: Counts<DeadLetterKind>,
+    /// Those that were not kept.
+    pub dropped: Counter,
 }
 
 /// Rooms as a whole.
@@ -141,6 +153,7 @@ impl Default for Metrics {
                 fan_out: Distribution::of_times(&FAN_OUT_US),
                 commit: Distribution::of_times(&COMMIT_US),
             },
+            dead_letters: DeadLetterMetrics::default(),
             rooms: RoomMetrics {
                 openings: Counts::default(),
                 opening: Distribution::of_times(&ROOM_US),
@@ -230,6 +243,18 @@ impl Metrics {
             "scrible_commit_seconds",
             "From taking an update to having stored it, which is when its author may be told",
             updates.commit.clone(),
+        );
+
+        let dead_letters = &self.dead_letters;
+        registry.register(
+            "scrible_dead_letters",
+            "What clients sent and the server refused as harmful, by kind; kept for `scrible room inspect`",
+            dead_letters.refused.clone(),
+        );
+        registry.register(
+            "scrible_dead_letters_dropped",
+            "Dead letters that were not kept, because too many came or the store did not answer",
+            dead_letters.dropped.clone(),
         );
 
         let rooms = &self.rooms;

@@ -10,12 +10,13 @@ mod metrics;
 mod process;
 
 pub use counts::{
-    Batches, Compactions, Counts, Ended, Label, LimitMet, Openings, Received, RefusedUpgrade, Sent,
-    Verdict,
+    Batches, Compactions, Counts, DeadLetterKind, Ended, Label, LimitMet, Openings, Received,
+    RefusedUpgrade, Sent, Verdict,
 };
 pub use distribution::Distribution;
 pub use log::start;
 pub use metrics::{
-    CompactionMetrics, ConnectionMetrics, JournalMetrics, Metrics, RoomMetrics, UpdateMetrics,
+    CompactionMetrics, ConnectionMetrics, DeadLetterMetrics, JournalMetrics, Metrics, RoomMetrics,
+    UpdateMetrics,
 };
 pub use process::Process;

@@ -16,6 +16,7 @@ mod durability;
 mod exporting;
 mod importing;
 mod operating;
+mod quarantine;
 mod repairing;
 mod secrets;
 mod stopping;

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`store`](Store) is what callers program against, `snapshot` the types of snapshots and what makes one
 //! believable, `error` what can go wrong, `receipt` how the answer to a batch is remembered, `assembly` how a room is put
-//! together, `trimming` what may be deleted, `sqlite` the store of a single node. With the feature `testing` there are also an
+//! together, `trimming` what may be deleted, `quarantine` what is kept of bad updates, `sqlite` the store of a single node. With the feature `testing` there are also an
 //! in-memory store that can be told to pause and to fail, and the contract suite that every store has to pass.
 //!
 //! This crate does not know what an update says: bytes go in and the same bytes come out. The one rule: an append is
@@ -11,9 +11,11 @@
 mod assembly;
 mod batch;
 mod checksum;
+mod dead_letter;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod quarantine;
 mod receipt;
 mod snapshot;
 mod sqlite;
@@ -23,9 +25,11 @@ mod trimming;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 
+pub use dead_letter::{DeadLetter, Specimen};
 pub use error::StoreError;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryStore, SnapshotDamage};
+pub use quarantine::Quarantine;
 pub use snapshot::{
     Builder, Lease, NewSnapshot, PassedOver, Snapshot, SnapshotInfo, Snapshots, Trim, Trimmed,
 };

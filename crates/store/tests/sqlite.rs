@@ -15,6 +15,8 @@ use scrible_store::{
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
+const MIGRATIONS: [&str; 3] = ["0001 rooms", "0002 snapshots", "0003 dead letters"];
+
 struct Folder(TempDir);
 
 impl Folder {
@@ -310,7 +312,7 @@ async fn the_file_and_its_folders_are_created_and_migrations_told_once() {
     let store = SqliteStore::open(place, SqliteOptions::default())
         .await
         .unwrap();
-    assert_eq!(store.migrations_run(), ["0001 rooms", "0002 snapshots"]);
+    assert_eq!(store.migrations_run(), MIGRATIONS);
     assert_eq!(store.path(), file);
     assert!(file.is_file());
     let store = SqliteStore::open(place, SqliteOptions::default())
@@ -334,7 +336,7 @@ async fn migrating_can_be_a_step_of_its_own() {
     assert!(error.to_string().contains("scrible migrate"), "{error}");
     assert_eq!(
         SqliteStore::migrate(&folder.url()).await.unwrap(),
-        ["0001 rooms", "0002 snapshots"]
+        MIGRATIONS
     );
     assert!(
         SqliteStore::migrate(&folder.url())

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scrible_store::{
-    Batch, Lease, NewSnapshot, Receipt, RoomId, Snapshot, Snapshots, SqliteStore, Store,
-    StoreError, StoredRoom, Trim, Trimmed,
+    Batch, DeadLetter, Lease, NewSnapshot, Quarantine, Receipt, RoomId, Snapshot, Snapshots,
+    SqliteStore, Store, StoreError, StoredRoom, Trim, Trimmed,
 };
 
 /// Who watches.
@@ -72,5 +72,16 @@ impl<W: Watch> Store for Watched<W> {
     }
     async fn close(&self) {
         self.call("close", self.store.close()).await;
+    }
+}
+
+/// Compaction has no business here.
+#[async_trait]
+impl<W: Watch> Quarantine for Watched<W> {
+    async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
+        self.store.add_dead_letters(letters).await
+    }
+    async fn dead_letters(&self, room: &str) -> Result<Vec<DeadLetter>, StoreError> {
+        self.store.dead_letters(room).await
     }
 }

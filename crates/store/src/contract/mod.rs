@@ -10,6 +10,7 @@ mod batches;
 mod concurrency;
 mod contents;
 mod damage;
+mod dead_letters;
 mod leases;
 mod rooms;
 mod snapshots;
@@ -24,6 +25,7 @@ pub use self::batches::*;
 pub use self::concurrency::*;
 pub use self::contents::*;
 pub use self::damage::*;
+pub use self::dead_letters::*;
 pub use self::leases::*;
 pub use self::rooms::*;
 pub use self::snapshots::*;
@@ -131,6 +133,11 @@ macro_rules! store_contract {
             a_lease_is_for_one_task_of_one_room
             a_lease_that_ran_out_can_be_taken
             a_lease_of_no_room_or_for_too_long_is_refused
+            dead_letters_come_back_as_they_were
+            a_room_has_a_hundred_dead_letters_at_most
+            there_are_a_thousand_dead_letters_at_most
+            dead_letters_have_sixteen_megabytes_at_most
+            what_no_database_takes_is_invalid_in_a_dead_letter
         }
     };
     (@cases $place:expr; $($case:ident)*) => {
@@ -321,6 +328,7 @@ mod tests {
             include_str!("trimming.rs"),
             include_str!("damage.rs"),
             include_str!("leases.rs"),
+            include_str!("dead_letters.rs"),
         ];
         let written = sources.iter().flat_map(|source| {
             let starts = source.split("\npub async fn ").skip(1);

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use super::dead_letters::DeadLetters;
 use crate::assembly::Assembly;
 use crate::snapshot::{self, Held, MAX_LEASE};
 use crate::trimming::{self, COVER, Standing};
@@ -36,6 +37,7 @@ pub struct Data {
     /// Holder, and the millisecond in which it ends.
     leases: HashMap<(RoomId, &'static str), (Incarnation, u128)>,
     last_id: i64,
+    pub dead_letters: DeadLetters,
 }
 
 struct Room {

@@ -4,6 +4,8 @@
 //! Knows no SQL. The rule: without such orders it behaves as the contract suite demands of every store.
 
 mod data;
+mod dead_letters;
+mod quarantine;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -5,12 +5,14 @@
 
 mod append;
 mod backup;
+mod dead_letters;
 mod fault;
 mod inspect;
 mod leases;
 mod load;
 mod partial;
 mod place;
+mod quarantine;
 #[cfg(any(test, feature = "testing"))]
 mod raw;
 mod repair;
