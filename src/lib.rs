@@ -9,7 +9,7 @@
 //!
 //! In reading order:
 //! - [`room`] what happens to an update, and who hears it
-//! - [`journal`] how updates come to be stored, [`source`] how rooms come back
+//! - [`journal`] how updates come to be stored, [`source`] how rooms come back, [`guard`] which of them do not
 //! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened and boards drawn, with the
 //!   [`fonts`] that are found
 //! - [`dead_letters`] what is kept of updates that nobody could take
@@ -29,6 +29,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod doc_worker;
 pub mod fonts;
+pub mod guard;
 pub mod import;
 pub mod journal;
 pub mod remote;

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::Gate;
 use crate::compact::{Compactor, Keeper, Marks, Retention};
 use crate::doc_worker::{DocWorkers, DocWorkersConfig};
+use crate::guard::Guard;
 use crate::journal::{Journal, JournalHealth};
 use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
@@ -77,6 +78,7 @@ pub struct Node {
     tasks: TaskTracker,
     rooms: Arc<Registry>,
     keeper: Arc<Keeper>,
+    guard: Arc<Guard>,
     parallel: usize,
 }
 
@@ -84,7 +86,9 @@ impl Node {
     /// Puts the parts together; nothing runs yet.
     pub fn new(store: Arc<dyn Store>, gate: Arc<dyn Gate>, config: ServerConfig) -> Self {
         let marks = Arc::new(Marks::default());
+        let guard = Guard::new(store.clone(), marks.clone());
         let source = StoreSource {
+            guard: guard.clone(),
             store: store.clone(),
             limits: config.rooms.limits.clone(),
             marks: marks.clone(),
@@ -103,6 +107,7 @@ impl Node {
         Self {
             rooms: Registry::new(Arc::new(source), shared),
             keeper: Arc::new(keeper),
+            guard,
             store,
             gate,
             session: config.session,
@@ -131,8 +136,15 @@ impl Node {
             tasks,
             rooms,
             keeper,
+            guard,
             ..
         } = self;
+        // How earlier processes ended decides how rooms are opened.
+        guard.start().await;
+        let watch = tokio::spawn({
+            let guard = guard.clone();
+            async move { guard.run().await }
+        });
         let health = Arc::new(JournalHealth::default());
         let shared = rooms.shared().clone();
         let mut journal = tokio::spawn(Journal::new(store.clone(), shared, health.clone()).run());
@@ -215,6 +227,7 @@ impl Node {
         // Let go.
         journal.abort();
         caretaker.abort();
+        watch.abort();
         // A snapshot that is being made can be dropped at any point: the rows are there.
         compactor.abort();
         keeper.documents.close().await;
@@ -226,6 +239,7 @@ impl Node {
         if timeout_at(deadline, tasks.wait()).await.is_err() {
             tracing::warn!("the rooms' own tasks had not ended in time");
         }
+        guard.end().await;
         store.close().await;
         stop_accepting.cancel();
         while let Some(ended) = accepting.join_next().await {

@@ -7,6 +7,7 @@ use scrible_store::{Store, StoreError, StoredRoom};
 use scrible_wire::Limits;
 
 use crate::compact::Marks;
+use crate::guard::Guard;
 use crate::room::{OpenError, Opened, RoomName, Source, StoredDoc};
 
 /// Loads rooms from a store.
@@ -17,11 +18,22 @@ pub struct StoreSource {
     pub limits: Limits,
     /// Where rooms are marked whose newest snapshot is damaged.
     pub marks: Arc<Marks>,
+    /// Asked before a room is read.
+    pub guard: Arc<Guard>,
 }
 
 #[async_trait]
 impl Source for StoreSource {
     async fn load(&self, name: &RoomName) -> Result<Opened, OpenError> {
+        let watch = self.guard.begin(name).await?;
+        let opened = self.read(name).await?;
+        watch.lives();
+        Ok(opened)
+    }
+}
+
+impl StoreSource {
+    async fn read(&self, name: &RoomName) -> Result<Opened, OpenError> {
         let mut below = u64::MAX;
         loop {
             let stored = match self.store.load_below(name.as_str(), below).await {
@@ -55,9 +67,7 @@ impl Source for StoreSource {
             }
         }
     }
-}
 
-impl StoreSource {
     fn mark(&self, name: &RoomName, why: &str) {
         self.marks.set(
             name.as_str(),
@@ -74,5 +84,39 @@ impl From<StoredRoom> for StoredDoc {
             snapshot,
             updates: stored.updates.into_iter().map(|row| row.bytes).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scrible_store::{MemoryStore, Quarantine};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn q3_an_opening_is_noted_before_the_room_is_read() {
+        let place = MemoryStore::new();
+        let store = Arc::new(place.reopen());
+        let guard = Guard::new(store.clone(), Arc::default());
+        guard.start().await;
+        let source = StoreSource {
+            store: store.clone(),
+            limits: Limits::default(),
+            marks: Arc::default(),
+            guard,
+        };
+        store.pause_loads();
+        let loading = tokio::spawn(async move {
+            let name = RoomName::new("demo").unwrap();
+            source.load(&name).await
+        });
+        store.loads_waiting(1).await;
+        // The process ends, whatever of it was about to be read.
+        loading.abort();
+        drop((loading.await, store));
+        let next = Guard::new(Arc::new(place.reopen()), Arc::default());
+        next.start().await;
+        let record = place.room_record("demo").await.unwrap();
+        assert_eq!(record.unwrap().deaths, 1);
     }
 }

@@ -1,6 +1,6 @@
-//! Rooms that go on serving and that somebody should look at all the same, and how making snapshots goes.
+//! Rooms that somebody should look at, whether they go on serving or are set aside, and how making snapshots goes.
 //!
-//! Filled by those who load and compact, read by health. The one rule: a mark is taken away by whoever finds the room well again.
+//! Filled by those who open, load and compact, read by health. The one rule: a mark is taken away by whoever finds the room well again.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,28 @@ const NAMED: usize = 100;
 #[derive(Debug, Default)]
 pub struct Marks {
     rooms: Mutex<BTreeMap<String, String>>,
+    aside: Mutex<BTreeMap<String, String>>,
     trouble: Mutex<Option<String>>,
 }
 
 impl Marks {
     /// Marks a room. Logged loudly when that is news.
     pub fn set(&self, room: &str, why: &str) {
-        let mut marks = self.rooms.lock();
-        if marks.get(room).is_some_and(|known| known == why) {
-            return;
+        if is_news(&self.rooms, room, why) {
+            tracing::error!(room, why, "a room needs looking after; it goes on serving");
         }
-        tracing::error!(room, why, "a room needs looking after; it goes on serving");
-        if marks.len() < NAMED || marks.contains_key(room) {
-            marks.insert(room.to_owned(), why.to_owned());
+    }
+
+    /// Marks a room that is not opened any more. Logged loudly when that is news.
+    pub fn set_aside(&self, room: &str, why: &str) {
+        if is_news(&self.aside, room, why) {
+            tracing::error!(room, why, "a room needs looking after; it is not opened");
         }
+    }
+
+    /// Takes that mark away.
+    pub fn released(&self, room: &str) {
+        self.aside.lock().remove(room);
     }
 
     /// Takes a mark away.
@@ -49,12 +57,22 @@ impl Marks {
         self.trouble.lock().clone()
     }
 
-    /// All marks, by room.
+    /// All marks, by room. That it is set aside beats what else is odd about it.
     pub fn all(&self) -> Vec<(String, String)> {
-        let marks = self.rooms.lock();
-        marks
-            .iter()
-            .map(|(room, why)| (room.clone(), why.clone()))
-            .collect()
+        let mut all = self.rooms.lock().clone();
+        all.extend(self.aside.lock().clone());
+        all.into_iter().collect()
     }
+}
+
+/// Notes it, and says whether it was not known.
+fn is_news(marks: &Mutex<BTreeMap<String, String>>, room: &str, why: &str) -> bool {
+    let mut marks = marks.lock();
+    if marks.get(room).is_some_and(|known| known == why) {
+        return false;
+    }
+    if marks.len() < NAMED || marks.contains_key(room) {
+        marks.insert(room.to_owned(), why.to_owned());
+    }
+    true
 }

@@ -32,7 +32,7 @@ struct Health {
     resident_bytes: Option<u64>,
     /// Rooms that wait to be compacted, or are.
     compactions_pending: usize,
-    /// Rooms that serve and that somebody should look at all the same.
+    /// Rooms that somebody should look at, set aside or serving.
     marked_rooms: usize,
     /// Which, and why. Names are for visitors over loopback only.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -144,7 +144,7 @@ impl Collector for Moment {
             ),
             (
                 "scrible_marked_rooms",
-                "Rooms that serve and that somebody should look at",
+                "Rooms that somebody should look at, set aside or serving",
                 view.marked().len(),
             ),
             (

@@ -89,6 +89,9 @@ pub enum OpenError {
     /// The snapshot does not make sense. An older one may.
     #[error("the snapshot of the room cannot be read: {0}")]
     Snapshot(String),
+    /// It is not to be opened. The sentence is for whoever asks.
+    #[error("{0}")]
+    SetAside(&'static str),
 }
 
 /// Where rooms are loaded from.

@@ -235,7 +235,13 @@ impl Registry {
             match &room {
                 Ok(room) => drop(this.rooms.lock().insert(name_, Slot::Open(room.clone()))),
                 Err(error) => {
-                    tracing::error!(room = ?name_, %error, "room refused");
+                    match error {
+                        // Told once, by whoever found it; its clients come back every few seconds.
+                        OpenError::SetAside(_) => {
+                            tracing::debug!(room = ?name_, %error, "room refused")
+                        }
+                        _ => tracing::error!(room = ?name_, %error, "room refused"),
+                    }
                     this.rooms.lock().remove(&name_);
                 }
             }
@@ -295,6 +301,7 @@ fn outcome(loaded: &Result<Opened, OpenError>) -> Openings {
         Ok(_) => Openings::Opened,
         Err(OpenError::Unavailable(_)) => Openings::Unavailable,
         Err(OpenError::Corrupt(_) | OpenError::Snapshot(_)) => Openings::Damaged,
+        Err(OpenError::SetAside(_)) => Openings::SetAside,
     }
 }
 

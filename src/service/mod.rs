@@ -61,7 +61,9 @@ impl From<DocError> for ServiceError {
 impl From<OpenError> for ServiceError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            OpenError::Unavailable(_) | OpenError::SetAside(_) => {
+                Self::Unavailable(error.to_string())
+            }
             OpenError::Corrupt(_) | OpenError::Snapshot(_) => Self::Unreadable(error.to_string()),
         }
     }

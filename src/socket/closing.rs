@@ -95,6 +95,7 @@ impl Farewell {
             OpenError::Corrupt(_) | OpenError::Snapshot(_) => {
                 "the room is damaged in storage; its operator has been told"
             }
+            OpenError::SetAside(sentence) => sentence,
         };
         Self {
             code: 4500,

@@ -178,6 +178,8 @@ label! {
         Unavailable = "unavailable",
         /// What is stored does not add up.
         Damaged = "damaged",
+        /// It ended the server before, or its operator wants it so.
+        SetAside = "set_aside",
     }
 }
 
@@ -309,7 +311,8 @@ mod tests {
             "# HELP openings Rooms loaded.\n# TYPE openings counter\n\
              openings_total{outcome=\"opened\"} 0\n\
              openings_total{outcome=\"unavailable\"} 0\n\
-             openings_total{outcome=\"damaged\"} 3\n# EOF\n"
+             openings_total{outcome=\"damaged\"} 3\n\
+             openings_total{outcome=\"set_aside\"} 0\n# EOF\n"
         );
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use scrible_store::{DeadLetter, MemoryStore, Quarantine, Specimen, Store};
 use scrible_wire::message;
 
-use crate::client::{Client, typed};
-use crate::node::Node;
+use crate::client::{Client, Heard, typed};
+use crate::node::{Node, get};
+use crate::program::Place;
 
 /// An update that is cut off.
 const BROKEN: [u8; 4] = [3, 1, 1, 10];
@@ -62,4 +63,57 @@ async fn q1_what_was_refused_last_is_kept_by_an_orderly_stop() {
     assert!(store.check().await.is_err(), "it is closed");
     let kept = store.reopen().dead_letters("demo").await.unwrap();
     assert_eq!(kept.len(), 1);
+}
+
+/// How a client that is not let in is told.
+async fn refusal(client: &mut Client) -> (u16, String) {
+    loop {
+        if let Heard::Closed(code, reason) = client.hear().await {
+            return (code, reason);
+        }
+    }
+}
+
+/// The killer is the test, which ends the process whenever that has the bad room open.
+#[tokio::test]
+async fn q5_a_room_that_ends_the_process_is_set_aside_and_its_neighbour_is_not() {
+    let place = Place::new();
+    let server = place.serve();
+    for path in ["/bad", "/good"] {
+        let (mut ann, _) = Client::join(server.address, path).await;
+        ann.update(&typed(10, 0)).await;
+        ann.next_update().await;
+    }
+    assert_eq!(server.stop().code(), Some(0));
+    // Both are open when it dies: nobody knows which of them it was.
+    let server = place.serve();
+    Client::join(server.address, "/good").await;
+    Client::join(server.address, "/bad").await;
+    drop(server);
+    // Now one after the other: the bad room is read once the good one has lived for a while.
+    let server = place.serve();
+    Client::join(server.address, "/good").await;
+    Client::join(server.address, "/bad").await;
+    drop(server);
+    let server = place.serve();
+    Client::join(server.address, "/good").await;
+    Client::join(server.address, "/bad").await;
+    drop(server);
+
+    let server = place.serve();
+    let mut refused = Client::connect(server.address, "/bad").await;
+    let (_, content) = Client::join(server.address, "/good").await;
+    assert_eq!(content, typed(10, 0));
+    let sentence =
+        "the room has been set aside because it ended the server; its operator has been told";
+    assert_eq!(refusal(&mut refused).await, (4500, sentence.to_owned()));
+    let (_, health) = get(server.address, "/health").await;
+    let health: serde_json::Value = serde_json::from_str(&health).unwrap();
+    assert_eq!(health["status"], "ok");
+    assert_eq!(health["parts"]["rooms"]["state"], "trouble");
+    let marks = health["marks"].as_object().unwrap();
+    assert_eq!(marks.keys().collect::<Vec<_>>(), ["bad"]);
+    let why = marks["bad"].as_str().unwrap();
+    assert!(why.contains("3 times"), "{why}");
+    assert_eq!(server.stop().code(), Some(0));
 }

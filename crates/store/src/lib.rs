@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`store`](Store) is what callers program against, `snapshot` the types of snapshots and what makes one
 //! believable, `error` what can go wrong, `receipt` how the answer to a batch is remembered, `assembly` how a room is put
-//! together, `trimming` what may be deleted, `quarantine` what is kept of bad updates, `sqlite` the store of a single node. With the feature `testing` there are also an
+//! together, `trimming` what may be deleted, `quarantine` what is kept of bad updates and
+//! bad rooms, `sqlite` the store of a single node. With the feature `testing` there are also an
 //! in-memory store that can be told to pause and to fail, and the contract suite that every store has to pass.
 //!
 //! This crate does not know what an update says: bytes go in and the same bytes come out. The one rule: an append is
@@ -17,6 +18,7 @@ mod error;
 mod memory;
 mod quarantine;
 mod receipt;
+mod room_record;
 mod snapshot;
 mod sqlite;
 mod store;
@@ -30,6 +32,7 @@ pub use error::StoreError;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryStore, SnapshotDamage};
 pub use quarantine::Quarantine;
+pub use room_record::{NODE_BEAT, Opening, OpeningEnd, RoomRecord, SetAsideBy};
 pub use snapshot::{
     Builder, Lease, NewSnapshot, PassedOver, Snapshot, SnapshotInfo, Snapshots, Trim, Trimmed,
 };

@@ -425,13 +425,17 @@ async fn b4_a_backup_from_before_there_were_snapshots_is_taken_and_migrated() {
     filled(&old).await;
     execute_raw(
         &old,
-        "DROP TABLE dead_letters; DROP TABLE room_damaged; DROP TABLE room_leases; DROP TABLE room_snapshots; \
+        "DROP TABLE room_records; DROP TABLE room_openings; DROP TABLE nodes; DROP TABLE dead_letters; \
+         DROP TABLE room_damaged; DROP TABLE room_leases; DROP TABLE room_snapshots; \
          ALTER TABLE room_updates DROP COLUMN checksum; \
          DELETE FROM _sqlx_migrations WHERE version > 1",
     )
     .await;
     let restored = put(&old, &database).await.unwrap();
-    assert_eq!(restored.pending, ["0002 snapshots", "0003 dead letters"]);
+    assert_eq!(
+        restored.pending,
+        ["0002 snapshots", "0003 dead letters", "0004 room records"]
+    );
     assert_eq!((restored.tally.rows, restored.tally.snapshots), (6, 0));
     assert_eq!(head(&database, "room").await, Some(5));
     // It can be copied before it is migrated, but not looked at in detail.

@@ -82,7 +82,8 @@ fn texts(n: u64) -> Vec<Bytes> {
 async fn as_of_the_first_migration(file: &Path) {
     execute_raw(
         file,
-        "DROP TABLE dead_letters; DROP TABLE room_damaged; DROP TABLE room_leases; DROP TABLE room_snapshots; \
+        "DROP TABLE room_records; DROP TABLE room_openings; DROP TABLE nodes; DROP TABLE dead_letters; \
+         DROP TABLE room_damaged; DROP TABLE room_leases; DROP TABLE room_snapshots; \
          ALTER TABLE room_updates DROP COLUMN checksum; \
          DELETE FROM _sqlx_migrations WHERE version > 1",
     )
@@ -100,7 +101,7 @@ async fn a_file_of_the_first_version_is_migrated_and_loads() {
     let store = folder.store().await;
     assert_eq!(
         store.migrations_run(),
-        ["0002 snapshots", "0003 dead letters"]
+        ["0002 snapshots", "0003 dead letters", "0004 room records"]
     );
     assert_eq!(append(&store, "room", texts(2)).await, id);
     let room = store.load("room").await.unwrap().unwrap();

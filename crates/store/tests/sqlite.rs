@@ -9,13 +9,18 @@ use std::time::Duration;
 
 use scrible_store::contract::{Damage, Place};
 use scrible_store::{
-    Batch, Incarnation, Migrations, NewUpdate, RoomAppend, SnapshotDamage, SqliteOptions,
-    SqliteStore, Store, StoreError, store_contract,
+    Batch, Incarnation, Migrations, NewUpdate, Opening, Quarantine, RoomAppend, SnapshotDamage,
+    SqliteOptions, SqliteStore, Store, StoreError, store_contract,
 };
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
-const MIGRATIONS: [&str; 3] = ["0001 rooms", "0002 snapshots", "0003 dead letters"];
+const MIGRATIONS: [&str; 4] = [
+    "0001 rooms",
+    "0002 snapshots",
+    "0003 dead letters",
+    "0004 room records",
+];
 
 struct Folder(TempDir);
 
@@ -475,4 +480,48 @@ async fn activity_moves_by_the_minute_and_not_by_the_batch() {
         .await;
     store.append(&batch(node, 3, "room", &["3"])).await.unwrap();
     assert!(active().await >= half_a_minute_ago + 30_000);
+}
+
+#[tokio::test]
+async fn a_node_that_was_not_heard_for_long_is_gone_beside_one_that_lives() {
+    for (silence, deaths) in [(19_000, 0), (21_000, 1), (-21_000, 1)] {
+        let folder = Folder::new();
+        let [first, second] = [folder.store().await, folder.store().await];
+        let [one, two] = [Incarnation::random(), Incarnation::random()];
+        first.beat(one).await.unwrap();
+        let opening = Opening {
+            node: one,
+            room: "room".into(),
+            number: 1,
+            alone: false,
+        };
+        first.note_opening(&opening).await.unwrap();
+        assert_eq!(second.beat(two).await.unwrap(), []);
+        folder
+            .execute(&format!("UPDATE nodes SET seen_ms = seen_ms - {silence}"))
+            .await;
+        // The first has the lock, so the second can only go by the clock.
+        let records = second.beat(two).await.unwrap();
+        assert_eq!(records.len(), deaths, "{silence}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_file_can_be_locked_the_clock_tells_who_is_gone() {
+    let folder = Folder::new();
+    let store = folder.store().await;
+    // A folder stands where the lock would.
+    std::fs::create_dir(folder.file().with_file_name("rooms.db-node")).unwrap();
+    let (dead, node) = (Incarnation::random(), Incarnation::random());
+    store.beat(dead).await.unwrap();
+    let opening = Opening {
+        node: dead,
+        room: "room".into(),
+        number: 1,
+        alone: false,
+    };
+    store.note_opening(&opening).await.unwrap();
+    assert_eq!(store.beat(node).await.unwrap(), []);
+    folder.execute("UPDATE nodes SET seen_ms = 0").await;
+    assert_eq!(store.beat(node).await.unwrap().len(), 1);
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scrible_store::{
-    Batch, DeadLetter, Lease, NewSnapshot, Quarantine, Receipt, RoomId, Snapshot, Snapshots,
-    SqliteStore, Store, StoreError, StoredRoom, Trim, Trimmed,
+    Batch, DeadLetter, Incarnation, Lease, NewSnapshot, Opening, OpeningEnd, Quarantine, Receipt,
+    RoomId, RoomRecord, Snapshot, Snapshots, SqliteStore, Store, StoreError, StoredRoom, Trim,
+    Trimmed,
 };
 
 /// Who watches.
@@ -83,5 +84,29 @@ impl<W: Watch> Quarantine for Watched<W> {
     }
     async fn dead_letters(&self, room: &str) -> Result<Vec<DeadLetter>, StoreError> {
         self.store.dead_letters(room).await
+    }
+    async fn beat(&self, node: Incarnation) -> Result<Vec<RoomRecord>, StoreError> {
+        self.store.beat(node).await
+    }
+    async fn note_opening(&self, opening: &Opening) -> Result<(), StoreError> {
+        self.store.note_opening(opening).await
+    }
+    async fn end_openings(&self, ended: &[(Opening, OpeningEnd)]) -> Result<(), StoreError> {
+        self.store.end_openings(ended).await
+    }
+    async fn end_node(&self, node: Incarnation) -> Result<(), StoreError> {
+        self.store.end_node(node).await
+    }
+    async fn room_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
+        self.store.room_record(room).await
+    }
+    async fn room_records(&self) -> Result<Vec<RoomRecord>, StoreError> {
+        self.store.room_records().await
+    }
+    async fn set_aside(&self, room: Arc<str>) -> Result<(), StoreError> {
+        self.store.set_aside(room).await
+    }
+    async fn clear_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
+        self.store.clear_record(room).await
     }
 }

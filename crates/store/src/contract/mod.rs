@@ -12,6 +12,7 @@ mod contents;
 mod damage;
 mod dead_letters;
 mod leases;
+mod records;
 mod rooms;
 mod snapshots;
 mod trimming;
@@ -27,6 +28,7 @@ pub use self::contents::*;
 pub use self::damage::*;
 pub use self::dead_letters::*;
 pub use self::leases::*;
+pub use self::records::*;
 pub use self::rooms::*;
 pub use self::snapshots::*;
 pub use self::trimming::*;
@@ -138,6 +140,11 @@ macro_rules! store_contract {
             there_are_a_thousand_dead_letters_at_most
             dead_letters_have_sixteen_megabytes_at_most
             what_no_database_takes_is_invalid_in_a_dead_letter
+            what_a_dead_node_was_opening_has_a_death_on_its_record
+            a_room_that_died_alone_three_times_is_set_aside
+            a_node_that_lives_or_ends_in_order_leaves_no_death
+            what_lived_is_clean_and_what_was_not_read_is_as_before
+            a_room_is_set_aside_and_its_record_cleared
         }
     };
     (@cases $place:expr; $($case:ident)*) => {
@@ -329,6 +336,7 @@ mod tests {
             include_str!("damage.rs"),
             include_str!("leases.rs"),
             include_str!("dead_letters.rs"),
+            include_str!("records.rs"),
         ];
         let written = sources.iter().flat_map(|source| {
             let starts = source.split("\npub async fn ").skip(1);

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::dead_letters::DeadLetters;
+use super::records::Records;
 use crate::assembly::Assembly;
 use crate::snapshot::{self, Held, MAX_LEASE};
 use crate::trimming::{self, COVER, Standing};
@@ -38,6 +39,7 @@ pub struct Data {
     leases: HashMap<(RoomId, &'static str), (Incarnation, u128)>,
     last_id: i64,
     pub dead_letters: DeadLetters,
+    pub records: Records,
 }
 
 struct Room {

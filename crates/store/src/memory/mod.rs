@@ -6,6 +6,7 @@
 mod data;
 mod dead_letters;
 mod quarantine;
+mod records;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -15,8 +16,8 @@ use tokio::sync::watch;
 use self::data::Data;
 pub use self::data::SnapshotDamage;
 use crate::{
-    Batch, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, Snapshot, Snapshots, Store, StoreError,
-    StoredRoom, Trim, Trimmed, batch, snapshot,
+    Batch, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, Snapshot, Snapshots, Store,
+    StoreError, StoredRoom, Trim, Trimmed, batch, snapshot,
 };
 
 /// Rooms in memory. What is stored is shared by all handles that came from one by [`reopen`](Self::reopen); orders to
@@ -26,6 +27,8 @@ pub struct MemoryStore {
     /// Appends take turns, as they do at a database.
     turn: tokio::sync::Mutex<()>,
     orders: watch::Sender<Orders>,
+    /// Those that speak through this handle.
+    nodes: Mutex<Vec<Incarnation>>,
 }
 
 #[derive(Default)]
@@ -113,6 +116,7 @@ impl MemoryStore {
             data,
             turn: tokio::sync::Mutex::default(),
             orders: watch::Sender::default(),
+            nodes: Mutex::default(),
         }
     }
 
@@ -358,7 +362,7 @@ fn closed() -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Incarnation, RoomAppend};
+    use crate::RoomAppend;
 
     fn batch(number: u64, text: &'static str) -> Batch {
         let update = NewUpdate {

@@ -3,6 +3,7 @@
 //! Does not know what a batch means (`append`), how a room is put together (`load`) or what stands in a snapshot
 //! (`snapshots`, `trim`); it owns the connections. The rule: whoever writes does so in a transaction of `writing`.
 
+mod alone;
 mod append;
 mod backup;
 mod dead_letters;
@@ -15,6 +16,7 @@ mod place;
 mod quarantine;
 #[cfg(any(test, feature = "testing"))]
 mod raw;
+mod records;
 mod repair;
 mod restore;
 mod schema;
@@ -34,6 +36,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
+use self::alone::Alone;
 pub use self::backup::{Existing, back_up};
 pub use self::inspect::{InspectedRoom, InspectedRow, Inspection};
 use self::place::FileIdentity;
@@ -111,6 +114,10 @@ pub struct SqliteStore {
     identity: FileIdentity,
     write_options: SqliteConnectOptions,
     writer: Mutex<Writer>,
+    /// For what must outlive the process only; opened when it is first needed.
+    unsynced: Mutex<Writer>,
+    /// Held by a store that a node uses.
+    alone: Alone,
     readers: SqlitePool,
     migrations_run: Vec<String>,
 }
@@ -150,6 +157,8 @@ impl SqliteStore {
             identity,
             write_options,
             writer: Mutex::new(Writer::Ready(conn)),
+            unsynced: Mutex::new(Writer::Gone),
+            alone: Alone::default(),
             readers,
             migrations_run,
         })
@@ -208,12 +217,19 @@ impl SqliteStore {
         &self,
         slot: &mut MutexGuard<'_, Writer>,
     ) -> Result<SqliteConnection, StoreError> {
+        self.take_conn(slot, self.write_options.clone()).await
+    }
+
+    async fn take_conn(
+        &self,
+        slot: &mut MutexGuard<'_, Writer>,
+        options: SqliteConnectOptions,
+    ) -> Result<SqliteConnection, StoreError> {
         match std::mem::replace(&mut **slot, Writer::Gone) {
             Writer::Ready(conn) => Ok(conn),
             Writer::Gone => {
                 // Not created again when missing: an empty file under the old name is not this store.
-                let options = self.write_options.clone().create_if_missing(false);
-                let opened = options.connect().await;
+                let opened = options.create_if_missing(false).connect().await;
                 let conn = opened.map_err(|e| fault::unavailable("open the database again", &e))?;
                 // Without a connection there was no lock that kept it from being replaced.
                 self.check_identity()?;
@@ -319,6 +335,10 @@ impl Store for SqliteStore {
         // Readers first: only the last connection to go can fold the log into the file.
         self.readers.close().await;
         let mut slot = self.writer.lock().await;
+        let unsynced = std::mem::replace(&mut *self.unsynced.lock().await, Writer::Closed);
+        if let Writer::Ready(conn) = unsynced {
+            let _ = conn.close().await;
+        }
         if let Writer::Ready(conn) = std::mem::replace(&mut *slot, Writer::Closed) {
             close_cleanly(conn).await;
         }
@@ -339,6 +359,12 @@ fn write_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
         .busy_timeout(options.busy_timeout)
         .pragma("wal_autocheckpoint", WAL_CHECKPOINT_PAGES)
         .pragma("journal_size_limit", WAL_SIZE_LIMIT_BYTES)
+}
+
+/// Like the writer's, but a commit waits for no disk. Not by switching syncs off altogether: SQLite must sync when it begins
+/// its log anew and when it folds it into the file, or a power cut takes more than the last commits.
+fn unsynced(options: &SqliteConnectOptions) -> SqliteConnectOptions {
+    options.clone().synchronous(SqliteSynchronous::Normal)
 }
 
 fn read_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {

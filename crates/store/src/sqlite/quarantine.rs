@@ -1,12 +1,20 @@
-//! The SQLite store as the place where bad updates are kept.
+//! The SQLite store as the place where bad updates are kept, and bad rooms in mind.
 //!
-//! Leaves the tables to `dead_letters`. The rule: what is written here takes its turn among the other
-//! writers.
+//! Leaves the tables to `dead_letters` and `records`. The rule: what is written here takes its turn among the other
+//! writers, and what is written at each opening is not synced.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::MutexGuard;
 
-use super::{SqliteStore, dead_letters};
-use crate::{DeadLetter, Quarantine, StoreError, dead_letter};
+use super::records::{self, Gone, NOTING};
+use super::writing::{Writer, Writing};
+use super::{SqliteStore, dead_letters, now_ms};
+use crate::{
+    DeadLetter, Incarnation, Opening, OpeningEnd, Quarantine, RoomRecord, StoreError, dead_letter,
+    room_record,
+};
 
 #[async_trait]
 impl Quarantine for SqliteStore {
@@ -19,5 +27,91 @@ impl Quarantine for SqliteStore {
 
     async fn dead_letters(&self, room: &str) -> Result<Vec<DeadLetter>, StoreError> {
         dead_letters::of_room(&self.readers, room).await
+    }
+
+    async fn beat(&self, node: Incarnation) -> Result<Vec<RoomRecord>, StoreError> {
+        let gone = match self.alone.take(&self.path) {
+            true => Gone::Others,
+            false => Gone::Silent,
+        };
+        let (_turn, mut writing) = self.write_unsynced().await?;
+        let done = records::beat(writing.conn(), node, gone, now_ms()).await;
+        writing.end(done).await
+    }
+
+    async fn note_opening(&self, opening: &Opening) -> Result<(), StoreError> {
+        room_record::validate_name(&opening.room)?;
+        let (_turn, mut writing) = self.write_unsynced().await?;
+        let done = records::note(writing.conn(), opening, now_ms()).await;
+        writing.end(done).await
+    }
+
+    async fn end_openings(&self, ended: &[(Opening, OpeningEnd)]) -> Result<(), StoreError> {
+        let (_turn, mut writing) = self.write_unsynced().await?;
+        let done = records::end(writing.conn(), ended).await;
+        writing.end(done).await
+    }
+
+    async fn end_node(&self, node: Incarnation) -> Result<(), StoreError> {
+        let (_turn, mut writing) = self.write_unsynced().await?;
+        let done = records::end_node(writing.conn(), node).await;
+        writing.end(done).await
+    }
+
+    async fn room_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
+        records::of_room(&self.readers, room).await
+    }
+
+    async fn room_records(&self) -> Result<Vec<RoomRecord>, StoreError> {
+        records::all(&self.readers).await
+    }
+
+    async fn set_aside(&self, room: Arc<str>) -> Result<(), StoreError> {
+        room_record::validate_name(&room)?;
+        let mut writing = self.write("set a room aside").await?;
+        let done = records::set_aside(writing.conn(), room, now_ms()).await;
+        writing.end(done).await
+    }
+
+    async fn clear_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
+        let mut writing = self.write("clear the record of a room").await?;
+        let done = records::clear(writing.conn(), room).await;
+        writing.end(done).await
+    }
+}
+
+impl SqliteStore {
+    /// A transaction that is not synced, on a connection of its own: it outlives the process and not a power cut, which
+    /// the file itself does. It has its turn among all writers, so that they need not find each other busy.
+    async fn write_unsynced(&self) -> Result<(MutexGuard<'_, Writer>, Writing<'_>), StoreError> {
+        let turn = self.writer.lock().await;
+        self.check_identity()?;
+        let mut slot = self.unsynced.lock().await;
+        let options = super::unsynced(&self.write_options);
+        let conn = self.take_conn(&mut slot, options).await?;
+        Ok((turn, Writing::begin(slot, conn, NOTING).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_noted_waits_for_no_disk_and_the_file_stays_sound() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("rooms.db");
+        let store = SqliteStore::open(file.to_str().unwrap(), Default::default());
+        let store = store.await.unwrap();
+        // The first connection, and the one that is opened after it was lost.
+        for _ in 0..2 {
+            let (_turn, mut writing) = store.write_unsynced().await.unwrap();
+            let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+                .fetch_one(writing.conn())
+                .await
+                .unwrap();
+            assert_eq!(synchronous, 1);
+        }
+        store.beat(Incarnation(1)).await.unwrap();
     }
 }
