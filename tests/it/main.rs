@@ -15,6 +15,7 @@ mod drawing;
 mod durability;
 mod exporting;
 mod importing;
+mod inspecting;
 mod operating;
 mod quarantine;
 mod repairing;

@@ -202,7 +202,10 @@ async fn next_room(
 }
 
 /// Reads everything that is stored of the room.
-async fn judge(inspection: &mut Inspection, room: &InspectedRoom) -> Result<Verdict, StoreError> {
+pub(super) async fn judge(
+    inspection: &mut Inspection,
+    room: &InspectedRoom,
+) -> Result<Verdict, StoreError> {
     let refused = |reason: String| Verdict {
         refused: Some(Refusal { seq: None, reason }),
         ..Verdict::default()

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 
 use super::{fault, place, schema, snapshots};
 use crate::assembly::{check_row, known_head};
-use crate::{RoomId, Snapshot, StoreError};
+use crate::{RoomId, Snapshot, SnapshotInfo, StoreError};
 
 /// Readers do not wait for writers; only for another process that recovers the log after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -131,6 +131,25 @@ impl Inspection {
         self.look_at(Place::At(self.after)).await
     }
 
+    /// The room of that name, from its beginning; `None` when there is none.
+    pub async fn room(&mut self, name: &str) -> Result<Option<InspectedRoom>, StoreError> {
+        self.look_at(Place::Named(name)).await
+    }
+
+    /// What is known of the snapshots that were not read yet, newest first, without their bytes.
+    pub async fn snapshot_infos(
+        &mut self,
+    ) -> Result<Vec<(u64, Result<SnapshotInfo, String>)>, StoreError> {
+        let mut infos = Vec::new();
+        for &version in self.room.versions.iter().rev() {
+            let room = RoomId(self.room.id);
+            let found = snapshots::read_info(&mut self.conn, room, version).await?;
+            let found = found.unwrap_or_else(|| Err("it stands in the index alone".to_owned()));
+            infos.push((version, found));
+        }
+        Ok(infos)
+    }
+
     /// The next snapshot of the room, newest first, with its version; `None` after the last.
     pub async fn next_snapshot(
         &mut self,
@@ -211,7 +230,7 @@ impl Inspection {
         Ok(())
     }
 
-    async fn look_at(&mut self, place: Place) -> Result<Option<InspectedRoom>, StoreError> {
+    async fn look_at(&mut self, place: Place<'_>) -> Result<Option<InspectedRoom>, StoreError> {
         self.end_room().await?;
         self.execute("BEGIN").await?;
         self.room.open = true;
@@ -223,18 +242,20 @@ impl Inspection {
             )),
             false => fault::unavailable("read the rooms", &e),
         };
-        let (Place::After(id) | Place::At(id)) = place;
         // As bytes: a damaged name need not be UTF-8.
-        let found: Option<(i64, Vec<u8>)> = sqlx::query_as(match place {
+        let query = sqlx::query_as(match place {
             Place::After(_) => {
                 "SELECT id, CAST(name AS BLOB) FROM rooms WHERE id > ?1 ORDER BY id LIMIT 1"
             }
             Place::At(_) => "SELECT id, CAST(name AS BLOB) FROM rooms WHERE id = ?1",
-        })
-        .bind(id)
-        .fetch_optional(&mut self.conn)
-        .await
-        .map_err(failed)?;
+            Place::Named(_) => "SELECT id, CAST(name AS BLOB) FROM rooms WHERE name = ?1",
+        });
+        let query = match place {
+            Place::After(id) | Place::At(id) => query.bind(id),
+            Place::Named(name) => query.bind(name),
+        };
+        let found: Option<(i64, Vec<u8>)> =
+            query.fetch_optional(&mut self.conn).await.map_err(failed)?;
         let Some((id, name)) = found else {
             return Ok(None);
         };
@@ -276,9 +297,10 @@ impl Inspection {
     }
 }
 
-enum Place {
+enum Place<'a> {
     After(i64),
     At(i64),
+    Named(&'a str),
 }
 
 /// Damage is something to be told, the rest is an error.

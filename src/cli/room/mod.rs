@@ -1,7 +1,14 @@
-//! `scrible room …`: versions of a room — list them, keep one, read one, put one back.
+//! `scrible room …`: versions of a room — list them, keep one, read one, put one back; and what to do about one that makes trouble.
+//!
+//! Versions stand here; what is told of a room is in `inspect`.
 //!
 //! Reading works on the database, beside a server or without one. Putting back goes through the running server like any client, so that
 //! everybody in the room sees it. The rule: what a line reports as stored is.
+
+mod aside;
+mod inspect;
+mod report;
+mod roots;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -61,6 +68,12 @@ pub enum Action {
         /// `--server`.
         server: Option<String>,
     },
+    /// Tell everything about it.
+    Inspect(inspect::Options),
+    /// Keep servers from opening it.
+    SetAside,
+    /// Let it be opened again.
+    Release,
 }
 
 /// How a document is written.
@@ -87,7 +100,7 @@ impl Args {
         let option =
             |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
         Command::new("room")
-            .about("List, keep, read and restore versions of a room")
+            .about("Inspect a room; list, keep, read and restore its versions; set it aside")
             .subcommand_required(true)
             .arg_required_else_help(true)
             .subcommand(
@@ -119,9 +132,31 @@ impl Args {
                 Command::new("restore")
                     .about("Make a room show what a version shows, as a new change by the running server")
                     .after_help("Everybody in the room sees it at once. What was there before is kept as a version.")
-                    .arg(room)
+                    .arg(room.clone())
                     .arg(number("number").required(true).help("Which version"))
                     .arg(option("server", "URL").help("ws://host:port [default: where these settings listen]")),
+            )
+            .subcommand(
+                Command::new("inspect")
+                    .about("Tell everything that is stored of a room and known about it, and what to do where something is wrong")
+                    .arg(room.clone())
+                    .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object a line, with a kind"))
+                    .arg(
+                        option("dead-letters", "DIR")
+                            .value_parser(clap::value_parser!(PathBuf))
+                            .help("Write the bytes of its dead letters (refused updates) into files in there"),
+                    ),
+            )
+            .subcommand(
+                Command::new("set-aside")
+                    .about("Keep servers from opening a room until it is released")
+                    .after_help("A server that has the room open notices when it opens it the next time.")
+                    .arg(room.clone()),
+            )
+            .subcommand(
+                Command::new("release")
+                    .about("Let a room be opened again that was set aside, and forget what it did")
+                    .arg(room),
             )
     }
 
@@ -144,6 +179,12 @@ impl Args {
                 },
                 output: matches.get_one::<PathBuf>("output").cloned(),
             },
+            "inspect" => Action::Inspect(inspect::Options {
+                json: matches.get_flag("json"),
+                dead_letters: matches.get_one::<PathBuf>("dead-letters").cloned(),
+            }),
+            "set-aside" => Action::SetAside,
+            "release" => Action::Release,
             _ => Action::Restore {
                 version: matches
                     .get_one::<u64>("number")
@@ -189,6 +230,12 @@ async fn act(args: &Args, config: &Config) -> Result<()> {
             let server = server.clone().unwrap_or_else(listening);
             restore(&keeper, &room, *version, &server).await
         }
+        Action::Inspect(options) => {
+            let url = &config.store.database_url;
+            inspect::inspect(&keeper, url, &room, options).await
+        }
+        Action::SetAside => aside::set_aside(&keeper, &room).await,
+        Action::Release => aside::release(&keeper, &room).await,
     };
     keeper.documents.close().await;
     keeper.store.close().await;
@@ -414,8 +461,17 @@ mod tests {
                 output
             }
         );
+        let inspect = parse("room inspect a/b --json --dead-letters d").unwrap();
+        let options = inspect::Options {
+            json: true,
+            dead_letters: Some("d".into()),
+        };
+        assert_eq!(inspect.action, Action::Inspect(options));
+        assert_eq!(parse("room release a").unwrap().action, Action::Release);
+        assert_eq!(parse("room set-aside a").unwrap().action, Action::SetAside);
         for wrong in [
             "room",
+            "room inspect",
             "room restore demo",
             "room restore demo 0",
             "room show demo --format png",
