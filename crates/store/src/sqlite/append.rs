@@ -305,7 +305,7 @@ fn json<T: Serialize>(list: &[T]) -> String {
 }
 
 fn failed(error: sqlx::Error) -> StoreError {
-    fault::unavailable("append a batch", &error)
+    fault::while_writing("append a batch", &error)
 }
 
 #[cfg(test)]

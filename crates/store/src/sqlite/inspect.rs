@@ -319,6 +319,7 @@ pub async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
         .read_only(true)
         .busy_timeout(BUSY_TIMEOUT)
         .row_buffer_size(ROW_BUFFER);
+    place::refuse_log_alone(path)?;
     if !place::stands(path) {
         let sentence = format!("there is no database at {path:?}");
         return Err(StoreError::Invalid(sentence));

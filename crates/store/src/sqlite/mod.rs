@@ -39,7 +39,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use self::alone::Alone;
 pub use self::backup::{Existing, back_up};
 pub use self::inspect::{InspectedRoom, InspectedRow, Inspection};
-use self::place::FileIdentity;
+use self::place::{FileIdentity, Files};
 #[cfg(any(test, feature = "testing"))]
 pub use self::raw::execute_raw;
 pub use self::repair::{MendedRow, Mending, Repair, SetAside};
@@ -111,7 +111,8 @@ impl Default for SqliteOptions {
 /// Rooms in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
-    identity: FileIdentity,
+    /// As the writing connection has them.
+    files: parking_lot::Mutex<Files>,
     write_options: SqliteConnectOptions,
     writer: Mutex<Writer>,
     /// For what must outlive the process only; opened when it is first needed.
@@ -140,10 +141,9 @@ impl SqliteStore {
             }
         };
         forget_old_nodes(&mut conn).await?;
-        let identity = FileIdentity::of(&path)
-            .map_err(|e| StoreError::Unavailable(format!("cannot read {path:?}: {e}")))?;
+        let files = Files::of(&path)?;
         // From the first transaction on our lock keeps others from replacing the file, but not before it.
-        if before.is_some_and(|before| before != identity) {
+        if before.is_some_and(|before| !files.is_database(before)) {
             return Err(StoreError::Unavailable(format!(
                 "{path:?} was replaced while it was being opened"
             )));
@@ -154,7 +154,7 @@ impl SqliteStore {
             .connect_lazy_with(read_options(&path, &options));
         Ok(Self {
             path,
-            identity,
+            files: parking_lot::Mutex::new(files),
             write_options,
             writer: Mutex::new(Writer::Ready(conn)),
             unsynced: Mutex::new(Writer::Gone),
@@ -189,25 +189,15 @@ impl SqliteStore {
         &self.path
     }
 
-    /// What was written to a file that has since been deleted or replaced would be gone at the next start, so it must
-    /// not be acknowledged.
-    fn check_identity(&self) -> Result<(), StoreError> {
-        let now = FileIdentity::of(&self.path)
-            .map_err(|e| StoreError::Unavailable(format!("{:?} is gone: {e}", self.path)))?;
-        if now == self.identity {
-            Ok(())
-        } else {
-            Err(StoreError::Unavailable(format!(
-                "{:?} was replaced by another file while it was open: restart to use that one",
-                self.path
-            )))
-        }
+    /// That what is read here is what the next start will find. The log comes and goes with connections that write.
+    fn check_database(&self) -> Result<(), StoreError> {
+        let files = self.files.lock().clone();
+        files.check_database(&self.path)
     }
 
     /// A transaction that excludes every other writer. Callers take turns in the order in which they came.
     async fn write(&self, doing: &'static str) -> Result<Writing<'_>, StoreError> {
         let mut slot = self.writer.lock().await;
-        self.check_identity()?;
         let conn = self.take_writer(&mut slot).await?;
         Writing::begin(slot, conn, doing).await
     }
@@ -226,13 +216,22 @@ impl SqliteStore {
         options: SqliteConnectOptions,
     ) -> Result<SqliteConnection, StoreError> {
         match std::mem::replace(&mut **slot, Writer::Gone) {
-            Writer::Ready(conn) => Ok(conn),
+            Writer::Ready(conn) => {
+                let files = self.files.lock().clone();
+                if let Err(error) = files.check(&self.path) {
+                    **slot = Writer::Ready(conn);
+                    return Err(error);
+                }
+                Ok(conn)
+            }
             Writer::Gone => {
                 // Not created again when missing: an empty file under the old name is not this store.
+                place::refuse_log_alone(&self.path)?;
                 let opened = options.create_if_missing(false).connect().await;
                 let conn = opened.map_err(|e| fault::unavailable("open the database again", &e))?;
-                // Without a connection there was no lock that kept it from being replaced.
-                self.check_identity()?;
+                // Without a connection there was no lock that kept it from being replaced. The log may be a new one: the last
+                // connection takes the old one away.
+                self.files.lock().follow_log(&self.path)?;
                 Ok(conn)
             }
             Writer::Closed => {
@@ -246,6 +245,7 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
+        self.check_database()?;
         load::load(&self.readers, room, version).await
     }
 
@@ -257,10 +257,12 @@ impl Store for SqliteStore {
     }
 
     async fn snapshots(&self, room: &str) -> Result<Option<Snapshots>, StoreError> {
+        self.check_database()?;
         snapshots::list(&self.readers, room).await
     }
 
     async fn snapshot(&self, room: &str, version: u64) -> Result<Option<Snapshot>, StoreError> {
+        self.check_database()?;
         snapshots::one(&self.readers, room, version).await
     }
 
@@ -293,6 +295,7 @@ impl Store for SqliteStore {
     }
 
     async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError> {
+        self.check_database()?;
         let sound = trim::sound(&self.readers, trim.room).await?;
         let mut trimmed = Trimmed::default();
         let mut steps = trim::Steps::new(trim);
@@ -320,7 +323,20 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        let attempt = async { self.write("check the database").await?.undo().await };
+        let attempt = async {
+            let mut writing = self.write("check the database").await?;
+            // Beginning succeeds where the file can only be read.
+            let written = sqlx::query("DELETE FROM room_leases WHERE false")
+                .execute(writing.conn())
+                .await;
+            match written {
+                Ok(_) => writing.undo().await,
+                Err(error) => {
+                    let failed = fault::unavailable("check the database", &error);
+                    writing.end(Err(failed)).await
+                }
+            }
+        };
         tokio::time::timeout(ACQUIRE_TIMEOUT, attempt)
             .await
             .unwrap_or_else(|_| {
@@ -381,12 +397,25 @@ async fn connect_first(
     options: &SqliteConnectOptions,
 ) -> Result<SqliteConnection, StoreError> {
     place::create_parent(path)?;
+    place::refuse_log_alone(path)?;
     let refused = |error: &sqlx::Error| {
         if fault::is_not_a_database(error) {
             return StoreError::Invalid(format!("{path:?} is not a SQLite database"));
         }
-        let sentence = place::explain(path)
-            .unwrap_or_else(|| format!("cannot open {path:?}: {}", fault::sentence(error)));
+        if fault::is_damage(error) {
+            return StoreError::Invalid(format!(
+                "{path:?} is damaged: {}. `scrible check` says more, `scrible restore BACKUP` puts a backup in its place and \
+                 keeps this file",
+                fault::sentence(error)
+            ));
+        }
+        let sentence = place::explain(path).unwrap_or_else(|| {
+            let why = fault::sentence(error);
+            match fault::is_read_only(error) {
+                true => format!("cannot write {path:?} or to its folder: {why}"),
+                false => format!("cannot open {path:?}: {why}"),
+            }
+        });
         StoreError::Unavailable(sentence)
     };
     let mut conn = options.connect().await.map_err(|e| refused(&e))?;
@@ -394,6 +423,11 @@ async fn connect_first(
         .fetch_one(&mut conn)
         .await
         .map_err(|e| refused(&e))?;
+    // The file is looked at only when it is asked for something, and SQLite opens for reading what it cannot write.
+    if let Err(error) = probe(&mut conn).await {
+        let _ = conn.close().await;
+        return Err(refused(&error));
+    }
     if mode.eq_ignore_ascii_case("wal") {
         Ok(conn)
     } else {
@@ -402,6 +436,18 @@ async fn connect_first(
              local disk"
         )))
     }
+}
+
+/// Reads the schema, and writes without leaving a trace.
+async fn probe(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT count(*) FROM sqlite_schema")
+        .execute(&mut *conn)
+        .await?;
+    let mut tx = conn.begin_with(writing::BEGIN).await?;
+    sqlx::query("PRAGMA user_version = 0")
+        .execute(&mut *tx)
+        .await?;
+    tx.rollback().await
 }
 
 async fn forget_old_nodes(conn: &mut SqliteConnection) -> Result<(), StoreError> {
@@ -413,11 +459,10 @@ async fn forget_old_nodes(conn: &mut SqliteConnection) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Folds the log into the file. Failing to is harmless: the next start does it.
-async fn close_cleanly(mut conn: SqliteConnection) {
-    let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-        .execute(&mut conn)
-        .await;
+/// The last connection to a file folds the log into it. Nobody else asks for that: a checkpoint that waits for readers keeps
+/// everybody from writing meanwhile, so a command that ends would hold up the server beside it.
+async fn close_cleanly(conn: SqliteConnection) {
+    // Failing to is harmless: the next start does it.
     let _ = conn.close().await;
 }
 
@@ -462,6 +507,22 @@ mod tests {
             store.check().await.unwrap();
         }
     }
+
+    #[tokio::test]
+    async fn j3_a_file_that_could_only_be_read_for_a_while_is_written_again() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("rooms.db");
+        let store = SqliteStore::open(file.to_str().unwrap(), SqliteOptions::default());
+        let store = store.await.unwrap();
+        // What SQLite gives without a word where a file system has become read-only.
+        let only_reads = store.write_options.clone().read_only(true);
+        *store.writer.lock().await = Writer::Ready(only_reads.connect().await.unwrap());
+        let error = store.check().await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        assert!(error.to_string().contains("readonly"), "{error}");
+        store.check().await.unwrap();
+    }
+
     #[tokio::test]
     async fn a_full_disk_loses_nothing_and_passes() {
         let folder = tempfile::TempDir::new().unwrap();

@@ -61,6 +61,32 @@ pub fn stands(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
+/// Whether a file without a byte in it, or none, has a log. SQLite takes such a file for a new database and deletes the log, in which
+/// everything may be.
+pub fn log_alone(path: &Path) -> bool {
+    let len = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    len(path) == 0 && len(&log_of(path)) > 0
+}
+
+/// SQLite puts it beside the file itself where the path is a link.
+fn log_of(path: &Path) -> PathBuf {
+    let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    with_suffix(&file, "-wal")
+}
+
+/// Why such a file is not opened.
+pub fn refuse_log_alone(path: &Path) -> Result<(), StoreError> {
+    if !log_alone(path) {
+        return Ok(());
+    }
+    let state = if stands(path) { "is empty" } else { "is gone" };
+    Err(StoreError::Invalid(format!(
+        "{path:?} {state}, and its log {:?} is there: the database was lost. Put it back, or move the log away and put a \
+         backup in its place (`scrible restore BACKUP`)",
+        log_of(path)
+    )))
+}
+
 /// Why SQLite could not use the file, in words that it does not have itself ("unable to open database file").
 ///
 /// Only for a file that could not be opened: see the rule above.
@@ -78,6 +104,67 @@ pub fn explain(path: &Path) -> Option<String> {
         Err(e) => Some(format!("cannot open {path:?} for writing: {e}")),
     }
 }
+
+/// The database file and its log, as they stood when they were opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Files {
+    database: FileIdentity,
+    log: FileIdentity,
+    log_path: PathBuf,
+}
+
+impl Files {
+    /// Of a database that has a connection.
+    pub fn of(path: &Path) -> Result<Self, StoreError> {
+        let unreadable = |e| StoreError::Unavailable(format!("cannot read {path:?}: {e}"));
+        let log_path = log_of(path);
+        Ok(Self {
+            database: FileIdentity::of(path).map_err(unreadable)?,
+            log: FileIdentity::of(&log_path).map_err(unreadable)?,
+            log_path,
+        })
+    }
+
+    /// Whether the database is this file.
+    pub fn is_database(&self, identity: FileIdentity) -> bool {
+        self.database == identity
+    }
+
+    /// Takes the log that stands there now for that of the same database, which has been opened again.
+    pub fn follow_log(&mut self, path: &Path) -> Result<(), StoreError> {
+        self.check_database(path)?;
+        *self = Self::of(path)?;
+        Ok(())
+    }
+
+    /// As [`check`](Self::check), where nothing is written.
+    pub fn check_database(&self, path: &Path) -> Result<(), StoreError> {
+        check(path, self.database, REPLACED)
+    }
+
+    /// What is written to a file that has since lost its name would be gone at the next start, so it must not be acknowledged.
+    pub fn check(&self, path: &Path) -> Result<(), StoreError> {
+        self.check_database(path)?;
+        check(&self.log_path, self.log, LOG_REPLACED)
+    }
+}
+
+fn check(path: &Path, was: FileIdentity, remedy: &str) -> Result<(), StoreError> {
+    match FileIdentity::of(path) {
+        Ok(now) if now == was => Ok(()),
+        Ok(_) => Err(StoreError::Unavailable(format!(
+            "{path:?} was replaced by another file while it was open: {remedy}"
+        ))),
+        Err(e) => Err(StoreError::Unavailable(format!(
+            "{path:?} is gone ({e}): put it back, or {remedy}"
+        ))),
+    }
+}
+
+const REPLACED: &str = "restart to use what stands there";
+/// The last connection writes all that it knows into the database.
+const LOG_REPLACED: &str =
+    "stop the server in order, which saves what was stored, and start it again";
 
 /// Tells one file from another that later stands under the same name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

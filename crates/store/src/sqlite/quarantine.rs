@@ -85,7 +85,6 @@ impl SqliteStore {
     /// the file itself does. It has its turn among all writers, so that they need not find each other busy.
     async fn write_unsynced(&self) -> Result<(MutexGuard<'_, Writer>, Writing<'_>), StoreError> {
         let turn = self.writer.lock().await;
-        self.check_identity()?;
         let mut slot = self.unsynced.lock().await;
         let options = super::unsynced(&self.write_options);
         let conn = self.take_conn(&mut slot, options).await?;

@@ -198,7 +198,7 @@ impl Old {
             };
         }
         // SQLite itself would take the log away from a file that it does not know.
-        if !looks_like_a_database(path) {
+        if !looks_like_a_database(path) || place::log_alone(path) {
             return Self::hold_broken(path);
         }
         let options = SqliteConnectOptions::new()

@@ -37,10 +37,16 @@ impl<'a> Writing<'a> {
     ) -> Result<Self, StoreError> {
         match sqlx::query(BEGIN).execute(&mut conn).await {
             Ok(_) => Ok(Self { slot, conn, doing }),
-            // Nothing was begun, most likely because another process holds the file.
-            Err(error) => {
+            // Another process holds the file, and nothing was begun.
+            Err(error) if fault::is_busy(&error) => {
                 *slot = Writer::Ready(conn);
                 Err(fault::unavailable(doing, &error))
+            }
+            // Nobody knows what is wrong with it.
+            Err(error) => {
+                let failed = fault::unavailable(doing, &error);
+                let _ = conn.close().await;
+                Err(failed)
             }
         }
     }
