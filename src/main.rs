@@ -32,6 +32,10 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(invocation: Invocation) -> ExitCode {
+    if let Err(error) = survive_file_size_limit() {
+        eprintln!("scrible: {error:#}");
+        return ExitCode::FAILURE;
+    }
     cli::run(invocation, async |config| match serve(config).await {
         Ok(code) => code,
         Err(error) => {
@@ -117,6 +121,14 @@ async fn serve(config: Config) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A write beyond the limit on file sizes (`ulimit -f`) would end the process; it shall fail like one to a full disk.
+fn survive_file_size_limit() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // The handler stays when the stream is dropped.
+    let kind = SignalKind::from_raw(signal_hook::consts::SIGXFSZ);
+    signal(kind).map(drop).context("listen for SIGXFSZ")
 }
 
 /// SIGTERM or SIGINT stop the server in order; a second one at once.

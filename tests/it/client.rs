@@ -86,6 +86,18 @@ impl Client {
         }
     }
 
+    /// Waits until the server has handled all that was sent; a close that came instead of the answer.
+    pub async fn until_settled(&mut self) -> Option<Heard> {
+        self.send(message::step1(&[0])).await;
+        loop {
+            match self.hear().await {
+                Heard::Step2(_) => return None,
+                closed @ Heard::Closed(..) => return Some(closed),
+                _ => {}
+            }
+        }
+    }
+
     /// Hears until something is found.
     pub async fn until<T>(&mut self, mut find: impl FnMut(&Heard) -> Option<T>) -> T {
         loop {

@@ -14,6 +14,7 @@ mod doc_worker;
 mod drawing;
 mod durability;
 mod exporting;
+mod faults;
 mod importing;
 mod inspecting;
 mod operating;

@@ -79,6 +79,13 @@ impl Place {
         self.start(&mut self.command(&["serve", "--port", "0", "--log", "error"]))
     }
 
+    /// A server with settings of its own, once it listens.
+    pub fn serve_with(&self, settings: &[(&str, &str)]) -> Process {
+        let mut command = self.command(&["serve", "--port", "0", "--log", "error"]);
+        command.envs(settings.iter().copied());
+        self.start(&mut command).expect("the server starts")
+    }
+
     /// A server that logs everything into the file `log` and serves metrics.
     pub fn serve_talkative(&self, format: &str) -> Process {
         let mut command = self.command(&["serve", "--port", "0", "--log", "trace"]);
@@ -112,6 +119,17 @@ pub struct Process {
 }
 
 impl Process {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Stops it in order.
     pub fn stop(mut self) -> ExitStatus {
         signal(&self.child, "TERM");

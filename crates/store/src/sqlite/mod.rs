@@ -41,7 +41,7 @@ pub use self::backup::{Existing, back_up};
 pub use self::inspect::{InspectedRoom, InspectedRow, Inspection};
 use self::place::{FileIdentity, Files};
 #[cfg(any(test, feature = "testing"))]
-pub use self::raw::execute_raw;
+pub use self::raw::{Hold, execute_raw};
 pub use self::repair::{MendedRow, Mending, Repair, SetAside};
 pub use self::restore::{DamagedRooms, Restored, restore};
 pub use self::tally::{RoomDamage, Tally};
@@ -404,8 +404,8 @@ async fn connect_first(
         }
         if fault::is_damage(error) {
             return StoreError::Invalid(format!(
-                "{path:?} is damaged: {}. `scrible check` says more, `scrible restore BACKUP` puts a backup in its place and \
-                 keeps this file",
+                "{path:?} is damaged: {}. See `scrible check`; `scrible restore BACKUP` puts a backup in its place and keeps \
+                 this file",
                 fault::sentence(error)
             ));
         }

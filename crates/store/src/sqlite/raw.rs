@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, SqliteConnection};
 
 /// Runs the statements as another program would, which knows the file only. References are not enforced.
 ///
@@ -17,4 +17,32 @@ pub async fn execute_raw(path: &Path, sql: &str) {
     let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     statements.execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
+}
+
+/// A lock that keeps everybody else from writing to a database file, until it is released or dropped.
+pub struct Hold(SqliteConnection);
+
+impl Hold {
+    /// Takes it with `BEGIN IMMEDIATE`, or another way to begin.
+    ///
+    /// # Panics
+    /// When it cannot be had within a few seconds.
+    pub async fn take(path: &Path, begin: &'static str) -> Self {
+        let mut conn = SqliteConnectOptions::new()
+            .filename(path)
+            .connect()
+            .await
+            .unwrap();
+        sqlx::query(begin).execute(&mut conn).await.unwrap();
+        Self(conn)
+    }
+
+    /// Lets go.
+    ///
+    /// # Panics
+    /// When the file is gone.
+    pub async fn release(mut self) {
+        sqlx::query("ROLLBACK").execute(&mut self.0).await.unwrap();
+        self.0.close().await.unwrap();
+    }
 }
