@@ -14,6 +14,7 @@ use scrible_store::{
 };
 use tokio::sync::Notify;
 
+use crate::point;
 use crate::room::{Room, RoomsShared};
 use crate::telemetry::Batches;
 
@@ -85,6 +86,7 @@ impl Journal {
     pub async fn run(mut self) {
         loop {
             self.rooms.journal.wait().await;
+            point::reach("update", "queued");
             let (rooms, ends, batch) = self.collect();
             self.commit(rooms, ends, batch).await;
         }
@@ -149,7 +151,10 @@ impl Journal {
                     if self.health.0.lock().take().is_some() {
                         tracing::info!("the store answers again");
                     }
-                    return report(&rooms, &ends, &receipt);
+                    point::reach("update", "stored");
+                    report(&rooms, &ends, &receipt);
+                    point::reach("update", "reported");
+                    return;
                 }
                 Err(error @ StoreError::Unavailable(_)) => {
                     if self.health.0.lock().replace(error.to_string()).is_none() {

@@ -32,6 +32,7 @@ pub mod fonts;
 pub mod guard;
 pub mod import;
 pub mod journal;
+mod point;
 pub mod remote;
 pub mod rest;
 pub mod room;

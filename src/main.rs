@@ -25,6 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STAGGER: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    scrible_store::point::arm();
     let invocation = Invocation::from_process();
     // Before any thread or runtime.
     cli::run_alone(&invocation).unwrap_or_else(|| run(invocation))

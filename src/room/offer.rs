@@ -11,6 +11,7 @@ use scrible_wire::{Clocks, Limits, Malformed, Missing, Scan, Taking, agree, mess
 use super::log::{Entry, Log};
 use super::membership::{Answered, Membership};
 use super::{Carrier, Refused, State};
+use crate::point;
 use crate::telemetry::LimitMet;
 
 /// Of what a room may hold, this part is the rest of which its operator is warned.
@@ -150,6 +151,7 @@ impl Membership {
             .uncommitted_bytes
             .fetch_add(state.log.append(entry), Ordering::Relaxed);
         state.wake(|seat| seat.joined && seat.session != self.speaker.session);
+        point::reach("update", "appended");
         if !std::mem::replace(&mut state.queued, true) {
             shared.journal.push(self.room.clone());
         }

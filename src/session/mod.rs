@@ -28,6 +28,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::access::Role;
+use crate::point;
 use crate::room::{Answer, Answered, Author, Carrier, Full, Made, Membership, Refused};
 use crate::socket::Socket;
 use crate::telemetry::{DeadLetterKind, Verdict};
@@ -325,6 +326,7 @@ impl<'a> Session<'a> {
     }
 
     fn offer(&mut self, update: &[u8], carrier: Carrier) -> Result<(), Leave> {
+        point::reach("update", "received");
         if self.role < Role::Editor {
             return self.overhear(update);
         }

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::outcome::{broken, refused, sent, unanswerable};
 use super::{Leave, Session};
+use crate::point;
 use crate::telemetry::{Label, Sent};
 
 /// Bytes taken from the room at once.
@@ -69,6 +70,7 @@ impl Session<'_> {
         self.note_blocked(flushed.is_pending(), now);
         if let Poll::Ready(flushed) = flushed {
             flushed.map_err(broken)?;
+            point::reach("session", "flushed");
             if let Some(taken) = self.written.oldest.take() {
                 let shared = self.membership.room().shared();
                 shared.metrics.updates.fan_out.time(taken.elapsed());

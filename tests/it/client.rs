@@ -61,6 +61,12 @@ impl Client {
             .unwrap();
     }
 
+    /// Sends an update, if the connection is still there.
+    pub async fn try_update(&mut self, update: &[u8]) -> bool {
+        let frame = Frame::Binary(message::update(update).into());
+        self.socket.send(frame).await.is_ok()
+    }
+
     pub async fn text(&mut self, text: &str) {
         self.socket.send(Frame::Text(text.into())).await.unwrap();
     }
@@ -82,6 +88,20 @@ impl Client {
                 }
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
                 other => panic!("a message or a close, not {other:?}"),
+            }
+        }
+    }
+
+    /// The next message; `None` once the connection has ended, however it did.
+    pub async fn hear_or_end(&mut self) -> Option<Heard> {
+        loop {
+            let frame = timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("a message in time");
+            match frame {
+                Some(Ok(Frame::Binary(frame))) => return Some(heard(&frame)),
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => {}
+                _ => return None,
             }
         }
     }

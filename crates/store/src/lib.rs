@@ -16,6 +16,7 @@ mod dead_letter;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+pub mod point;
 mod quarantine;
 mod receipt;
 mod room_record;

@@ -7,6 +7,7 @@ mod full;
 mod locked;
 mod lost;
 mod painter;
+mod points;
 mod torn;
 
 use std::time::Duration;

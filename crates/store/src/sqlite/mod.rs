@@ -52,8 +52,6 @@ use crate::{
     Trim, Trimmed, batch,
 };
 
-/// The log of committed pages is folded back into the file at this many pages (4 MiB).
-const WAL_CHECKPOINT_PAGES: &str = "1000";
 /// What a burst may leave behind as file size of that log; a larger one is truncated at the next checkpoint.
 const WAL_SIZE_LIMIT_BYTES: &str = "67108864";
 /// Rows that travel from SQLite's thread before it waits for the reader. The default of 50 costs a switch each time.
@@ -95,6 +93,8 @@ pub struct SqliteOptions {
     pub readers: u32,
     /// Whether opening may change the tables.
     pub migrations: Migrations,
+    /// At how many pages of 4 KiB the log of committed ones is folded back into the file.
+    pub checkpoint_pages: u32,
 }
 
 impl Default for SqliteOptions {
@@ -104,6 +104,7 @@ impl Default for SqliteOptions {
             busy_timeout: Duration::from_millis(400),
             readers: 4,
             migrations: Migrations::Run,
+            checkpoint_pages: 1000,
         }
     }
 }
@@ -373,7 +374,7 @@ fn write_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(options.busy_timeout)
-        .pragma("wal_autocheckpoint", WAL_CHECKPOINT_PAGES)
+        .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
         .pragma("journal_size_limit", WAL_SIZE_LIMIT_BYTES)
 }
 

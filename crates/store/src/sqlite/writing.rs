@@ -7,7 +7,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::MutexGuard;
 
 use super::fault;
-use crate::StoreError;
+use crate::{StoreError, point};
 
 /// Takes the lock of the only writer at once: a transaction that reads first and wants to write later can fail
 /// half-way instead of waiting.
@@ -36,7 +36,10 @@ impl<'a> Writing<'a> {
         doing: &'static str,
     ) -> Result<Self, StoreError> {
         match sqlx::query(BEGIN).execute(&mut conn).await {
-            Ok(_) => Ok(Self { slot, conn, doing }),
+            Ok(_) => {
+                point::reach(doing, "begun");
+                Ok(Self { slot, conn, doing })
+            }
             // Another process holds the file, and nothing was begun.
             Err(error) if fault::is_busy(&error) => {
                 *slot = Writer::Ready(conn);
@@ -67,7 +70,10 @@ impl<'a> Writing<'a> {
     /// Commits if what was done is a success, else undoes it.
     pub async fn end<T>(mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
         let (sql, answer) = match done {
-            Ok(value) => ("COMMIT", Ok(value)),
+            Ok(value) => {
+                point::reach(self.doing, "written");
+                ("COMMIT", Ok(value))
+            }
             // Nobody knows what is wrong with a connection that did not answer.
             Err(error) if error.is_retryable() => {
                 let _ = self.conn.close().await;
@@ -77,6 +83,7 @@ impl<'a> Writing<'a> {
         };
         match sqlx::query(sql).execute(&mut self.conn).await {
             Ok(_) => {
+                point::reach(self.doing, "committed");
                 *self.slot = Writer::Ready(self.conn);
                 answer
             }

@@ -1,21 +1,23 @@
 //! A process that appends: every update that it had a receipt for is there, each exactly once, and no batch in part.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 
 use scrible_store::{
     Batch, Incarnation, NewUpdate, RoomAppend, SqliteOptions, SqliteStore, Store, StoredRoom,
 };
 use tokio::task::JoinSet;
 
-use crate::{Chance, run_and_kill, tell};
+use crate::{Chance, run_and_kill_where, tell};
 
 const ROUNDS: u64 = 12;
 const NODES: u64 = 3;
 const ROOMS: u64 = 4;
 
 /// The child: announces each batch, appends it, tells the receipt.
-pub async fn append_for_ever(file: &str, round: u64) {
-    let store = SqliteStore::open(file, SqliteOptions::default()).await;
+pub async fn append_for_ever(file: &str, round: u64, options: SqliteOptions) {
+    let store = SqliteStore::open(file, options).await;
     let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(store.expect("the file opens"));
     let mut nodes = JoinSet::new();
     for node in 0..NODES {
@@ -63,23 +65,78 @@ fn batch_of(round: u64, node: u64, number: u64) -> Batch {
     }
 }
 
-/// The test.
+/// The test. Every kill falls where it falls.
 pub async fn kill_again_and_again(chance: &mut Chance) {
-    let folder = tempfile::TempDir::new().expect("a folder");
-    let file = folder.path().join("rooms.db");
-    let file = file.to_str().expect("a plain path");
-    let mut expected: HashMap<String, usize> = HashMap::new();
-    let mut receipts = 0;
+    let mut killing = Killing::new();
     for round in 0..ROUNDS {
-        let lines = run_and_kill("append", file, round, chance.below(300));
-        receipts += lines.iter().filter(|line| line.starts_with("got")).count();
-        verify(file, round, &lines, &mut expected).await;
+        killing.kill("append", round, chance).await;
     }
+    let receipts = killing.receipts;
     assert!(
         receipts > 100,
         "only {receipts} receipts: nothing was tested"
     );
     println!("crash: {ROUNDS} kills, {receipts} receipts, nothing lost, nothing twice");
+}
+
+/// The test where every commit folds the log into the file, and every kill comes while that is seen to go on.
+pub async fn kill_inside_of_checkpoints(chance: &mut Chance) {
+    let mut killing = Killing::new();
+    let mut inside = 0;
+    for round in 0..ROUNDS {
+        inside += u64::from(killing.kill("checkpoint", round, chance).await);
+    }
+    // It may be over before the signal arrives.
+    assert!(
+        inside * 2 > ROUNDS,
+        "only {inside} of {ROUNDS} kills hit a checkpoint"
+    );
+    println!(
+        "crash: {ROUNDS} kills, {inside} of them inside of a checkpoint, nothing lost, nothing twice"
+    );
+}
+
+/// One file, and what must be in it.
+struct Killing {
+    folder: tempfile::TempDir,
+    expected: HashMap<String, usize>,
+    receipts: usize,
+}
+
+impl Killing {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::TempDir::new().expect("a folder"),
+            expected: HashMap::new(),
+            receipts: 0,
+        }
+    }
+
+    /// One life of the child, and what it left. True when it was folding the log into the file as it died.
+    async fn kill(&mut self, child: &str, round: u64, chance: &mut Chance) -> bool {
+        let file = self.folder.path().join("rooms.db");
+        let file = file.to_str().expect("a plain path");
+        let is_there = || child != "checkpoint" || in_checkpoint(file);
+        let lines = run_and_kill_where(child, file, round, chance.below(300), is_there);
+        self.receipts += lines.iter().filter(|line| line.starts_with("got")).count();
+        let inside = in_checkpoint(file);
+        verify(file, round, &lines, &mut self.expected).await;
+        inside
+    }
+}
+
+/// Whether whoever wrote to the file last was in the middle of a checkpoint, by the index that a kill leaves: it says how many frames
+/// of the log may be in the file, and how many are for sure.
+fn in_checkpoint(file: &str) -> bool {
+    const SURE: usize = 96;
+    const ATTEMPTED: usize = 128;
+    let mut index = [0; ATTEMPTED + 4];
+    let read = File::open(format!("{file}-shm")).and_then(|mut file| file.read_exact(&mut index));
+    if read.is_err() {
+        return false;
+    }
+    let number = |at: usize| u32::from_ne_bytes(index[at..at + 4].try_into().expect("four bytes"));
+    number(ATTEMPTED) > number(SURE)
 }
 
 async fn verify(file: &str, round: u64, lines: &[String], expected: &mut HashMap<String, usize>) {

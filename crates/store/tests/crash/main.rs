@@ -8,18 +8,21 @@ mod compacting;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use scrible_store::Incarnation;
+use scrible_store::{Incarnation, SqliteOptions};
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let arguments: Vec<String> = std::env::args().collect();
     match &arguments[1..] {
-        [child, file, round] if child == "append" => {
-            runtime.block_on(appending::append_for_ever(
-                file,
-                round.parse().expect("a round"),
-            ));
+        [child, file, round] if child == "append" || child == "checkpoint" => {
+            let round = round.parse().expect("a round");
+            let mut options = SqliteOptions::default();
+            if child == "checkpoint" {
+                options.checkpoint_pages = 1;
+            }
+            runtime.block_on(appending::append_for_ever(file, round, options));
         }
         [child, file, _] if child == "compact" => {
             runtime.block_on(compacting::compact_for_ever(file));
@@ -32,6 +35,7 @@ fn main() {
             println!("crash: CRASH_SEED={seed}");
             let mut chance = Chance(seed | 1);
             runtime.block_on(appending::kill_again_and_again(&mut chance));
+            runtime.block_on(appending::kill_inside_of_checkpoints(&mut chance));
             runtime.block_on(compacting::kill_again_and_again(&mut chance));
         }
     }
@@ -57,8 +61,22 @@ fn tell(line: &str) {
     out.flush().expect("the parent listens");
 }
 
+/// How long a child may take to come where it shall be killed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Everything the child said before it died.
 fn run_and_kill(what: &str, file: &str, round: u64, after_lines: u64) -> Vec<String> {
+    run_and_kill_where(what, file, round, after_lines, || true)
+}
+
+/// As [`run_and_kill`], but after so many lines it goes on until it is somewhere, as seen from outside.
+fn run_and_kill_where(
+    what: &str,
+    file: &str,
+    round: u64,
+    after_lines: u64,
+    is_there: impl Fn() -> bool,
+) -> Vec<String> {
     let program = std::env::current_exe().expect("our own path");
     let mut child = Command::new(program)
         .args([what, file, &round.to_string()])
@@ -75,6 +93,8 @@ fn run_and_kill(what: &str, file: &str, round: u64, after_lines: u64) -> Vec<Str
         }
         lines.push(std::mem::take(&mut line).trim_end().to_owned());
         if lines.len() as u64 == after_lines + 1 {
+            let began = Instant::now();
+            while !is_there() && began.elapsed() < PATIENCE {}
             child.kill().expect("the child is killed");
         }
     }
