@@ -4,6 +4,7 @@
 //! passed down as plain structs). The rule: a setting that cannot be honoured stops the start with a sentence; it is
 //! never replaced by something else in silence.
 
+mod edge;
 mod limits;
 mod settings;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::doc_worker::DocWorkersConfig;
 use crate::fonts::{FontsConfig, SystemFonts};
 use crate::room::CompactionConfig;
 
+pub use self::edge::EdgeConfig;
 pub use self::limits::LimitsConfig;
 pub use self::settings::{SETTINGS, Setting};
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How much to take.
     pub limits: LimitsConfig,
+    /// Who may connect and how many.
+    pub edge: EdgeConfig,
     /// When things happen by themselves.
     pub timing: TimingConfig,
     /// When snapshots are made and how long they stay.
@@ -302,6 +306,7 @@ impl Effective {
                 )?,
             },
             limits: LimitsConfig::read(self)?,
+            edge: EdgeConfig::read(self)?,
             timing: TimingConfig {
                 room_idle: self.seconds("SCRIBLE_ROOM_IDLE_SECONDS", 0..=86_400)?,
                 awareness_interval: Duration::from_millis(

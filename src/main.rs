@@ -12,6 +12,7 @@ use scrible::config::Config;
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, Node, ServerConfig};
 use scrible::session::SessionConfig;
+use scrible::socket::TrustedProxies;
 use scrible::telemetry;
 use scrible_store::{SqliteOptions, SqliteStore};
 use tokio::net::TcpListener;
@@ -105,6 +106,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
             pace: config.limits.pace(),
         },
         max_message_bytes: config.limits.max_message_bytes,
+        trusted_proxies: TrustedProxies(config.edge.trusted_proxies),
         shutdown: config.timing.shutdown,
         documents: config.documents.workers(),
         retention: config.history.retention(),

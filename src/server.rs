@@ -23,7 +23,7 @@ use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
 use crate::service::Versions;
 use crate::session::SessionConfig;
-use crate::socket::{self, Connections};
+use crate::socket::{self, Connections, ConnectionsConfig, TrustedProxies};
 use crate::source::StoreSource;
 
 /// Settings of a node.
@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub session: SessionConfig,
     /// The largest message that a client may send, in bytes.
     pub max_message_bytes: usize,
+    /// The proxies that are believed where they name a client's address.
+    pub trusted_proxies: TrustedProxies,
     /// How long stopping may take altogether.
     pub shutdown: Duration,
     /// Where documents are opened.
@@ -72,8 +74,7 @@ pub struct Stopped {
 pub struct Node {
     store: Arc<dyn Store>,
     gate: Arc<dyn Gate>,
-    session: SessionConfig,
-    max_message_bytes: usize,
+    connections: ConnectionsConfig,
     shutdown: Duration,
     tasks: TaskTracker,
     rooms: Arc<Registry>,
@@ -110,8 +111,11 @@ impl Node {
             guard,
             store,
             gate,
-            session: config.session,
-            max_message_bytes: config.max_message_bytes,
+            connections: ConnectionsConfig {
+                session: config.session,
+                max_message_bytes: config.max_message_bytes,
+                trusted_proxies: config.trusted_proxies,
+            },
             shutdown: config.shutdown,
             tasks,
             parallel,
@@ -166,8 +170,7 @@ impl Node {
         let connections = Arc::new(Connections::new(
             rooms.clone(),
             gate,
-            self.session,
-            self.max_message_bytes,
+            self.connections,
             stop_sessions.clone(),
         ));
         let view = View {

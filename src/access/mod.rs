@@ -27,7 +27,7 @@ pub struct Knock<'a> {
     pub room: &'a RoomName,
     /// The query string of the request, without its `?`.
     pub query: Option<&'a str>,
-    /// The address of the other end of the connection.
+    /// The address of the client; behind a configured proxy, the one that the proxy names.
     pub peer: IpAddr,
 }
 

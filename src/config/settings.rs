@@ -66,6 +66,15 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "SCRIBLE_TRUSTED_PROXIES",
+        key: "trusted_proxies",
+        flag: Some("trusted-proxies"),
+        default: None,
+        unit: "ADDRESSES",
+        meaning: "Proxies whose X-Forwarded-For is believed: addresses or networks with commas between, for example 10.0.0.0/8",
+        secret: false,
+    },
+    Setting {
         name: "DATABASE_URL",
         key: "database_url",
         flag: Some("database-url"),

@@ -1,5 +1,7 @@
 //! Precedence, each refusal, what is hidden, and that the example file and the table agree.
 
+use ipnet::IpNet;
+
 use super::settings::PREFIX;
 use super::*;
 
@@ -134,6 +136,18 @@ fn values_are_read_in_each_form_they_may_have() {
 }
 
 #[test]
+fn l10_proxies_are_addresses_or_networks() {
+    let written = "127.0.0.1, 10.0.0.0/8,fd00::/8,::1,";
+    let config = from_environment(&[("SCRIBLE_TRUSTED_PROXIES", written)]);
+    let networks = config.unwrap().edge.trusted_proxies;
+    let networks: Vec<_> = networks.iter().map(IpNet::to_string).collect();
+    assert_eq!(
+        networks,
+        ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8", "::1/128"]
+    );
+}
+
+#[test]
 fn s3_folders_of_fonts_are_those_that_are_there() {
     let fonts = defaults().documents.fonts;
     assert_eq!(fonts, FontsConfig::default());
@@ -156,6 +170,12 @@ fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
         ("HOST", "my host", "an IP address or a host name"),
         ("PORT", "http", "a whole number from 0 to 65535"),
         ("PORT", "65536", "a whole number from 0 to 65535"),
+        (
+            "SCRIBLE_TRUSTED_PROXIES",
+            "10.0.0.0/8 nginx",
+            "addresses or networks with commas between",
+        ),
+        ("SCRIBLE_TRUSTED_PROXIES", "10.0.0.0/33", "10.0.0.0/8"),
         ("PORT", "-1", "a whole number from 0 to 65535"),
         (
             "DATABASE_URL",

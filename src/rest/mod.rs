@@ -15,7 +15,7 @@ use crate::compact::Marks;
 use crate::doc_worker::DocWorkers;
 use crate::journal::JournalHealth;
 use crate::room::Registry;
-use crate::socket::{Connections, Peer};
+use crate::socket::{Connections, Visitor};
 use scrible_store::Store;
 
 /// What the routes show.
@@ -39,20 +39,20 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
     let view = warp::any().map(move || view.clone());
     let page = warp::path::end()
         .and(warp::get())
-        .and(warp::ext::get::<Peer>())
+        .and(warp::ext::get::<Visitor>())
         .and(warp::header::optional::<String>("host"))
         .and(view.clone())
-        .map(|Peer(peer), host: Option<String>, view: Arc<View>| {
-            page::page(&view, peer.ip(), host.as_deref())
+        .map(|visitor: Visitor, host: Option<String>, view: Arc<View>| {
+            page::page(&view, &visitor, host.as_deref())
         });
     let health = warp::path!("health")
         .and(warp::get())
-        .and(warp::ext::get::<Peer>())
+        .and(warp::ext::get::<Visitor>())
         .and(warp::header::optional::<String>("host"))
         .and(view.clone())
         .then(
-            |Peer(peer), host: Option<String>, view: Arc<View>| async move {
-                health::health(&view, page::is_local(peer.ip(), host.as_deref())).await
+            |visitor: Visitor, host: Option<String>, view: Arc<View>| async move {
+                health::health(&view, page::is_local(&visitor, host.as_deref())).await
             },
         );
     let live = warp::path!("health" / "live")

@@ -11,11 +11,12 @@ use warp::reply::{Reply, Response};
 
 use super::View;
 use crate::room::RoomInfo;
+use crate::socket::Visitor;
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page for a visitor.
-pub fn page(view: &View, visitor: IpAddr, host: Option<&str>) -> Response {
+pub fn page(view: &View, visitor: &Visitor, host: Option<&str>) -> Response {
     let here = is_local(visitor, host);
     let rooms = here.then(|| view.rooms.live());
     let mut response =
@@ -32,9 +33,9 @@ pub fn page(view: &View, visitor: IpAddr, host: Option<&str>) -> Response {
     response
 }
 
-/// Whether a visitor may read names of rooms: over loopback and under a loopback host name only.
-pub fn is_local(visitor: IpAddr, host: Option<&str>) -> bool {
-    visitor.is_loopback() && host.is_some_and(is_loopback_host)
+/// Whether a visitor may read names of rooms: over loopback, through no proxy, and under a loopback host name only.
+pub fn is_local(visitor: &Visitor, host: Option<&str>) -> bool {
+    visitor.is_local() && host.is_some_and(is_loopback_host)
 }
 
 fn is_loopback_host(host: &str) -> bool {

@@ -25,10 +25,6 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long answers under way may take once the server stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// The address of the other end, as an extension of each request.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
 /// Accepts connections until `stop` is cancelled, then lets plain requests under way end. `rest` answers what is not a
 /// WebSocket. Upgraded connections are not waited for: the server tracks the sessions.
 pub async fn accept<S>(
@@ -40,15 +36,16 @@ pub async fn accept<S>(
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    let answering = |peer| {
+    let answering = |peer: SocketAddr| {
         let (connections, rest) = (connections.clone(), rest.clone());
         service_fn(move |mut request: Request<Incoming>| {
             let (connections, mut rest) = (connections.clone(), rest.clone());
             async move {
+                let visitor = connections.visitor(peer.ip(), request.headers());
                 if upgrade::is_upgrade(&request) {
-                    return Ok(upgrade::upgrade(&connections, &mut request, peer));
+                    return Ok(upgrade::upgrade(&connections, &mut request, visitor));
                 }
-                request.extensions_mut().insert(Peer(peer));
+                request.extensions_mut().insert(visitor);
                 rest.call(request).await
             }
         })
@@ -62,14 +59,11 @@ where
     S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    let answering = |peer| {
+    let answering = |_| {
         let rest = rest.clone();
-        service_fn(move |mut request: Request<Incoming>| {
+        service_fn(move |request: Request<Incoming>| {
             let mut rest = rest.clone();
-            async move {
-                request.extensions_mut().insert(Peer(peer));
-                rest.call(request).await
-            }
+            async move { rest.call(request).await }
         })
     };
     run(listener, answering, stop).await;

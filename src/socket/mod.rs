@@ -7,12 +7,14 @@ mod accept;
 mod closing;
 mod counted;
 mod upgrade;
+mod visitor;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
+use hyper::header::HeaderMap;
 use scrible_wire::message;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -26,9 +28,10 @@ use crate::access::{Admission, Gate};
 use crate::room::{Membership, Registry, RoomName};
 use crate::session::{Leave, Session, SessionConfig};
 use crate::telemetry::{ConnectionMetrics, Ended};
-pub use accept::{Peer, accept, accept_plain};
+pub use accept::{accept, accept_plain};
 use closing::{Farewell, Holds};
 use counted::Counted;
+pub use visitor::{TrustedProxies, Visitor};
 
 /// A WebSocket connection.
 pub type Socket = WebSocketStream<Counted<TcpStream>>;
@@ -49,7 +52,22 @@ pub struct Connections {
     pub stop: CancellationToken,
     /// Sessions under way.
     pub sessions: TaskTracker,
+    /// Whose word on addresses is taken.
+    proxies: TrustedProxies,
+    /// Told once.
+    unknown_proxy: Once,
     holds: Holds,
+}
+
+/// Settings of connections.
+#[derive(Debug, Clone)]
+pub struct ConnectionsConfig {
+    /// Timers.
+    pub session: SessionConfig,
+    /// The largest message that a client may send, in bytes.
+    pub max_message_bytes: usize,
+    /// Whose word on addresses is taken.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Connections {
@@ -57,20 +75,35 @@ impl Connections {
     pub fn new(
         rooms: Arc<Registry>,
         gate: Arc<dyn Gate>,
-        session: SessionConfig,
-        max_message_bytes: usize,
+        config: ConnectionsConfig,
         stop: CancellationToken,
     ) -> Self {
         Self {
             rooms,
             gate,
-            session,
-            max_message_bytes,
+            session: config.session,
+            max_message_bytes: config.max_message_bytes,
             refuse: CancellationToken::new(),
             stop,
             sessions: TaskTracker::new(),
+            proxies: config.trusted_proxies,
+            unknown_proxy: Once::new(),
             holds: Holds::default(),
         }
+    }
+
+    /// Who sends a request over a connection from `peer`.
+    fn visitor(&self, peer: IpAddr, headers: &HeaderMap) -> Visitor {
+        let visitor = self.proxies.visitor(peer, headers);
+        if !visitor.is_direct() && !self.proxies.has(peer.to_canonical()) {
+            self.unknown_proxy.call_once(|| {
+                tracing::warn!(
+                    %peer,
+                    "requests come through a proxy that SCRIBLE_TRUSTED_PROXIES does not name: all its visitors count as one address"
+                );
+            });
+        }
+        visitor
     }
 
     /// Where what happens to connections is counted.

@@ -2,7 +2,6 @@
 //!
 //! Nothing is refused silently: a wrong request gets a status and a sentence.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::header::{
@@ -16,8 +15,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use warp::reply::{Reply, Response};
 
-use super::Connections;
 use super::counted::Counted;
+use super::{Connections, Visitor};
 use crate::access::Knock;
 use crate::room::RoomName;
 use crate::telemetry::RefusedUpgrade;
@@ -31,9 +30,9 @@ pub fn is_upgrade<B>(request: &Request<B>) -> bool {
 pub fn upgrade<B>(
     connections: &Arc<Connections>,
     request: &mut Request<B>,
-    peer: SocketAddr,
+    visitor: Visitor,
 ) -> Response {
-    let response = answer(connections, request, peer);
+    let response = answer(connections, request, visitor);
     let metrics = connections.metrics();
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => {
@@ -50,7 +49,7 @@ pub fn upgrade<B>(
 fn answer<B>(
     connections: &Arc<Connections>,
     request: &mut Request<B>,
-    peer: SocketAddr,
+    visitor: Visitor,
 ) -> Response {
     let headers = request.headers();
     if request.method() != Method::GET || !has_token(headers, &CONNECTION, "upgrade") {
@@ -88,7 +87,7 @@ fn answer<B>(
     if connections.refuse.is_cancelled() {
         return later(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
     }
-    if connections.holds.refuses(peer.ip()) {
+    if connections.holds.refuses(visitor.address) {
         return later(
             StatusCode::TOO_MANY_REQUESTS,
             "too many refused connections from this address",
@@ -102,7 +101,7 @@ fn answer<B>(
     let admission = connections.gate.admit(&Knock {
         room: &room,
         query: request.uri().query(),
-        peer: peer.ip(),
+        peer: visitor.address,
     });
 
     let upgrading = hyper::upgrade::on(request);
@@ -114,7 +113,8 @@ fn answer<B>(
                 // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
                 let read = parts.read_buf.to_vec();
                 drop(parts.read_buf);
-                this.serve(stream, read, room, peer.ip(), admission).await;
+                this.serve(stream, read, room, visitor.address, admission)
+                    .await;
             }
             Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
             Err(error) => tracing::debug!(%error, "upgrade broke off"),

@@ -13,6 +13,7 @@ mod compaction;
 mod doc_worker;
 mod drawing;
 mod durability;
+mod edge;
 mod exporting;
 mod faults;
 mod importing;

@@ -75,6 +75,7 @@ impl Node {
                 pace: Default::default(),
             },
             max_message_bytes: 1 << 20,
+            trusted_proxies: Default::default(),
             shutdown: Duration::from_secs(10),
             documents: DocWorkersConfig {
                 program: env!("CARGO_BIN_EXE_scrible").into(),
