@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use scrible::access::OpenGate;
 use scrible::cli::{self, Invocation};
-use scrible::config::Config;
+use scrible::config::{Config, EdgeConfig};
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, Node, ServerConfig};
 use scrible::session::SessionConfig;
-use scrible::socket::TrustedProxies;
+use scrible::socket::{self, Patience, PlacesConfig, TrustedProxies};
 use scrible::telemetry;
 use scrible_store::{SqliteOptions, SqliteStore};
 use tokio::net::TcpListener;
@@ -59,7 +59,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         .await
         .context("open the database")?;
     let at = (config.listen.host.as_str(), config.listen.port);
-    let listener = TcpListener::bind(at)
+    let listener = socket::listen(at.0, at.1)
         .await
         .with_context(|| format!("listen on {}:{}", at.0, at.1))?;
     let address = listener
@@ -106,6 +106,8 @@ async fn serve(config: Config) -> Result<ExitCode> {
             pace: config.limits.pace(),
         },
         max_message_bytes: config.limits.max_message_bytes,
+        places: places(&config.edge),
+        patience: Patience::default(),
         trusted_proxies: TrustedProxies(config.edge.trusted_proxies),
         shutdown: config.timing.shutdown,
         documents: config.documents.workers(),
@@ -133,6 +135,24 @@ fn survive_file_size_limit() -> Result<()> {
     // The handler stays when the stream is dropped.
     let kind = SignalKind::from_raw(signal_hook::consts::SIGXFSZ);
     signal(kind).map(drop).context("listen for SIGXFSZ")
+}
+
+/// How many connections there may be, by the settings and by the files that this process may have open.
+fn places(edge: &EdgeConfig) -> PlacesConfig {
+    let fitting = PlacesConfig::fitting(socket::raise_open_files());
+    let connections = edge.max_connections.unwrap_or(fitting.connections);
+    if connections > fitting.connections {
+        tracing::warn!(
+            "SCRIBLE_MAX_CONNECTIONS is {connections}, but there are open files for {} only: raise the limit of open files (ulimit -n)",
+            fitting.connections
+        );
+    }
+    PlacesConfig {
+        connections,
+        per_address: edge.max_per_address,
+        per_room: edge.max_per_room,
+        plain: fitting.plain,
+    }
 }
 
 /// SIGTERM or SIGINT stop the server in order; a second one at once.

@@ -23,7 +23,7 @@ use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
 use crate::service::Versions;
 use crate::session::SessionConfig;
-use crate::socket::{self, Connections, ConnectionsConfig, TrustedProxies};
+use crate::socket::{self, Connections, ConnectionsConfig, Patience, PlacesConfig, TrustedProxies};
 use crate::source::StoreSource;
 
 /// Settings of a node.
@@ -37,6 +37,10 @@ pub struct ServerConfig {
     pub max_message_bytes: usize,
     /// The proxies that are believed where they name a client's address.
     pub trusted_proxies: TrustedProxies,
+    /// How many connections there may be.
+    pub places: PlacesConfig,
+    /// How long a connection that is no WebSocket may take.
+    pub patience: Patience,
     /// How long stopping may take altogether.
     pub shutdown: Duration,
     /// Where documents are opened.
@@ -115,6 +119,8 @@ impl Node {
                 session: config.session,
                 max_message_bytes: config.max_message_bytes,
                 trusted_proxies: config.trusted_proxies,
+                places: config.places,
+                patience: config.patience,
             },
             shutdown: config.shutdown,
             tasks,

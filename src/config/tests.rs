@@ -62,6 +62,9 @@ fn defaults_are_what_the_table_says() {
     assert_eq!(config.log.format, LogFormat::Pretty);
     assert_eq!(config.limits.max_message_bytes, 64 << 20);
     assert_eq!(config.limits.max_uncommitted_bytes, 256 << 20);
+    assert_eq!(config.edge.max_connections, None);
+    assert_eq!(config.edge.max_per_address, Some(500));
+    assert_eq!(config.edge.max_per_room, Some(2000));
     assert_eq!(config.timing.awareness_interval, Duration::from_millis(40));
     let seconds = [30, 20, 12, 20].map(Duration::from_secs);
     let timing = config.timing;
@@ -119,6 +122,8 @@ fn values_are_read_in_each_form_they_may_have() {
         ("HOST", "[::1]"),
         ("SCRIBLE_MAX_MESSAGE_BYTES", "65536"),
         ("SCRIBLE_MAX_UNCOMMITTED_BYTES", "1 GiB"),
+        ("SCRIBLE_MAX_CONNECTIONS", "7"),
+        ("SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS", "0"),
         ("SCRIBLE_DURABILITY", "relaxed"),
         ("SCRIBLE_LOG", "warn,scrible::journal=debug"),
         ("SCRIBLE_LOG_FORMAT", "json"),
@@ -128,6 +133,8 @@ fn values_are_read_in_each_form_they_may_have() {
     assert_eq!(config.listen.host, "::1");
     assert_eq!(config.limits.max_message_bytes, 65536);
     assert_eq!(config.limits.max_uncommitted_bytes, 1 << 30);
+    assert_eq!(config.edge.max_connections, Some(7));
+    assert_eq!(config.edge.max_per_address, None);
     assert_eq!(config.store.durability, Durability::Relaxed);
     assert_eq!(config.log.format, LogFormat::Json);
     let config =
@@ -214,6 +221,13 @@ fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
             "1MiB",
             "no less than SCRIBLE_MAX_MESSAGE_BYTES",
         ),
+        ("SCRIBLE_MAX_CONNECTIONS", "0", "from 1 to 10000000"),
+        (
+            "SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS",
+            "many",
+            "from 0 to 10000000",
+        ),
+        ("SCRIBLE_MAX_CONNECTIONS_PER_ROOM", "-1", "from 0"),
         ("SCRIBLE_ROOM_IDLE_SECONDS", "30s", "from 0 to 86400"),
         ("SCRIBLE_AWARENESS_INTERVAL_MS", "4", "from 5 to 1000"),
         ("SCRIBLE_AWARENESS_INTERVAL_MS", "1001", "from 5 to 1000"),

@@ -97,6 +97,11 @@ impl Collector for Moment {
                 view.connections.held(),
             ),
             (
+                "scrible_connections_plain",
+                "Connections that are no WebSocket, or not yet",
+                view.connections.plain(),
+            ),
+            (
                 "scrible_sessions",
                 "Connections that are in a room",
                 totals.sessions,

@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_util::sync::CancellationToken;
 
 use super::Socket;
+use super::places::group;
 use crate::room::{Full, OpenError};
 use crate::session::Leave;
 use crate::telemetry::Ended;
@@ -148,7 +149,7 @@ impl Holds {
             && self
                 .addresses
                 .lock()
-                .get(&peer)
+                .get(&group(peer))
                 .is_some_and(|(_, last)| last.elapsed() < FORGIVEN_AFTER)
     }
 
@@ -203,7 +204,7 @@ impl Holds {
                 return FIRST_HOLD;
             }
         }
-        let (times, last) = addresses.entry(peer).or_insert((0, now));
+        let (times, last) = addresses.entry(group(peer)).or_insert((0, now));
         if now.duration_since(*last) >= FORGIVEN_AFTER {
             *times = 0;
         }

@@ -4,8 +4,11 @@
 //! close codes.
 
 mod accept;
+mod body;
 mod closing;
 mod counted;
+mod listen;
+mod places;
 mod upgrade;
 mod visitor;
 
@@ -27,10 +30,13 @@ use tracing::Instrument;
 use crate::access::{Admission, Gate};
 use crate::room::{Membership, Registry, RoomName};
 use crate::session::{Leave, Session, SessionConfig};
-use crate::telemetry::{ConnectionMetrics, Ended};
-pub use accept::{accept, accept_plain};
+use crate::telemetry::{ConnectionMetrics, Ended, LimitMet};
+pub use accept::{Patience, accept, accept_plain};
 use closing::{Farewell, Holds};
 use counted::Counted;
+pub use listen::{listen, raise_open_files};
+pub use places::PlacesConfig;
+use places::{Places, PlainPlace};
 pub use visitor::{TrustedProxies, Visitor};
 
 /// A WebSocket connection.
@@ -56,6 +62,8 @@ pub struct Connections {
     proxies: TrustedProxies,
     /// Told once.
     unknown_proxy: Once,
+    places: Arc<Places>,
+    patience: Patience,
     holds: Holds,
 }
 
@@ -68,6 +76,10 @@ pub struct ConnectionsConfig {
     pub max_message_bytes: usize,
     /// Whose word on addresses is taken.
     pub trusted_proxies: TrustedProxies,
+    /// How many there may be.
+    pub places: PlacesConfig,
+    /// How long one may take that is no WebSocket.
+    pub patience: Patience,
 }
 
 impl Connections {
@@ -88,6 +100,8 @@ impl Connections {
             sessions: TaskTracker::new(),
             proxies: config.trusted_proxies,
             unknown_proxy: Once::new(),
+            places: Places::new(config.places),
+            patience: config.patience,
             holds: Holds::default(),
         }
     }
@@ -109,6 +123,18 @@ impl Connections {
     /// Where what happens to connections is counted.
     pub fn metrics(&self) -> &ConnectionMetrics {
         &self.rooms.shared().metrics.connections
+    }
+
+    /// A place for a connection that has just been accepted. Behind a proxy's address are many; they are counted once they have said who they are.
+    fn admit_plain(&self, peer: IpAddr) -> Result<PlainPlace, LimitMet> {
+        let exempt = peer.to_canonical().is_loopback() || self.proxies.has(peer.to_canonical());
+        let place = self.places.take_plain((!exempt).then_some(peer));
+        place.inspect_err(|limit| self.rooms.shared().metrics.limits.count(*limit))
+    }
+
+    /// Connections that are no WebSocket, or not yet.
+    pub fn plain(&self) -> usize {
+        self.places.plain()
     }
 
     /// Sockets that are held mute before they are closed.

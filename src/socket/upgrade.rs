@@ -8,9 +8,9 @@ use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use warp::reply::{Reply, Response};
@@ -19,7 +19,7 @@ use super::counted::Counted;
 use super::{Connections, Visitor};
 use crate::access::Knock;
 use crate::room::RoomName;
-use crate::telemetry::RefusedUpgrade;
+use crate::telemetry::{LimitMet, RefusedUpgrade};
 
 /// Whether a request asks for a WebSocket.
 pub fn is_upgrade<B>(request: &Request<B>) -> bool {
@@ -93,6 +93,10 @@ fn answer<B>(
             "too many refused connections from this address",
         );
     }
+    let place = match connections.places.take(&visitor, &room) {
+        Ok(place) => place,
+        Err(limit) => return full(connections, limit),
+    };
     // A browser fails the handshake unless one of the protocols that it offers is chosen.
     let protocol = headers
         .get(SEC_WEBSOCKET_PROTOCOL)
@@ -107,7 +111,10 @@ fn answer<B>(
     let upgrading = hyper::upgrade::on(request);
     let this = connections.clone();
     connections.sessions.spawn(async move {
-        match upgrading.await.map(downcast::<TokioIo<TcpStream>>) {
+        match upgrading
+            .await
+            .map(Upgraded::downcast::<TokioIo<TcpStream>>)
+        {
             Ok(Ok(parts)) => {
                 let stream = Counted::new(parts.io.into_inner(), this.metrics());
                 // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
@@ -119,6 +126,7 @@ fn answer<B>(
             Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
             Err(error) => tracing::debug!(%error, "upgrade broke off"),
         }
+        drop(place);
     });
 
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
@@ -147,6 +155,26 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 
 fn refuse(status: StatusCode, sentence: &str) -> Response {
     warp::reply::with_status(format!("{sentence}\n"), status).into_response()
+}
+
+/// What somebody is told for whom there is no place.
+fn full(connections: &Connections, limit: LimitMet) -> Response {
+    connections.rooms.shared().metrics.limits.count(limit);
+    let (status, sentence) = match limit {
+        LimitMet::PerAddress => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many connections from this address (SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS)",
+        ),
+        LimitMet::PerRoom => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the room has as many connections as it may have (SCRIBLE_MAX_CONNECTIONS_PER_ROOM)",
+        ),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server has as many connections as it may have (SCRIBLE_MAX_CONNECTIONS)",
+        ),
+    };
+    later(status, sentence)
 }
 
 fn later(status: StatusCode, sentence: &str) -> Response {

@@ -142,9 +142,9 @@ label! {
         BadRequest = "400",
         /// Another version of the protocol.
         UpgradeRequired = "426",
-        /// Too many sockets of such addresses are held already.
+        /// Too many connections from this address, or too many sockets of such addresses are held already.
         TooManyRequests = "429",
-        /// The server stops.
+        /// The server or the room is full, or the server stops.
         Unavailable = "503",
     }
 }
@@ -166,6 +166,16 @@ label! {
         RoomClients = "room_clients",
         /// Memory of all rooms; the room was not opened.
         RoomMemory = "room_memory",
+        /// WebSockets at once; the handshake was refused.
+        Connections = "connections",
+        /// WebSockets from one address; the handshake was refused.
+        PerAddress = "connections_per_address",
+        /// WebSockets in one room; the handshake was refused.
+        PerRoom = "connections_per_room",
+        /// Connections that are no WebSocket, or not yet; the newest was closed.
+        Plain = "plain_connections",
+        /// The same from one address.
+        PlainPerAddress = "plain_connections_per_address",
     }
 }
 

@@ -42,6 +42,11 @@ impl Client {
         Self { socket }
     }
 
+    /// A client of a connection that stands already.
+    pub fn from_socket(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
+        Self { socket }
+    }
+
     /// Connects and syncs with an empty doc; returns what the room holds.
     pub async fn join(address: SocketAddr, path: &str) -> (Self, Vec<u8>) {
         let mut client = Self::connect(address, path).await;

@@ -10,6 +10,7 @@ use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, ServerConfig, Stopped};
 use scrible::service::Versions;
 use scrible::session::SessionConfig;
+use scrible::socket;
 use scrible_store::Store;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,7 +53,7 @@ impl Node {
         store: &Arc<impl Store>,
         change: impl FnOnce(&mut ServerConfig),
     ) -> Self {
-        let clients = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clients = socket::listen("127.0.0.1", 0).await.unwrap();
         let address = clients.local_addr().unwrap();
         let for_metrics = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let metrics = for_metrics.local_addr().unwrap();
@@ -76,6 +77,8 @@ impl Node {
             },
             max_message_bytes: 1 << 20,
             trusted_proxies: Default::default(),
+            places: Default::default(),
+            patience: Default::default(),
             shutdown: Duration::from_secs(10),
             documents: DocWorkersConfig {
                 program: env!("CARGO_BIN_EXE_scrible").into(),

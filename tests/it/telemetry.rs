@@ -12,7 +12,7 @@ use crate::client::{Client, typed};
 use crate::node::{Node, get};
 
 /// All samples of `/metrics`, by name and labels as they stand there.
-async fn samples(address: SocketAddr) -> BTreeMap<String, f64> {
+pub async fn samples(address: SocketAddr) -> BTreeMap<String, f64> {
     let (_, body) = get(address, "/metrics").await;
     let samples = body.lines().filter(|line| !line.starts_with('#'));
     let sample = |line: &str| {
@@ -23,7 +23,7 @@ async fn samples(address: SocketAddr) -> BTreeMap<String, f64> {
 }
 
 /// Waits until a sample is what it should be.
-async fn reaches(node: &Node, name: &str, wanted: f64) {
+pub async fn reaches(node: &Node, name: &str, wanted: f64) {
     let mut last = None;
     for _ in 0..10_000 {
         last = samples(node.metrics).await.get(name).copied();
