@@ -5,41 +5,36 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use scrible_store::{
     Incarnation, NODE_BEAT, Opening, OpeningEnd, RoomRecord, SetAsideBy, Store, StoreError,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::compact::Marks;
 use crate::room::{OpenError, RoomName};
 
-/// How long a room must live to be beyond suspicion: by then it has answered those who waited for it.
-const WATCH: Duration = Duration::from_secs(10);
-/// How often it is looked whose time is over.
-const TICK: Duration = Duration::from_secs(1);
 /// How long a note may take. A store that is slower has other worries.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// After so many times [`WATCH`] all suspects shall have had their turn. More of them than this are opened some at a time: a
-/// process that is killed right after its start makes suspects of everybody.
-const ROUNDS: usize = 6;
+/// How long taking a note away waits after that failed.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Watches over the rooms of one node while they are being opened.
 pub struct Guard {
     store: Arc<dyn Store>,
     marks: Arc<Marks>,
     node: Incarnation,
-    /// For suspects: one at a time, unless there are very many.
-    turns: Arc<Semaphore>,
-    is_one_at_a_time: AtomicBool,
+    /// For suspects: one at a time.
+    turn: Arc<Semaphore>,
     state: Mutex<State>,
+    /// The reading of some room is over.
+    over: Notify,
 }
 
-/// The bound is the number of rooms opened in the time of a [`WATCH`].
+/// The bound is the number of rooms that are being opened.
 #[derive(Default)]
 struct State {
     last: u64,
@@ -66,9 +61,9 @@ impl Guard {
             store,
             marks,
             node: Incarnation::random(),
-            turns: Arc::new(Semaphore::new(1)),
-            is_one_at_a_time: AtomicBool::new(true),
+            turn: Arc::new(Semaphore::new(1)),
             state: Mutex::default(),
+            over: Notify::new(),
         })
     }
 
@@ -84,19 +79,15 @@ impl Guard {
         };
         let aside = records.iter().filter(|record| record.set_aside.is_some());
         aside.for_each(|record| self.mark(record));
-        let suspects = records
-            .iter()
-            .filter(|record| record.set_aside.is_none() && record.is_suspect());
-        let at_once = suspects.count().div_ceil(ROUNDS).max(1);
-        self.turns.add_permits(at_once - 1);
-        self.is_one_at_a_time.store(at_once == 1, Ordering::Relaxed);
     }
 
     /// Says that this node lives and ends what is over, for ever.
     pub async fn run(&self) {
         let mut beaten = Instant::now();
         loop {
-            tokio::time::sleep(TICK).await;
+            // What is over is noted at once, several together while the last note is being taken away.
+            let beat = beaten + NODE_BEAT;
+            let _ = timeout_at(beat.min(Instant::now() + AGAIN), self.over.notified()).await;
             self.end_what_is_over().await;
             if beaten.elapsed() >= NODE_BEAT {
                 beaten = Instant::now();
@@ -139,7 +130,7 @@ impl Guard {
                 node: self.node,
                 room,
                 number: state.last,
-                alone: turn.is_some() && self.is_one_at_a_time.load(Ordering::Relaxed),
+                alone: turn.is_some(),
             }
         };
         if let Err(error) = within(self.store.note_opening(&opening)).await {
@@ -189,7 +180,7 @@ impl Guard {
         match held {
             Some(turn) => turn,
             None => {
-                let turn = self.turns.clone().acquire_owned().await;
+                let turn = self.turn.clone().acquire_owned().await;
                 turn.expect("never closed")
             }
         }
@@ -246,7 +237,7 @@ impl Guard {
             let mut state = self.state.lock();
             for (opening, end) in ended {
                 let again = Watched {
-                    ends: Some((now + NODE_BEAT, end)),
+                    ends: Some((now + AGAIN, end)),
                     turn: None,
                     opening,
                 };
@@ -264,15 +255,17 @@ impl Guard {
             && watched.ends.is_none()
         {
             watched.ends = Some((at, end));
+            watched.turn = None;
+            self.over.notify_one();
         }
     }
 }
 
 impl Watch {
-    /// The room was read and lives from now on.
+    /// The room was read: whatever ends the process now, it was not reading this.
     pub fn lives(self) {
-        let due = Instant::now() + WATCH;
-        self.guard.ends(&self.opening, due, OpeningEnd::Lived);
+        let now = Instant::now();
+        self.guard.ends(&self.opening, now, OpeningEnd::Lived);
     }
 }
 

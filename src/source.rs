@@ -8,6 +8,7 @@ use scrible_wire::Limits;
 
 use crate::compact::Marks;
 use crate::guard::Guard;
+use crate::point;
 use crate::room::{OpenError, Opened, RoomName, Source, StoredDoc};
 
 /// Loads rooms from a store.
@@ -27,6 +28,7 @@ impl Source for StoreSource {
     async fn load(&self, name: &RoomName) -> Result<Opened, OpenError> {
         let watch = self.guard.begin(name).await?;
         let opened = self.read(name).await?;
+        point::reach("read a room", name.as_str());
         watch.lives();
         Ok(opened)
     }

@@ -10,9 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 use super::counts::{
-    Batches, Compactions, Counts, DeadLetterKind, Ended, LimitMet, Openings, Received, RefusedUpgrade,
-    Sent,
-    Verdict,
+    Batches, Compactions, Counts, DeadLetterKind, Ended, LimitMet, Openings, Received,
+    RefusedUpgrade, Sent, Verdict,
 };
 use super::distribution::Distribution;
 

@@ -15,7 +15,7 @@ pub(crate) const NODE_GONE: Duration = Duration::from_secs(20);
 /// At so many deaths a room is set aside.
 const MAX_DEATHS: u32 = 3;
 
-/// A room that a node begins to open, or has just opened.
+/// A room that a node is about to read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Opening {
     /// Which node.
@@ -31,7 +31,7 @@ pub struct Opening {
 /// How an opening ended, without harm to the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OpeningEnd {
-    /// The room was read and lived for a while. Its deaths had another cause.
+    /// The room was read. Its deaths had another cause.
     Lived,
     /// It was not read, or nobody knows what reading it would have done.
     Unread,

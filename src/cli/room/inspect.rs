@@ -186,7 +186,7 @@ fn tell_record(record: Option<&RoomRecord>, name: &RoomName, telling: &mut Telli
     match record.set_aside {
         None => telling.remedy(
             format!("it is suspect{times}"),
-            "nothing; it is opened with care, and clean once it has lived for 10 s",
+            "nothing; it is opened with care, and clean once it was read",
         ),
         Some(_) => telling.remedy(
             format!("it is set aside and is not opened{times}"),
