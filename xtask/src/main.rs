@@ -50,6 +50,18 @@ enum Command {
         #[arg(long, default_value_t = 20_261_121)]
         seed: u64,
     },
+    /// Kill the server again and again while clients draw
+    Kill9 {
+        /// How often
+        #[arg(long, default_value_t = 100)]
+        rounds: u32,
+    },
+    /// Let the server stand still for a while
+    Frozen {
+        /// How long
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
 }
 
 /// What can be tested on its own.
@@ -70,7 +82,12 @@ fn main() -> ExitCode {
             stages::test(&workspace, |part| only.is_empty() || only.contains(&part))
         }
         Command::Differential { seeds, from, jobs } => {
-            stages::differential(&workspace, seeds, from, jobs)
+            let wide = [("SEEDS", seeds), ("SEED", from), ("JOBS", jobs)];
+            stages::clients(&workspace, "differential", &wide)
+        }
+        Command::Kill9 { rounds } => stages::clients(&workspace, "kill9", &[("ROUNDS", rounds)]),
+        Command::Frozen { seconds } => {
+            stages::clients(&workspace, "frozen", &[("FROZEN_SECONDS", seconds)])
         }
         Command::Fuzz { mutants, seed } => stages::fuzz(&workspace, mutants, seed),
     };

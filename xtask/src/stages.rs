@@ -101,8 +101,8 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
     report.finish()
 }
 
-/// Runs the differential test over many seeds.
-pub fn differential(workspace: &Workspace, seeds: u32, from: u32, jobs: u32) -> Result<()> {
+/// Runs one of the client tests (a script of its npm package) as widely as the settings say.
+pub fn clients(workspace: &Workspace, test: &'static str, settings: &[(&str, u32)]) -> Result<()> {
     let at = workspace;
     let mut report = Report::default();
     report.stage("tools", true, || {
@@ -110,14 +110,12 @@ pub fn differential(workspace: &Workspace, seeds: u32, from: u32, jobs: u32) -> 
     });
     report.stage("server binary", true, || at.cargo(&["build", "--locked"]));
     report.stage("client packages", true, || packages::npm(&at.interop));
-    report.stage("differential", true, || {
-        let npm = at
-            .interop_npm(&packages::python(&at.interop)?)
-            .env("SEEDS", seeds.to_string());
-        npm.env("SEED", from.to_string())
-            .env("JOBS", jobs.to_string())
-            .args(["run", "differential"])
-            .run()
+    report.stage(test, true, || {
+        let npm = at.interop_npm(&packages::python(&at.interop)?);
+        let npm = settings
+            .iter()
+            .fold(npm, |npm, (name, value)| npm.env(name, value.to_string()));
+        npm.args(["run", test]).run()
     });
     report.finish()
 }

@@ -4,7 +4,7 @@
 // server started here is dead when its test process ends.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -81,6 +81,17 @@ export class Server {
   async kill () {
     this.#child.kill('SIGKILL')
     await this.#exit
+  }
+
+  /** Sends a signal to the process. */
+  signal (name) {
+    this.#child.kill(name)
+  }
+
+  /** Waits until the process stands still after a SIGSTOP. */
+  async stands () {
+    const state = () => readFileSync(`/proc/${this.#child.pid}/stat`, 'latin1').split(') ')[1][0]
+    while (state() !== 'T') await new Promise(resolve => setTimeout(resolve, 1))
   }
 
   /** Asks the server to stop and gives its exit code. */
