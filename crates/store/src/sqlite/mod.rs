@@ -34,7 +34,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use self::alone::Alone;
 pub use self::backup::{Existing, back_up};
@@ -204,39 +204,41 @@ impl SqliteStore {
     }
 
     /// The writing connection, out of its slot: whoever is dropped before putting it back leaves `Gone`.
-    async fn take_writer(
-        &self,
-        slot: &mut MutexGuard<'_, Writer>,
-    ) -> Result<SqliteConnection, StoreError> {
-        self.take_conn(slot, self.write_options.clone()).await
+    async fn take_writer(&self, slot: &mut Writer) -> Result<SqliteConnection, StoreError> {
+        let other = self.unsynced.lock().await;
+        let options = self.write_options.clone();
+        self.take_conn(slot, &other, options).await
     }
 
+    /// A connection out of its slot, opened if need be. `other` is the other slot; whoever calls holds the turn to write.
     async fn take_conn(
         &self,
-        slot: &mut MutexGuard<'_, Writer>,
+        slot: &mut Writer,
+        other: &Writer,
         options: SqliteConnectOptions,
     ) -> Result<SqliteConnection, StoreError> {
-        match std::mem::replace(&mut **slot, Writer::Gone) {
-            Writer::Ready(conn) => {
-                let files = self.files.lock().clone();
-                if let Err(error) = files.check(&self.path) {
-                    **slot = Writer::Ready(conn);
-                    return Err(error);
-                }
-                Ok(conn)
-            }
+        // As long as either is open, SQLite leaves the log where it stands.
+        let is_open = |slot: &Writer| matches!(slot, Writer::Ready(_));
+        let open = is_open(slot) || is_open(other);
+        if open {
+            let files = self.files.lock().clone();
+            files.check(&self.path)?;
+        }
+        match std::mem::replace(slot, Writer::Gone) {
+            Writer::Ready(conn) => Ok(conn),
             Writer::Gone => {
                 // Not created again when missing: an empty file under the old name is not this store.
                 place::refuse_log_alone(&self.path)?;
                 let opened = options.create_if_missing(false).connect().await;
                 let conn = opened.map_err(|e| fault::unavailable("open the database again", &e))?;
-                // Without a connection there was no lock that kept it from being replaced. The log may be a new one: the last
-                // connection takes the old one away.
-                self.files.lock().follow_log(&self.path)?;
+                if !open {
+                    // Nothing of ours kept the database from being replaced, or the log from being taken away by the last one.
+                    self.files.lock().follow_log(&self.path)?;
+                }
                 Ok(conn)
             }
             Writer::Closed => {
-                **slot = Writer::Closed;
+                *slot = Writer::Closed;
                 Err(StoreError::Unavailable("the store is closed".to_owned()))
             }
         }

@@ -87,7 +87,7 @@ impl SqliteStore {
         let turn = self.writer.lock().await;
         let mut slot = self.unsynced.lock().await;
         let options = super::unsynced(&self.write_options);
-        let conn = self.take_conn(&mut slot, options).await?;
+        let conn = self.take_conn(&mut slot, &turn, options).await?;
         Ok((turn, Writing::begin(slot, conn, NOTING).await?))
     }
 }
