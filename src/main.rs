@@ -106,6 +106,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
             pace: config.limits.pace(),
         },
         max_message_bytes: config.limits.max_message_bytes,
+        max_incoming_bytes: config.edge.max_incoming_bytes,
         places: places(&config.edge),
         patience: Patience::default(),
         trusted_proxies: TrustedProxies(config.edge.trusted_proxies),

@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub session: SessionConfig,
     /// The largest message that a client may send, in bytes.
     pub max_message_bytes: usize,
+    /// Memory for messages of all clients that have begun to come, in bytes.
+    pub max_incoming_bytes: usize,
     /// The proxies that are believed where they name a client's address.
     pub trusted_proxies: TrustedProxies,
     /// How many connections there may be.
@@ -118,6 +120,7 @@ impl Node {
             connections: ConnectionsConfig {
                 session: config.session,
                 max_message_bytes: config.max_message_bytes,
+                max_incoming_bytes: config.max_incoming_bytes,
                 trusted_proxies: config.trusted_proxies,
                 places: config.places,
                 patience: config.patience,

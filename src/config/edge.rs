@@ -20,6 +20,8 @@ pub struct EdgeConfig {
     pub max_per_address: Option<usize>,
     /// In one room; `None`: no limit.
     pub max_per_room: Option<usize>,
+    /// Memory for messages of all clients that have begun to come.
+    pub max_incoming_bytes: usize,
 }
 
 impl EdgeConfig {
@@ -32,6 +34,7 @@ impl EdgeConfig {
             },
             max_per_address: at_most(settings, "SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS")?,
             max_per_room: at_most(settings, "SCRIBLE_MAX_CONNECTIONS_PER_ROOM")?,
+            max_incoming_bytes: settings.size("SCRIBLE_MAX_INCOMING_BYTES", 1 << 20..=64 << 30)?,
         })
     }
 }

@@ -174,6 +174,15 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "SCRIBLE_MAX_INCOMING_BYTES",
+        key: "max_incoming_bytes",
+        flag: Some("max-incoming-bytes"),
+        default: Some("256MiB"),
+        unit: "SIZE",
+        meaning: "Memory for large messages of all clients while they come; beyond it they come one after another",
+        secret: false,
+    },
+    Setting {
         name: "SCRIBLE_MAX_UNCOMMITTED_BYTES",
         key: "max_uncommitted_bytes",
         flag: Some("max-uncommitted-bytes"),

@@ -62,6 +62,7 @@ fn defaults_are_what_the_table_says() {
     assert_eq!(config.log.format, LogFormat::Pretty);
     assert_eq!(config.limits.max_message_bytes, 64 << 20);
     assert_eq!(config.limits.max_uncommitted_bytes, 256 << 20);
+    assert_eq!(config.edge.max_incoming_bytes, 256 << 20);
     assert_eq!(config.edge.max_connections, None);
     assert_eq!(config.edge.max_per_address, Some(500));
     assert_eq!(config.edge.max_per_room, Some(2000));
@@ -221,6 +222,7 @@ fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
             "1MiB",
             "no less than SCRIBLE_MAX_MESSAGE_BYTES",
         ),
+        ("SCRIBLE_MAX_INCOMING_BYTES", "1KiB", "from 1.0 MiB"),
         ("SCRIBLE_MAX_CONNECTIONS", "0", "from 1 to 10000000"),
         (
             "SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS",

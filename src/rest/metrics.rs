@@ -102,6 +102,16 @@ impl Collector for Moment {
                 view.connections.plain(),
             ),
             (
+                "scrible_incoming_bytes",
+                "Memory taken by messages above 16 KiB that have begun to come",
+                view.connections.incoming_bytes(),
+            ),
+            (
+                "scrible_incoming_waiting",
+                "Connections that are not read because there is no memory for what they send",
+                view.connections.incoming_waiting(),
+            ),
+            (
                 "scrible_sessions",
                 "Connections that are in a room",
                 totals.sessions,

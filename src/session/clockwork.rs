@@ -82,6 +82,7 @@ impl Session<'_> {
         let stream = self.socket.get_ref();
         // A large message may take long to come, and no pong fits into it; and what is not read cannot be heard.
         let paused = self.pace.paused().is_some();
+        let paused = paused || stream.waits();
         let deaf = self.full || paused || !self.asking.is_empty() || self.out_bytes > OUT_BYTES;
         if stream.read() > clocks.read || deaf {
             clocks.read = stream.read();

@@ -83,6 +83,8 @@ pub enum Leave {
     TooLarge(usize),
     /// No step 1 in time.
     Silent,
+    /// A large message came too slowly while others waited for the memory.
+    Slow,
     /// The room cannot go on; everyone must load it anew.
     RoomFailed(String),
     /// Too much waits to be stored.

@@ -5,6 +5,7 @@ use tokio_tungstenite::tungstenite;
 
 use super::Leave;
 use crate::room::{End, Offered, Refused};
+use crate::socket::TooSlow;
 use crate::telemetry::{Received, Sent, Verdict};
 
 pub fn broken(error: tungstenite::Error) -> Leave {
@@ -13,6 +14,7 @@ pub fn broken(error: tungstenite::Error) -> Leave {
     match error {
         Error::ConnectionClosed | Error::AlreadyClosed => Leave::Left,
         Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Leave::TooLarge(size),
+        Error::Io(error) if TooSlow::is(&error) => Leave::Slow,
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => Leave::Gone,
         error => Leave::WebSocket(error.to_string()),
     }

@@ -85,6 +85,11 @@ impl Farewell {
             ),
             Leave::RoomFailed(what) => (4500, true, format!("the room cannot go on: {what}")),
             Leave::Silent => (4508, true, "no sync step 1 came".into()),
+            Leave::Slow => (
+                4508,
+                true,
+                "a large message came too slowly while others waited, try again later".into(),
+            ),
         };
         Some(Self { code, reason, hold })
     }
@@ -130,7 +135,7 @@ pub fn counted(leave: &Leave) -> Ended {
         Leave::Conflict => Ended::Conflict,
         Leave::InvalidUpdate(_) => Ended::InvalidUpdate,
         Leave::RoomFailed(_) => Ended::Room,
-        Leave::Silent => Ended::Silent,
+        Leave::Silent | Leave::Slow => Ended::Silent,
     }
 }
 
@@ -166,6 +171,8 @@ impl Holds {
         peer: IpAddr,
         stop: &CancellationToken,
     ) {
+        // What comes is looked at no more, whatever it is.
+        socket.get_mut().drain();
         if farewell.hold && self.held.fetch_add(1, Ordering::Relaxed) < MAX_HELD {
             // A courtesy that y-websocket prints to its console; the code does the work.
             let denied = Frame::Binary(message::permission_denied(&farewell.reason).into());
@@ -255,6 +262,7 @@ mod tests {
             Leave::InvalidUpdate(String::new()),
             Leave::TooLarge(1),
             Leave::Silent,
+            Leave::Slow,
             Leave::RoomFailed(String::new()),
             Leave::Backlog,
             Leave::Behind,

@@ -7,6 +7,8 @@ mod accept;
 mod body;
 mod closing;
 mod counted;
+mod frames;
+mod incoming;
 mod listen;
 mod places;
 mod upgrade;
@@ -34,6 +36,8 @@ use crate::telemetry::{ConnectionMetrics, Ended, LimitMet};
 pub use accept::{Patience, accept, accept_plain};
 use closing::{Farewell, Holds};
 use counted::Counted;
+use incoming::Incoming;
+pub use incoming::TooSlow;
 pub use listen::{listen, raise_open_files};
 pub use places::PlacesConfig;
 use places::{Places, PlainPlace};
@@ -64,6 +68,7 @@ pub struct Connections {
     unknown_proxy: Once,
     places: Arc<Places>,
     patience: Patience,
+    incoming: Arc<Incoming>,
     holds: Holds,
 }
 
@@ -74,6 +79,8 @@ pub struct ConnectionsConfig {
     pub session: SessionConfig,
     /// The largest message that a client may send, in bytes.
     pub max_message_bytes: usize,
+    /// Memory for messages of all clients that have begun to come, in bytes. One message may go beyond it.
+    pub max_incoming_bytes: usize,
     /// Whose word on addresses is taken.
     pub trusted_proxies: TrustedProxies,
     /// How many there may be.
@@ -90,7 +97,9 @@ impl Connections {
         config: ConnectionsConfig,
         stop: CancellationToken,
     ) -> Self {
+        let met = rooms.shared().metrics.limits.clone();
         Self {
+            incoming: Incoming::new(config.max_incoming_bytes, met),
             rooms,
             gate,
             session: config.session,
@@ -137,13 +146,24 @@ impl Connections {
         self.places.plain()
     }
 
+    /// Memory that is taken by messages that are not whole, in bytes.
+    pub fn incoming_bytes(&self) -> usize {
+        self.incoming.drawn()
+    }
+
+    /// Connections that are not read because there is no more of it.
+    pub fn incoming_waiting(&self) -> usize {
+        self.incoming.waiting()
+    }
+
     /// Sockets that are held mute before they are closed.
     pub fn held(&self) -> usize {
         self.holds.held()
     }
 
     /// Frame and buffer limits. The read buffer is allocated up front for every connection and the write buffer grows to its size
-    /// when used; a message may come in one frame, so both limits are the same.
+    /// when used. A frame above the limit is refused by its head; others come in slices, see `frames`. The write buffer has no limit of its
+    /// own because one edit may be large; the session feeds it one message at a time, and `counted` sees to the pongs.
     fn websocket_config(&self) -> WebSocketConfig {
         WebSocketConfig::default()
             .read_buffer_size(4 << 10)
@@ -156,18 +176,12 @@ impl Connections {
     async fn serve(
         self: Arc<Self>,
         stream: Counted<TcpStream>,
-        read: Vec<u8>,
         room: RoomName,
         peer: IpAddr,
         admission: Admission,
     ) {
-        let mut socket = WebSocketStream::from_partially_read(
-            stream,
-            read,
-            Side::Server,
-            Some(self.websocket_config()),
-        )
-        .await;
+        let config = Some(self.websocket_config());
+        let mut socket = WebSocketStream::from_raw_socket(stream, Side::Server, config).await;
         let session = self.rooms.shared().next_session();
         // At debug level everything that is logged of a session names it and its room; at others the span costs nothing.
         let span = tracing::debug_span!("session", session, ?room);

@@ -4,18 +4,19 @@
 
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::upgrade::Upgraded;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use warp::reply::{Reply, Response};
 
-use super::counted::Counted;
+use super::counted::{Counted, Counting};
 use super::{Connections, Visitor};
 use crate::access::Knock;
 use crate::room::RoomName;
@@ -52,10 +53,13 @@ fn answer<B>(
     visitor: Visitor,
 ) -> Response {
     let headers = request.headers();
-    if request.method() != Method::GET || !has_token(headers, &CONNECTION, "upgrade") {
+    if request.method() != Method::GET
+        || request.version() != Version::HTTP_11
+        || !has_token(headers, &CONNECTION, "upgrade")
+    {
         return refuse(
             StatusCode::BAD_REQUEST,
-            "a WebSocket begins with GET and `Connection: Upgrade`",
+            "a WebSocket begins with GET, HTTP/1.1 and `Connection: Upgrade`",
         );
     }
     if headers
@@ -71,15 +75,15 @@ fn answer<B>(
             .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return response;
     }
-    let Some(accept) = headers
-        .get(SEC_WEBSOCKET_KEY)
-        .map(|key| derive_accept_key(key.as_bytes()))
+    let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
+    let Some(key) = key.filter(|key| BASE64_STANDARD.decode(key).is_ok_and(|key| key.len() == 16))
     else {
         return refuse(
             StatusCode::BAD_REQUEST,
-            "the header Sec-WebSocket-Key is missing",
+            "the header Sec-WebSocket-Key is missing, or not 16 bytes in base64",
         );
     };
+    let accept = derive_accept_key(key);
     let room = match RoomName::from_path(request.uri().path()) {
         Ok(room) => room,
         Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad.to_string()),
@@ -116,12 +120,16 @@ fn answer<B>(
             .map(Upgraded::downcast::<TokioIo<TcpStream>>)
         {
             Ok(Ok(parts)) => {
-                let stream = Counted::new(parts.io.into_inner(), this.metrics());
-                // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
-                let read = parts.read_buf.to_vec();
+                let counting = Counting {
+                    all: this.metrics(),
+                    max_message: this.max_message_bytes,
+                    share: this.incoming.share(),
+                    // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
+                    read: parts.read_buf.to_vec(),
+                };
                 drop(parts.read_buf);
-                this.serve(stream, read, room, visitor.address, admission)
-                    .await;
+                let stream = Counted::new(parts.io.into_inner(), counting);
+                this.serve(stream, room, visitor.address, admission).await;
             }
             Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
             Err(error) => tracing::debug!(%error, "upgrade broke off"),

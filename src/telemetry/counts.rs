@@ -128,7 +128,7 @@ label! {
         InvalidUpdate = "4422",
         /// The room cannot be loaded or cannot go on.
         Room = "4500",
-        /// No step 1 came.
+        /// No step 1 came, or a large message too slowly.
         Silent = "4508",
         /// Somebody else writes under the same client id.
         Conflict = "4509",
@@ -166,6 +166,8 @@ label! {
         RoomClients = "room_clients",
         /// Memory of all rooms; the room was not opened.
         RoomMemory = "room_memory",
+        /// Memory for messages that are not whole; the connection was not read for a while.
+        IncomingBytes = "incoming_bytes",
         /// WebSockets at once; the handshake was refused.
         Connections = "connections",
         /// WebSockets from one address; the handshake was refused.

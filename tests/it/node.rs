@@ -77,6 +77,7 @@ impl Node {
             },
             max_message_bytes: 1 << 20,
             trusted_proxies: Default::default(),
+            max_incoming_bytes: 4 << 20,
             places: Default::default(),
             patience: Default::default(),
             shutdown: Duration::from_secs(10),
