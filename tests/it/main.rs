@@ -21,6 +21,7 @@ mod inspecting;
 mod operating;
 mod quarantine;
 mod repairing;
+mod rfc6455;
 mod secrets;
 mod stopping;
 mod telemetry;
