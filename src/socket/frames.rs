@@ -11,6 +11,9 @@ pub const SLICE: u64 = 16 << 10;
 /// The largest head of a slice: flags, a length of two bytes, the mask.
 const SLICE_HEAD: usize = 8;
 
+/// The longest payload that a ping may have.
+const LONGEST_PING: u64 = 125;
+
 /// Where in its frames a client is.
 #[derive(Debug)]
 pub struct Frames {
@@ -168,7 +171,8 @@ impl Frames {
     fn begin_frame(&mut self, head: &Head, bytes: &[u8], out: &mut ReadBuf<'_>) {
         self.is_content = head.is_content();
         if head.is_ping() {
-            self.pings += head.size + usize::try_from(head.length).unwrap_or(usize::MAX);
+            // A longer one is refused and not answered, so nobody must wait for its pong.
+            self.pings += head.size + head.length.min(LONGEST_PING) as usize;
         }
         if head.length > SLICE && head.length <= self.max_message {
             self.slicing = Some(Slicing {
@@ -353,6 +357,8 @@ mod tests {
         }
         assert_eq!(counts, [100, 100, 30_100, 30_100, 0, 0]);
         assert_eq!(frames.take_pings(), 56);
+        poured(&mut frames, &frame(0x89, &bytes(50_000)), 4_096, 4_096);
+        assert_eq!(frames.take_pings(), 8 + 125);
         assert_eq!(frames.take_pings(), 0);
     }
 
