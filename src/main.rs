@@ -12,7 +12,7 @@ use scrible::config::{Config, EdgeConfig};
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, Node, ServerConfig};
 use scrible::session::SessionConfig;
-use scrible::socket::{self, Patience, PlacesConfig, TrustedProxies};
+use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
 use scrible::telemetry;
 use scrible_store::{SqliteOptions, SqliteStore};
 use tokio::net::TcpListener;
@@ -105,8 +105,10 @@ async fn serve(config: Config) -> Result<ExitCode> {
             stagger: STAGGER.min(config.timing.shutdown / 2),
             pace: config.limits.pace(),
         },
-        max_message_bytes: config.limits.max_message_bytes,
-        max_incoming_bytes: config.edge.max_incoming_bytes,
+        sockets: SocketsConfig {
+            max_message_bytes: config.limits.max_message_bytes,
+            max_incoming_bytes: config.edge.max_incoming_bytes,
+        },
         places: places(&config.edge),
         patience: Patience::default(),
         trusted_proxies: TrustedProxies(config.edge.trusted_proxies),

@@ -23,7 +23,9 @@ use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
 use crate::service::Versions;
 use crate::session::SessionConfig;
-use crate::socket::{self, Connections, ConnectionsConfig, Patience, PlacesConfig, TrustedProxies};
+use crate::socket::{
+    self, Connections, ConnectionsConfig, Patience, PlacesConfig, SocketsConfig, TrustedProxies,
+};
 use crate::source::StoreSource;
 
 /// Settings of a node.
@@ -33,10 +35,8 @@ pub struct ServerConfig {
     pub rooms: RoomsConfig,
     /// Sessions.
     pub session: SessionConfig,
-    /// The largest message that a client may send, in bytes.
-    pub max_message_bytes: usize,
-    /// Memory for messages of all clients that have begun to come, in bytes.
-    pub max_incoming_bytes: usize,
+    /// How much a socket takes.
+    pub sockets: SocketsConfig,
     /// The proxies that are believed where they name a client's address.
     pub trusted_proxies: TrustedProxies,
     /// How many connections there may be.
@@ -119,8 +119,7 @@ impl Node {
             gate,
             connections: ConnectionsConfig {
                 session: config.session,
-                max_message_bytes: config.max_message_bytes,
-                max_incoming_bytes: config.max_incoming_bytes,
+                sockets: config.sockets,
                 trusted_proxies: config.trusted_proxies,
                 places: config.places,
                 patience: config.patience,

@@ -104,12 +104,12 @@ impl Collector for Moment {
             (
                 "scrible_incoming_bytes",
                 "Memory taken by messages above 16 KiB that have begun to come",
-                view.connections.incoming_bytes(),
+                view.connections.sockets.incoming_bytes(),
             ),
             (
                 "scrible_incoming_waiting",
                 "Connections that are not read because there is no memory for what they send",
-                view.connections.incoming_waiting(),
+                view.connections.sockets.incoming_waiting(),
             ),
             (
                 "scrible_sessions",

@@ -11,6 +11,7 @@ mod frames;
 mod incoming;
 mod listen;
 mod places;
+mod sockets;
 mod upgrade;
 mod visitor;
 
@@ -21,10 +22,7 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use hyper::header::HeaderMap;
 use scrible_wire::message;
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
-use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -35,16 +33,12 @@ use crate::session::{Leave, Session, SessionConfig};
 use crate::telemetry::{ConnectionMetrics, Ended, LimitMet};
 pub use accept::{Patience, accept, accept_plain};
 use closing::{Farewell, Holds};
-use counted::Counted;
-use incoming::Incoming;
 pub use incoming::TooSlow;
 pub use listen::{listen, raise_open_files};
 pub use places::PlacesConfig;
 use places::{Places, PlainPlace};
+pub use sockets::{Socket, Sockets, SocketsConfig};
 pub use visitor::{TrustedProxies, Visitor};
-
-/// A WebSocket connection.
-pub type Socket = WebSocketStream<Counted<TcpStream>>;
 
 /// What every connection needs. Built once by the server.
 pub struct Connections {
@@ -54,8 +48,8 @@ pub struct Connections {
     pub gate: Arc<dyn Gate>,
     /// Timers.
     pub session: SessionConfig,
-    /// The largest message that a client may send, in bytes.
-    pub max_message_bytes: usize,
+    /// How WebSockets are made.
+    pub sockets: Sockets,
     /// Cancelled when no new socket is taken any more.
     pub refuse: CancellationToken,
     /// Cancelled when sessions are to end.
@@ -68,7 +62,6 @@ pub struct Connections {
     unknown_proxy: Once,
     places: Arc<Places>,
     patience: Patience,
-    incoming: Arc<Incoming>,
     holds: Holds,
 }
 
@@ -77,10 +70,8 @@ pub struct Connections {
 pub struct ConnectionsConfig {
     /// Timers.
     pub session: SessionConfig,
-    /// The largest message that a client may send, in bytes.
-    pub max_message_bytes: usize,
-    /// Memory for messages of all clients that have begun to come, in bytes. One message may go beyond it.
-    pub max_incoming_bytes: usize,
+    /// How much they take.
+    pub sockets: SocketsConfig,
     /// Whose word on addresses is taken.
     pub trusted_proxies: TrustedProxies,
     /// How many there may be.
@@ -97,13 +88,11 @@ impl Connections {
         config: ConnectionsConfig,
         stop: CancellationToken,
     ) -> Self {
-        let met = rooms.shared().metrics.limits.clone();
         Self {
-            incoming: Incoming::new(config.max_incoming_bytes, met),
+            sockets: Sockets::new(config.sockets, &rooms.shared().metrics),
             rooms,
             gate,
             session: config.session,
-            max_message_bytes: config.max_message_bytes,
             refuse: CancellationToken::new(),
             stop,
             sessions: TaskTracker::new(),
@@ -146,42 +135,19 @@ impl Connections {
         self.places.plain()
     }
 
-    /// Memory that is taken by messages that are not whole, in bytes.
-    pub fn incoming_bytes(&self) -> usize {
-        self.incoming.drawn()
-    }
-
-    /// Connections that are not read because there is no more of it.
-    pub fn incoming_waiting(&self) -> usize {
-        self.incoming.waiting()
-    }
-
     /// Sockets that are held mute before they are closed.
     pub fn held(&self) -> usize {
         self.holds.held()
     }
 
-    /// Frame and buffer limits. The read buffer is allocated up front for every connection and the write buffer grows to its size
-    /// when used. A frame above the limit is refused by its head; others come in slices, see `frames`. The write buffer has no limit of its
-    /// own because one edit may be large; the session feeds it one message at a time, and `counted` sees to the pongs.
-    fn websocket_config(&self) -> WebSocketConfig {
-        WebSocketConfig::default()
-            .read_buffer_size(4 << 10)
-            .write_buffer_size(16 << 10)
-            .max_message_size(Some(self.max_message_bytes))
-            .max_frame_size(Some(self.max_message_bytes))
-    }
-
     /// Serves an upgraded connection to its end.
     async fn serve(
         self: Arc<Self>,
-        stream: Counted<TcpStream>,
+        mut socket: Socket,
         room: RoomName,
         peer: IpAddr,
         admission: Admission,
     ) {
-        let config = Some(self.websocket_config());
-        let mut socket = WebSocketStream::from_raw_socket(stream, Side::Server, config).await;
         let session = self.rooms.shared().next_session();
         // At debug level everything that is logged of a session names it and its room; at others the span costs nothing.
         let span = tracing::debug_span!("session", session, ?room);

@@ -16,7 +16,6 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use warp::reply::{Reply, Response};
 
-use super::counted::{Counted, Counting};
 use super::{Connections, Visitor};
 use crate::access::Knock;
 use crate::room::RoomName;
@@ -120,16 +119,13 @@ fn answer<B>(
             .map(Upgraded::downcast::<TokioIo<TcpStream>>)
         {
             Ok(Ok(parts)) => {
-                let counting = Counting {
-                    all: this.metrics(),
-                    max_message: this.max_message_bytes,
-                    share: this.incoming.share(),
-                    // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
-                    read: parts.read_buf.to_vec(),
-                };
+                // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
+                let read = parts.read_buf.to_vec();
                 drop(parts.read_buf);
-                let stream = Counted::new(parts.io.into_inner(), counting);
-                this.serve(stream, room, visitor.address, admission).await;
+                let metrics = &this.rooms.shared().metrics;
+                let stream = parts.io.into_inner();
+                let socket = this.sockets.open(stream, read, metrics).await;
+                this.serve(socket, room, visitor.address, admission).await;
             }
             Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
             Err(error) => tracing::debug!(%error, "upgrade broke off"),

@@ -10,7 +10,7 @@ use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, ServerConfig, Stopped};
 use scrible::service::Versions;
 use scrible::session::SessionConfig;
-use scrible::socket;
+use scrible::socket::{self, SocketsConfig};
 use scrible_store::Store;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -75,9 +75,11 @@ impl Node {
                 stagger: Duration::from_millis(100),
                 pace: Default::default(),
             },
-            max_message_bytes: 1 << 20,
             trusted_proxies: Default::default(),
-            max_incoming_bytes: 4 << 20,
+            sockets: SocketsConfig {
+                max_message_bytes: 1 << 20,
+                max_incoming_bytes: 4 << 20,
+            },
             places: Default::default(),
             patience: Default::default(),
             shutdown: Duration::from_secs(10),

@@ -3,6 +3,7 @@
 //! Knows how to call the tools, nothing of what they test. The one rule: what it runs, a person can run by hand, so every
 //! command line is printed before it runs.
 
+mod autobahn;
 mod command;
 mod packages;
 mod stages;
@@ -28,6 +29,12 @@ enum Command {
         /// Only these parts
         #[arg(long, value_delimiter = ',', value_enum)]
         only: Vec<Part>,
+    },
+    /// Run Autobahn's cases for WebSockets against an echo server with the server's sockets; needs Python 2.7
+    Autobahn {
+        /// Only these cases, for example 1.*,2.9
+        #[arg(long, default_value = "*")]
+        cases: String,
     },
     /// Run the differential test over many seeds
     Differential {
@@ -81,6 +88,7 @@ fn main() -> ExitCode {
         Command::Test { only } => {
             stages::test(&workspace, |part| only.is_empty() || only.contains(&part))
         }
+        Command::Autobahn { cases } => autobahn::run(workspace.root(), &cases),
         Command::Differential { seeds, from, jobs } => {
             let wide = [("SEEDS", seeds), ("SEED", from), ("JOBS", jobs)];
             stages::clients(&workspace, "differential", &wide)

@@ -51,6 +51,29 @@ pub fn python(folder: &Path) -> Result<PathBuf> {
     Ok(interpreter)
 }
 
+/// Installs a folder's packages for Python 2.7 into another folder, which is given back.
+pub fn python2(folder: &Path, installed: &Path, interpreter: &Path) -> Result<PathBuf> {
+    let stamp = Stamp {
+        lock: folder.join("requirements.txt"),
+        installed: installed.to_owned(),
+    };
+    stamp.unless_current(|| {
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ];
+        Run::new(interpreter, folder)
+            .args(pip)
+            .args(["--upgrade", "-r", "requirements.txt", "--target"])
+            .args([installed])
+            .run()
+    })?;
+    Ok(installed.to_owned())
+}
+
 struct Stamp {
     lock: PathBuf,
     installed: PathBuf,

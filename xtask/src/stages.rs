@@ -38,6 +38,11 @@ impl Workspace {
         }
     }
 
+    /// The repository.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn cargo(&self, arguments: &[&str]) -> Result<()> {
         Run::cargo(&self.root).args(arguments).run()
     }
