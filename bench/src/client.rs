@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use scrible_wire::varint::write_number;
 use scrible_wire::{Message, Messages, message};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -23,6 +24,15 @@ pub struct Client {
 impl Client {
     /// Connects and waits for the content of the room.
     pub async fn join(url: &str, room: &str) -> Result<Self> {
+        Self::join_hearing(url, room, |_| {}).await
+    }
+
+    /// The same, and hands on the updates that make the content.
+    pub async fn join_hearing(
+        url: &str,
+        room: &str,
+        mut content: impl FnMut(&[u8]),
+    ) -> Result<Self> {
         // Small buffers: thousands of clients share this process. A board may come in one frame.
         let config = WebSocketConfig::default()
             .read_buffer_size(4 << 10)
@@ -39,9 +49,13 @@ impl Client {
             let frame = client.next().await?;
             match Messages::new(&frame).next() {
                 // A large board comes in parts.
-                Some(Ok(Message::Update(update))) => client.joined_bytes += update.len(),
+                Some(Ok(Message::Update(update))) => {
+                    client.joined_bytes += update.len();
+                    content(update);
+                }
                 Some(Ok(Message::SyncStep2(update))) => {
                     client.joined_bytes += update.len();
+                    content(update);
                     return Ok(client);
                 }
                 _ => {}
@@ -58,6 +72,20 @@ impl Client {
     pub async fn wait_for(&mut self, wanted: &[u8]) -> Result<Instant> {
         while self.next().await? != wanted {}
         Ok(Instant::now())
+    }
+
+    /// Says goodbye.
+    pub async fn leave(mut self) {
+        // Whoever is gone already hears it no more.
+        self.socket.close(None).await.ok();
+    }
+
+    /// Takes at most so many bytes off the line, whatever they are.
+    pub async fn read_raw(&mut self, bytes: usize) -> Result<()> {
+        let mut taken = vec![0; bytes];
+        let read = self.socket.get_mut().read(&mut taken).await?;
+        anyhow::ensure!(read > 0, "the server closed the connection");
+        Ok(())
     }
 
     /// The next message.

@@ -6,6 +6,7 @@
 mod client;
 mod overload;
 mod server;
+mod soak;
 mod year;
 
 use std::path::PathBuf;
@@ -93,6 +94,11 @@ enum What {
         #[arg(long)]
         max_rss_mib: Option<usize>,
     },
+    /// Rooms that open and close, people who draw, and a little of everything that goes wrong: does anything grow or get lost?
+    Soak {
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+    },
     /// From connecting to holding a board.
     Open {
         /// Records on the board, about 400 bytes each.
@@ -142,6 +148,10 @@ async fn main() -> Result<()> {
             overload(&args.server, config).await?;
             continue;
         }
+        if let What::Soak { minutes } = what {
+            soak::soak(&args.server, minutes).await?;
+            continue;
+        }
         let server = Server::start(&args.server).await?;
         match what {
             What::Year { edits, records } => year::year(server, edits, records).await?,
@@ -154,7 +164,7 @@ async fn main() -> Result<()> {
             What::Idle { connections, rooms } => idle(&server, connections, rooms).await?,
             What::Joiners { clients, mib } => joiners(server, clients, mib).await?,
             What::Open { records } => open(server, records).await?,
-            What::Overload { .. } => unreachable!("done above"),
+            What::Overload { .. } | What::Soak { .. } => unreachable!("done above"),
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Pid;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -22,8 +23,13 @@ pub struct Server {
 impl Server {
     /// Starts the binary on a free port.
     pub async fn start(binary: &Path) -> Result<Self> {
+        Self::start_with(binary, &[]).await
+    }
+
+    /// The same with further settings, in this life only.
+    pub async fn start_with(binary: &Path, settings: &[(&str, String)]) -> Result<Self> {
         let data = TempDir::new()?;
-        let (process, url) = spawn(binary, data.path()).await?;
+        let (process, url) = spawn(binary, data.path(), settings).await?;
         Ok(Self {
             binary: binary.to_owned(),
             data,
@@ -35,7 +41,7 @@ impl Server {
     /// Kills it and starts it again on the same data.
     pub async fn restart(&mut self) -> Result<()> {
         self.process.kill().await?;
-        (self.process, self.url) = spawn(&self.binary, self.data.path()).await?;
+        (self.process, self.url) = spawn(&self.binary, self.data.path(), &[]).await?;
         Ok(())
     }
 
@@ -45,7 +51,7 @@ impl Server {
         let asked = Command::new("kill").arg(pid.to_string()).status().await?;
         anyhow::ensure!(asked.success(), "the server cannot be asked to stop");
         self.process.wait().await?;
-        (self.process, self.url) = spawn(&self.binary, self.data.path()).await?;
+        (self.process, self.url) = spawn(&self.binary, self.data.path(), &[]).await?;
         Ok(())
     }
 
@@ -83,6 +89,12 @@ impl Server {
         Ok(ticks as f64 / 100.0)
     }
 
+    /// The process.
+    pub fn pid(&self) -> Result<Pid> {
+        let pid = expect(self.process.id(), "the server has ended")?;
+        expect(Pid::from_raw(pid as i32), "an id of a process")
+    }
+
     /// Resident memory, in bytes.
     pub fn rss_bytes(&self) -> Result<usize> {
         self.status("VmRSS:")
@@ -112,11 +124,12 @@ impl Server {
     }
 }
 
-async fn spawn(binary: &Path, data: &Path) -> Result<(Child, String)> {
+async fn spawn(binary: &Path, data: &Path, settings: &[(&str, String)]) -> Result<(Child, String)> {
     let mut command = Command::new(binary);
     let mut process = with_database(&mut command, data)
         .env("PORT", "0")
         .env("SCRIBLE_LOG", "warn")
+        .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -72,6 +72,11 @@ impl Client {
         self.socket.send(frame).await.is_ok()
     }
 
+    /// Says goodbye, without waiting for the answer.
+    pub async fn leave(&mut self) {
+        self.socket.send(Frame::Close(None)).await.unwrap();
+    }
+
     pub async fn text(&mut self, text: &str) {
         self.socket.send(Frame::Text(text.into())).await.unwrap();
     }

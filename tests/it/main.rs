@@ -16,6 +16,7 @@ mod durability;
 mod edge;
 mod exporting;
 mod faults;
+mod hostile;
 mod importing;
 mod inspecting;
 mod operating;
