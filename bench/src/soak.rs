@@ -61,6 +61,13 @@ struct Sample {
     rooms: f64,
 }
 
+/// What must not grow by more than a tenth, or by the allowance where that is more.
+struct Figure {
+    name: &'static str,
+    allowance: f64,
+    of: fn(&Sample) -> f64,
+}
+
 /// Runs for so many minutes; an error when something echoed is lost or something grows.
 pub async fn soak(binary: &std::path::Path, minutes: u64) -> Result<()> {
     // Free at this moment, which is as good as it gets for a port that must be known.
@@ -352,17 +359,36 @@ fn verdict(samples: &[Sample]) -> Result<()> {
         quarter >= 3,
         "too short to say anything: a few minutes are needed"
     );
-    let figures: [(&str, f64, fn(&Sample) -> f64); 4] = [
-        ("RSS MiB", 4.0, |sample| sample.rss_mib),
-        // Each session has one.
-        ("files beside sockets", 8.0, |sample| {
-            sample.files - sample.sessions
-        }),
-        ("threads", 4.0, |sample| sample.threads),
-        ("sessions", 25.0, |sample| sample.sessions),
+    let figures = [
+        Figure {
+            name: "RSS MiB",
+            allowance: 4.0,
+            of: |sample| sample.rss_mib,
+        },
+        Figure {
+            name: "files beside sockets",
+            allowance: 8.0,
+            // Each session has one.
+            of: |sample| sample.files - sample.sessions,
+        },
+        Figure {
+            name: "threads",
+            allowance: 4.0,
+            of: |sample| sample.threads,
+        },
+        Figure {
+            name: "sessions",
+            allowance: 25.0,
+            of: |sample| sample.sessions,
+        },
     ];
     let mut grown = Vec::new();
-    for (name, allowance, of) in figures {
+    for Figure {
+        name,
+        allowance,
+        of,
+    } in figures
+    {
         let first = median(warm[..quarter].iter().map(of));
         let last = median(warm[warm.len() - quarter..].iter().map(of));
         let flat = last <= first + (first.abs() * 0.1).max(allowance);
