@@ -20,6 +20,8 @@ use crate::telemetry::Batches;
 
 /// The most bytes of updates in one transaction. A room's first update always goes in, however large.
 const BATCH_BYTES: usize = 8 << 20;
+/// The most bytes of one room among them: whoever writes more than the disk takes must not make all others wait for it.
+const ROOM_BYTES: usize = 1 << 20;
 /// Between attempts while the store does not answer.
 const RETRY: [Duration; 4] = [
     Duration::from_millis(20),
@@ -88,7 +90,9 @@ impl Journal {
             self.rooms.journal.wait().await;
             point::reach("update", "queued");
             let (rooms, ends, batch) = self.collect();
-            self.commit(rooms, ends, batch).await;
+            if !rooms.is_empty() {
+                self.commit(rooms, ends, batch).await;
+            }
         }
     }
 
@@ -110,7 +114,11 @@ impl Journal {
             let Some(room) = self.rooms.journal.rooms.lock().pop_front() else {
                 break;
             };
-            let taken = room.uncommitted(space);
+            let taken = room.uncommitted(space.min(ROOM_BYTES));
+            if taken.updates.is_empty() {
+                // It failed while it stood in line.
+                continue;
+            }
             space = space.saturating_sub(
                 taken
                     .updates

@@ -159,6 +159,8 @@ struct State {
     compacting: bool,
     /// Its operator was told that the room is nearly full.
     warned: bool,
+    /// Log and clocks are being changed and may not agree.
+    changing: bool,
     end: Option<End>,
 }
 
@@ -261,6 +263,7 @@ impl Room {
             queued: false,
             compacting: false,
             warned: false,
+            changing: false,
             end: None,
         };
         Self {
@@ -280,9 +283,16 @@ impl Room {
         &self.name
     }
 
-    /// Takes up to `max_bytes` of updates for the journal (at least one), and the store's id of this room.
+    /// Takes up to `max_bytes` of updates for the journal (at least one), and the store's id of this room. None of a room that has failed.
     pub fn uncommitted(&self, max_bytes: usize) -> Uncommitted {
         let state = self.state.lock();
+        if state.end == Some(End::Failed) {
+            return Uncommitted {
+                stored_as: state.stored.id(),
+                updates: Vec::new(),
+                end: state.log.committed(),
+            };
+        }
         let (mut bytes, mut end) = (0, state.log.committed());
         let mut updates = Vec::new();
         for (position, entry) in state.log.entries_from(state.log.committed()) {
@@ -305,6 +315,10 @@ impl Room {
     /// the room again if more waits.
     pub fn committed(self: &Arc<Self>, stored_as: i64, first_seq: u64, end: u64) {
         let mut state = self.state.lock();
+        if state.end == Some(End::Failed) {
+            // It failed while its batch was under way; what it held was written off then.
+            return;
+        }
         let entries = state.log.committed()..end;
         self.time_commits(&state.log, &entries);
         let freed = state.log.commit(end);
@@ -336,7 +350,9 @@ impl Room {
     /// Ends the room: what it holds uncommitted cannot be stored. Its sessions must sync anew with what is stored.
     pub fn fail(&self) {
         let mut state = self.state.lock();
-        state.end = Some(End::Failed);
+        if state.end.replace(End::Failed) == Some(End::Failed) {
+            return;
+        }
         let lost = state.log.head() - state.log.committed();
         self.shared.metrics.rooms.failed.inc();
         self.shared.metrics.rooms.lost_updates.inc_by(lost);
@@ -346,6 +362,14 @@ impl Room {
             .uncommitted_bytes
             .fetch_sub(waiting, Ordering::Relaxed);
         state.wake(|_| true);
+    }
+
+    /// Ends the room if some code panicked in the middle of changing it: it must be loaded anew. Otherwise it goes on.
+    pub fn fail_if_torn(&self) {
+        let torn = self.state.lock().changing;
+        if torn {
+            self.fail();
+        }
     }
 
     /// Ends the room if nobody is there and everything is stored. False when it must go on.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use scrible_wire::scan::declared_lists;
-use scrible_wire::{Clocks, Limits, Malformed, Missing, Scan, Taking, agree, message, scan};
+use scrible_wire::{Clocks, Limits, Malformed, Missing, Scan, Taken, Taking, agree, message, scan};
 
 use super::log::{Entry, Log};
 use super::membership::{Answered, Membership};
@@ -86,6 +86,22 @@ impl Capacity {
     }
 }
 
+/// What a session offers.
+struct Offer<'a> {
+    update: &'a [u8],
+    carrier: Carrier,
+    /// What the last large answer to this session brought.
+    answered: Option<&'a Answered>,
+}
+
+impl Offer<'_> {
+    /// Whether its author waits for it to come back.
+    fn is_own_edit(&self, limits: &Limits) -> bool {
+        let brings = |answered: &Answered| answered.brings_all_of(self.update, limits);
+        self.carrier == Carrier::Update && !self.answered.is_some_and(brings)
+    }
+}
+
 impl Membership {
     /// Offers an update: appends what is new and ready, notes what must be echoed.
     ///
@@ -121,7 +137,20 @@ impl Membership {
         if carrier == Carrier::Update {
             self.check_own_clock(state, update)?;
         }
-        let taken = state.clocks.take(update, limits)?;
+        state.changing = true;
+        let taken = state.clocks.take(update, limits);
+        let offer = Offer {
+            update,
+            carrier,
+            answered,
+        };
+        let offered = taken.map(|taken| self.append(state, &offer, taken));
+        state.changing = false;
+        Ok(offered?)
+    }
+
+    /// Appends what was taken, and notes what must be echoed.
+    fn append(&self, state: &mut State, offer: &Offer<'_>, taken: Taken) -> Offered {
         let seat = &mut state.seats[self.key];
         if let Some((own, clock)) = &mut seat.writes
             && let Some((_, _, end)) = taken.brought.iter().find(|(client, ..)| client == own)
@@ -130,23 +159,21 @@ impl Membership {
         }
         let entry = match taken.entry {
             Taking::Nothing => {
-                if taken.early.is_none()
-                    && carrier == Carrier::Update
-                    && !answered.is_some_and(|answered| answered.brings_all_of(update, limits))
-                {
-                    seat.knew(state.log.head(), message::update(update).into());
+                if taken.early.is_none() && offer.is_own_edit(&self.room.shared.config.limits) {
+                    seat.knew(state.log.head(), message::update(offer.update).into());
                 }
-                return Ok(Offered {
+                return Offered {
                     appended: false,
                     missing: taken.early,
                     full: seat.is_full(),
-                });
+                };
             }
-            Taking::Whole => Entry::new(update, self.speaker.session, taken.brought),
+            Taking::Whole => Entry::new(offer.update, self.speaker.session, taken.brought),
             Taking::Part(part) => Entry::new(&part, self.speaker.session, taken.brought),
         };
         seat.authored(state.log.head());
         let full = seat.is_full();
+        let shared = &self.room.shared;
         shared
             .uncommitted_bytes
             .fetch_add(state.log.append(entry), Ordering::Relaxed);
@@ -156,11 +183,11 @@ impl Membership {
             shared.journal.push(self.room.clone());
         }
         self.room.warn_if_scarce(state);
-        Ok(Offered {
+        Offered {
             appended: true,
             missing: taken.early,
             full,
-        })
+        }
     }
 
     /// Whether an update brings structs that the room lacks; changes nothing. For sessions that may not write.

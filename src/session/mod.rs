@@ -15,6 +15,7 @@ mod pace;
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::Stream;
 use scrible_wire::{Malformed, Message, Messages, Missing, StateVector, awareness, message};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -43,6 +45,10 @@ const OUT_BYTES: usize = 256 << 10;
 /// Messages read before the task sends, and turns before it lets others run.
 const READS_PER_TURN: usize = 64;
 const TURNS: usize = 8;
+/// The most messages in one frame. Clients send one or two.
+const MESSAGES_PER_FRAME: usize = 1_000;
+/// A larger frame is handled where no other task waits for the thread.
+const INLINE_FRAME_BYTES: usize = 128 << 10;
 /// Answers made from more than this are encoded off the async threads.
 const INLINE_ANSWER_BYTES: usize = 128 << 10;
 /// How long a large answer is remembered at least, so that what a client hands back of it is known for that.
@@ -241,8 +247,35 @@ impl<'a> Session<'a> {
         Ok(progress)
     }
 
+    /// Handles the messages of a frame; a large one where no other task waits for this thread. Whatever they make the code do costs this session alone,
+    /// or, where the room was in the middle of a change, its room a reload.
     fn handle_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Leave> {
-        for message in Messages::new(frame) {
+        let mut handle = || {
+            let handle = AssertUnwindSafe(|| self.handle_messages(frame, now));
+            std::panic::catch_unwind(handle)
+        };
+        let is_large = frame.len() > INLINE_FRAME_BYTES;
+        let handled = match Handle::current().runtime_flavor() {
+            RuntimeFlavor::MultiThread if is_large => tokio::task::block_in_place(handle),
+            _ => handle(),
+        };
+        handled.unwrap_or_else(|_| {
+            let room = self.membership.room();
+            tracing::error!(room = ?room.name(), "a message made the code panic that took it");
+            let (letters, kind) = (&room.shared().dead_letters, DeadLetterKind::Panic);
+            letters.record(room.name(), kind, "the code that took it panicked", frame);
+            room.fail_if_torn();
+            Err(Leave::RoomFailed("a message could not be handled".into()))
+        })
+    }
+
+    fn handle_messages(&mut self, frame: &[u8], now: Instant) -> Result<(), Leave> {
+        for (at, message) in Messages::new(frame).enumerate() {
+            if at == MESSAGES_PER_FRAME {
+                return Err(Leave::Protocol(format!(
+                    "more than {MESSAGES_PER_FRAME} messages in one frame"
+                )));
+            }
             let message = message.map_err(protocol)?;
             let shared = self.membership.room().shared();
             shared.metrics.updates.received.count(received(&message));

@@ -1,7 +1,7 @@
 //! A disk that is full: every write fails until there is room again.
 
 use super::painter::{Painter, stored};
-use super::{degraded, json, limit_files, serve_again, well};
+use super::{degraded, json, limit_files, well};
 use crate::client::{Client, Heard};
 use crate::program::Place;
 
@@ -35,7 +35,7 @@ async fn j3_a_full_disk_keeps_nobody_from_editing_and_all_of_it_is_stored_once_t
     ben.all_echoed().await;
     well(&server).await;
     server.kill();
-    let server = serve_again(&place, &["demo", "other"]);
+    let server = place.serve();
     assert_eq!(stored(server.address, "/demo", [10]).await, [30]);
     assert_eq!(stored(server.address, "/other", [20]).await, [10]);
 }

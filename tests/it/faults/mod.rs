@@ -7,6 +7,7 @@ mod full;
 mod locked;
 mod lost;
 mod painter;
+mod panics;
 mod points;
 mod torn;
 
@@ -16,21 +17,10 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
 use crate::node::get;
-use crate::program::{Place, Process};
+use crate::program::Process;
 
 /// How long until a server has noticed.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The next server, for which the end of the one before is not these rooms' doing.
-fn serve_again(place: &Place, rooms: &[&str]) -> Process {
-    // It counts the deaths of these rooms as it starts.
-    let server = place.serve();
-    for room in rooms {
-        let said = place.run(&["room", "release", room]);
-        assert_eq!(said.code, Some(0), "{said:?}");
-    }
-    server
-}
 
 /// The status and the JSON with which a path is answered.
 async fn json(server: &Process, path: &str) -> (u16, Value) {

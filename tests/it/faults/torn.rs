@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::painter::{Painter, stored};
-use super::serve_again;
 use crate::program::Place;
 
 fn log(place: &Place) -> PathBuf {
@@ -44,7 +43,7 @@ async fn j4_a_torn_end_of_the_log_costs_nothing_that_was_echoed() {
         let mut file = File::options().append(true).open(log(&place)).unwrap();
         file.write_all(&tail).unwrap();
         drop(file);
-        let server = serve_again(&place, &["demo"]);
+        let server = place.serve();
         let counts = stored(server.address, "/demo", [10, 11, 12, 13, 14]).await;
         assert_eq!(
             counts.iter().sum::<usize>(),
