@@ -218,21 +218,24 @@ impl Guard {
 
     async fn end_what_is_over(&self) {
         let now = Instant::now();
-        let mut ended = Vec::new();
-        self.state
-            .lock()
-            .watched
-            .retain(|_, watched| match watched.ends {
-                Some((due, end)) if due <= now => {
-                    ended.push((watched.opening.clone(), end));
-                    false
-                }
-                _ => true,
-            });
+        let over: Vec<Watched> = {
+            let mut state = self.state.lock();
+            let is_over = |watched: &Watched| watched.ends.is_some_and(|(due, _)| due <= now);
+            let over = state.watched.extract_if(|_, watched| is_over(watched));
+            over.map(|(_, watched)| watched).collect()
+        };
+        let ended: Vec<_> = over
+            .iter()
+            .filter_map(|watched| Some((watched.opening.clone(), watched.ends?.1)))
+            .collect();
         if ended.is_empty() {
             return;
         }
-        if let Err(error) = within(self.store.end_openings(&ended)).await {
+        let taken_away = within(self.store.end_openings(&ended)).await;
+        // The turn of a suspect ends only here: were the next one read while the note of the last still stands, a death would count
+        // against both as if each had been alone.
+        drop(over);
+        if let Err(error) = taken_away {
             tracing::debug!(%error, "take the notes on openings away; trying again");
             let mut state = self.state.lock();
             for (opening, end) in ended {
@@ -255,7 +258,6 @@ impl Guard {
             && watched.ends.is_none()
         {
             watched.ends = Some((at, end));
-            watched.turn = None;
             self.over.notify_one();
         }
     }

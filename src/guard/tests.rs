@@ -138,3 +138,33 @@ async fn q5_an_operator_sets_a_room_aside_while_it_waits_for_its_turn() {
     place.clear_record("b").await.unwrap();
     second.begin(&room("b")).await.unwrap().lives();
 }
+
+#[tokio::test]
+async fn q4_the_next_suspect_waits_until_the_note_of_the_last_is_gone() {
+    let place = MemoryStore::new();
+    let first = node(&place).await;
+    let reading = [
+        first.begin(&room("good")).await.unwrap(),
+        first.begin(&room("bad")).await.unwrap(),
+    ];
+    drop((reading, first));
+    let second = node(&place).await;
+    second.begin(&room("good")).await.unwrap().lives();
+    let waiting = tokio::spawn({
+        let second = second.clone();
+        async move { second.begin(&room("bad")).await }
+    });
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    // Were the bad room read now, its death would be one of the good room as well, and one that counts.
+    assert!(!waiting.is_finished());
+    second.end_what_is_over().await;
+    let reading = waiting.await.unwrap().unwrap();
+    drop((reading, second));
+    drop(node(&place).await);
+    assert_eq!(
+        (deaths(&place, "good").await, deaths(&place, "bad").await),
+        (0, 2)
+    );
+}
