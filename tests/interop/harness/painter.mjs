@@ -46,6 +46,8 @@ export class Painter {
 
 /** Holds what a cold joiner gets against every echo there ever was; gives the doc that it got. */
 export async function judge (server, room, painters) {
+  // What comes back from now on need not be in what is joined now.
+  const echoed = painters.map(({ member, echoes }) => ({ member, echoes: [...echoes] }))
   const raw = await Raw.join(`${server.url}/${room}`)
   const cold = new Y.Doc()
   // A large answer comes in parts.
@@ -54,7 +56,7 @@ export async function judge (server, room, painters) {
   assert.equal(cold.store.pendingStructs, null)
   assert.equal(cold.store.pendingDs, null)
   const deleted = Y.createDeleteSetFromStructStore(cold.store)
-  for (const { member, echoes } of painters) {
+  for (const { member, echoes } of echoed) {
     for (const echo of echoes) {
       const { structs, ds } = Y.decodeUpdate(echo)
       for (const { id, length } of structs) {
