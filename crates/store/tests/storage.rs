@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use scrible_store::{
@@ -117,6 +118,38 @@ async fn a_command_that_ends_holds_up_no_server_beside_it() {
     }
     closing.await.unwrap();
     server.append(&place.batch(number)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_is_given_up_half_way_holds_up_no_writer() {
+    let place = Place::new();
+    let store = Arc::new(place.open().await.unwrap());
+    let checking = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for polls in 0..400 {
+                // Dropped after it was polled so many times: while it waits for its turn, begins, writes or undoes.
+                let mut check = Box::pin(store.check());
+                let mut left = polls % 8;
+                std::future::poll_fn(|cx| match check.as_mut().poll(cx) {
+                    Poll::Pending if left > 0 => {
+                        left -= 1;
+                        Poll::Pending
+                    }
+                    _ => Poll::Ready(()),
+                })
+                .await;
+            }
+        }
+    });
+    let mut number = 0;
+    while !checking.is_finished() {
+        number += 1;
+        store.append(&place.batch(number)).await.unwrap();
+    }
+    checking.await.unwrap();
+    assert!(number > 1, "nothing was written meanwhile");
+    assert_eq!(store.load("room").await.unwrap().unwrap().head, number);
 }
 
 #[tokio::test]
