@@ -22,6 +22,8 @@ pub const FREE: usize = 16 << 10;
 pub const STEP: usize = 64 << 10;
 /// How long a large message is watched before it may be called slow.
 const WINDOW: Duration = Duration::from_secs(60);
+/// How late after that it may be looked at and still be judged.
+const LATE: Duration = Duration::from_secs(2);
 /// What has to come of it in that time.
 const LEAST_IN_WINDOW: usize = 60 * (16 << 10);
 
@@ -150,7 +152,10 @@ impl Share {
             && watch.end.as_mut().poll(cx).is_ready()
         {
             let came = message.saturating_sub(watch.before);
-            if came < LEAST_IN_WINDOW && self.incoming.state.lock().overdrawn {
+            // Whoever is looked at late was not read meanwhile, which is not its fault.
+            let is_judged = watch.end.deadline() + LATE > Instant::now();
+            if is_judged && came < LEAST_IN_WINDOW && self.incoming.state.lock().overdrawn {
+                self.incoming.met.count(LimitMet::SlowMessage);
                 return Err(TooSlow);
             }
             self.watch = Some(Watch::new(message));
@@ -239,7 +244,7 @@ mod tests {
         let (mut slow, mut steady) = (incoming.share(), incoming.share());
         assert!(draw(&mut slow).is_ready() && draw(&mut steady).is_ready());
         let mut cx = Context::from_waker(Waker::noop());
-        tokio::time::advance(2 * WINDOW).await;
+        tokio::time::advance(WINDOW).await;
         slow.poll_watch(FREE + 1, &mut cx).unwrap();
         steady.poll_watch(FREE + LEAST_IN_WINDOW, &mut cx).unwrap();
         let mut third = incoming.share();
@@ -252,6 +257,19 @@ mod tests {
             .poll_watch(FREE + 2 * LEAST_IN_WINDOW, &mut cx)
             .unwrap();
         assert!(third.poll_watch(FREE, &mut cx).is_err(), "this one, too");
+        assert_eq!(incoming.met.of(LimitMet::SlowMessage), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l18_who_was_not_read_for_a_while_is_not_called_slow_for_it() {
+        let incoming = Incoming::new(STEP, Counts::default());
+        let (mut first, mut second) = (incoming.share(), incoming.share());
+        assert!(draw(&mut first).is_ready() && draw(&mut second).is_ready());
+        let mut cx = Context::from_waker(Waker::noop());
+        tokio::time::advance(WINDOW + 2 * LATE).await;
+        first.poll_watch(FREE, &mut cx).unwrap();
+        tokio::time::advance(WINDOW).await;
+        assert!(first.poll_watch(FREE, &mut cx).is_err());
     }
 
     #[test]

@@ -168,6 +168,8 @@ label! {
         RoomMemory = "room_memory",
         /// Memory for messages that are not whole; the connection was not read for a while.
         IncomingBytes = "incoming_bytes",
+        /// The same memory; a large message came too slowly meanwhile, and its connection was closed.
+        SlowMessage = "slow_message",
         /// WebSockets at once; the handshake was refused.
         Connections = "connections",
         /// WebSockets from one address; the handshake was refused.
