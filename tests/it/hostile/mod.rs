@@ -188,6 +188,8 @@ async fn end(node: Node, store: &Arc<MemoryStore>, mut neighbours: Neighbours) {
         assert_eq!((taken.entry, taken.early), (Taking::Whole, None));
     }
     drop(neighbours);
+    // Nobody is left, so it is unloaded, and what is in it is opened as a document and made a snapshot, or merged where that fails.
+    store.snapshots_stored(1).await;
     node.stopped().await;
     let again = Node::start(&Arc::new(store.reopen())).await;
     assert_eq!(
