@@ -77,8 +77,8 @@ fn updates() -> Vec<Vec<u8>> {
 async fn g2_g4_what_killed_others_is_refused_or_harmless() {
     let store = Arc::new(MemoryStore::new());
     let node = Node::start(&store).await;
-    let mut neighbours = Neighbours::join(&node, "/killers").await;
-    let before = resident();
+    let mut neighbours = Neighbours::join(node.address, "/killers").await;
+    let before = resident(std::process::id());
     let mut frames = Vec::new();
     for sender in SENDERS {
         for update in updates() {
@@ -118,10 +118,10 @@ async fn g2_g4_what_killed_others_is_refused_or_harmless() {
     }
     while !frames.is_empty() {
         let batch = frames.split_off(frames.len().saturating_sub(64));
-        send_all(&node, "/killers", batch).await;
+        send_all(node.address, "/killers", batch).await;
         neighbours.live().await;
     }
-    let grown = resident().saturating_sub(before);
+    let grown = resident(std::process::id()).saturating_sub(before);
     assert!(grown < MAX_GROWTH_BYTES, "{grown} bytes more than before");
     end(node, &store, neighbours).await;
 }
@@ -130,7 +130,7 @@ async fn g2_g4_what_killed_others_is_refused_or_harmless() {
 async fn r10_eight_thousand_updates_that_wait_for_ever_are_not_kept() {
     let store = Arc::new(MemoryStore::new());
     let node = Node::start(&store).await;
-    let mut neighbours = Neighbours::join(&node, "/early").await;
+    let mut neighbours = Neighbours::join(node.address, "/early").await;
     let (mut eve, _) = crate::client::Client::join(node.address, "/early").await;
     for client in 0..8000 {
         let structs = [build::after((77_777, 3), "x")];

@@ -11,6 +11,7 @@ mod races;
 #[path = "../../../crates/wire/tests/support/mod.rs"]
 mod support;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,9 +67,9 @@ struct Neighbours {
 }
 
 impl Neighbours {
-    async fn join(node: &Node, room: &'static str) -> Self {
-        let (ann, _) = Client::join(node.address, room).await;
-        let (bob, _) = Client::join(node.address, room).await;
+    async fn join(address: SocketAddr, room: &'static str) -> Self {
+        let (ann, _) = Client::join(address, room).await;
+        let (bob, _) = Client::join(address, room).await;
         Self {
             room,
             ann,
@@ -114,10 +115,13 @@ fn codes(frame: &[u8]) -> Vec<u16> {
 }
 
 /// Sends each frame from a connection of its own, all at once, and holds what becomes of each to what the gate says.
-async fn send_all(node: &Node, room: &'static str, frames: Vec<(Sender, Vec<u8>)>) -> usize {
+async fn send_all(
+    address: SocketAddr,
+    room: &'static str,
+    frames: Vec<(Sender, Vec<u8>)>,
+) -> usize {
     let mut sending = JoinSet::new();
     for (sender, frame) in frames {
-        let address = node.address;
         sending.spawn(async move {
             let path = format!("{room}{}", if sender.viewer { "?role=viewer" } else { "" });
             let mut eve = Client::connect(address, &path).await;
@@ -198,15 +202,15 @@ async fn end(node: Node, store: &Arc<MemoryStore>, mut neighbours: Neighbours) {
     );
     Neighbours {
         clock: there.clock(ANN.into()) as u8,
-        ..Neighbours::join(&again, room).await
+        ..Neighbours::join(again.address, room).await
     }
     .live()
     .await;
 }
 
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+/// Resident memory of a process, in bytes.
+fn resident(process: u32) -> usize {
+    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).expect("Linux");
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
 }

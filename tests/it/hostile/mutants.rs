@@ -11,9 +11,12 @@ use super::support::{Random, mutate};
 use super::{MAX_GROWTH_BYTES, Neighbours, SENDERS, end, resident, send_all, variable};
 use crate::boards::{MIXED, SCRIPTS};
 use crate::node::Node;
+use crate::program::Place;
 
 /// Mutants at once: each that is sent away is held for some seconds, and no more than a thousand are.
 const BATCH: usize = 256;
+/// What the program may grow by from the first batch to the last: mutants that were taken stay in the room.
+const PROGRAM_GROWTH_BYTES: usize = 24 << 20;
 
 #[tokio::test]
 async fn g4_mutants_at_every_entry_harm_nobody_but_their_sender() {
@@ -24,12 +27,12 @@ async fn g4_mutants_at_every_entry_harm_nobody_but_their_sender() {
     let corpus = Corpus::new();
     let store = Arc::new(MemoryStore::new());
     let node = Node::start(&store).await;
-    let mut neighbours = Neighbours::join(&node, "/hostile").await;
+    let mut neighbours = Neighbours::join(node.address, "/hostile").await;
     for update in &corpus.updates {
         neighbours.ann.update(update).await;
     }
     neighbours.live().await;
-    let before = resident();
+    let before = resident(std::process::id());
 
     let mut frames = Vec::new();
     for entry in ENTRIES {
@@ -43,7 +46,7 @@ async fn g4_mutants_at_every_entry_harm_nobody_but_their_sender() {
     let mut closed = 0;
     while !frames.is_empty() {
         let batch = frames.split_off(frames.len().saturating_sub(BATCH));
-        closed += send_all(&node, "/hostile", batch).await;
+        closed += send_all(node.address, "/hostile", batch).await;
         neighbours.live().await;
     }
     println!("{closed} of {all} senders were closed");
@@ -51,9 +54,51 @@ async fn g4_mutants_at_every_entry_harm_nobody_but_their_sender() {
         closed > all / 8 && closed < all,
         "the mutants are too dull or too wild"
     );
-    let grown = resident().saturating_sub(before);
+    let grown = resident(std::process::id()).saturating_sub(before);
     assert!(grown < MAX_GROWTH_BYTES, "{grown} bytes more than before");
     end(node, &store, neighbours).await;
+}
+
+/// The program itself, whose memory is its own. It knows no viewers.
+#[tokio::test]
+async fn g1_g4_the_program_lives_through_mutants_with_its_memory_flat() {
+    const ROOM: &str = "/hostile";
+    let seed = variable("SCRIBLE_SEED", 20_261_122);
+    println!("seed {seed}");
+    let mut random = Random::new(seed);
+    let corpus = Corpus::new();
+    let place = Place::new();
+    let server = place.serve();
+    let mut neighbours = Neighbours::join(server.address, ROOM).await;
+    for update in &corpus.updates {
+        neighbours.ann.update(update).await;
+    }
+    let mut sizes = Vec::new();
+    // The first batch is what it takes to get going.
+    for _ in 0..variable("SCRIBLE_MUTANTS", 24).div_ceil(12) {
+        let mut frames = Vec::new();
+        for entry in ENTRIES {
+            for sender in SENDERS.into_iter().filter(|sender| !sender.viewer) {
+                for _ in 0..12 {
+                    frames.push((sender, corpus.frame(entry, &mut random)));
+                }
+            }
+        }
+        send_all(server.address, ROOM, frames).await;
+        neighbours.live().await;
+        sizes.push(resident(server.id()));
+    }
+    println!("{sizes:?} bytes resident");
+    let grown = sizes[sizes.len() - 1].saturating_sub(sizes[0]);
+    assert!(
+        grown < PROGRAM_GROWTH_BYTES,
+        "{grown} bytes more than after the first batch"
+    );
+    assert_eq!(
+        server.stop().code(),
+        Some(0),
+        "it was alive, and stored everything"
+    );
 }
 
 #[tokio::test]
@@ -66,7 +111,7 @@ async fn i2_mutated_files_are_refused_or_imported_and_the_room_lives() {
         config.rooms.max_uncommitted_bytes = 16 << 20;
     })
     .await;
-    let mut neighbours = Neighbours::join(&node, "/hostile").await;
+    let mut neighbours = Neighbours::join(node.address, "/hostile").await;
     let corpus = Corpus::new();
     let (mut refused, mut imported) = (0, 0);
     for at in 0..variable("SCRIBLE_MUTANTS", 60) {
