@@ -67,6 +67,15 @@ async fn o4_r11_a_thousand_rooms_that_are_left_and_joined_at_once_lose_nothing()
         come_and_go(&node, format!("/race-{room}"), rounds, random)
     });
     futures_util::future::join_all(racing).await;
+    println!(
+        "{} visits, {} times a room was loaded",
+        rounds * ROOMS,
+        store.loads()
+    );
+    assert!(
+        store.loads() > rounds,
+        "the rooms were hardly ever unloaded"
+    );
     let vectors = async |node: &Node| {
         let mut vectors = Vec::new();
         for room in 0..ROOMS {
