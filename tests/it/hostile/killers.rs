@@ -117,7 +117,7 @@ async fn g2_g4_what_killed_others_is_refused_or_harmless() {
         }
     }
     while !frames.is_empty() {
-        let batch = frames.split_off(frames.len().saturating_sub(64));
+        let batch = frames.split_off(frames.len().saturating_sub(128));
         send_all(node.address, "/killers", batch).await;
         neighbours.live().await;
     }
@@ -141,6 +141,7 @@ async fn r10_eight_thousand_updates_that_wait_for_ever_are_not_kept() {
     let heard = eve.heard_so_far().await;
     assert!(heard.len() < 10, "{} messages", heard.len());
     assert_eq!(store.rows("early").len(), 0);
+    drop(eve);
     neighbours.live().await;
     end(node, &store, neighbours).await;
 }
