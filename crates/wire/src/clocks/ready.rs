@@ -4,6 +4,7 @@
 //! near linear whatever the order is. Each list is walked until it blocks, is parked on the one item that it waits for,
 //! and goes on when the list that brings it has come so far. What never goes on, cycles included, is early.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -46,8 +47,8 @@ struct Progress {
 enum Stop {
     /// It is through, or not walked yet.
     No,
-    /// It waits for an item that another list may bring.
-    Parked(Id),
+    /// It waits for an item that another list may bring: that list, and the item.
+    Parked(usize, Id),
     /// It builds on something that is neither here nor there.
     Early(Missing),
 }
@@ -115,6 +116,7 @@ fn walked<'a, 'l, H: Fn(u64) -> u32, T: FnMut(usize, &Struct)>(
         lists,
         index: by_client::with_capacity(lists.len()),
         progress: Vec::with_capacity(lists.len()),
+        last: Cell::new(0),
         woken: Vec::new(),
     };
     for (at, list) in lists.iter().enumerate() {
@@ -151,6 +153,8 @@ struct Walk<'a, 'l, H, T> {
     lists: &'l [ListFacts],
     index: ByClient<usize>,
     progress: Vec<Progress>,
+    /// The list that was looked up last.
+    last: Cell<usize>,
     /// Lists that can go on.
     woken: Vec<usize>,
 }
@@ -171,8 +175,7 @@ impl<'a, H: Fn(u64) -> u32, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
             // What is known builds on nothing any more.
             if !structure.is_skip() && structure.end() > here.have {
                 if let Some(stop) = self.stop(list, &structure) {
-                    if let Stop::Parked(id) = stop {
-                        let other = self.index[&id.client];
+                    if let Stop::Parked(other, id) = stop {
                         self.progress[other].waiting.push((id.clock, list));
                     }
                     self.progress[list].stopped = stop;
@@ -197,15 +200,26 @@ impl<'a, H: Fn(u64) -> u32, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
                 clock: structure.clock,
             }));
         }
-        let lacking = structure.lacks(client, |other| match self.index.get(&other) {
-            Some(at) => self.progress[*at].reached,
+        let lacking = structure.lacks(client, |other| match self.list_of(other) {
+            Some(at) => self.progress[at].reached,
             None => (self.have)(other),
         })?;
-        let brought = |other: &usize| lacking.clock < self.lists[*other].end;
-        Some(match self.index.get(&lacking.client) {
-            Some(other) if brought(other) => Stop::Parked(lacking),
+        let brought = |other: usize| lacking.clock < self.lists[other].end;
+        Some(match self.list_of(lacking.client) {
+            Some(other) if brought(other) => Stop::Parked(other, lacking),
             _ => Stop::Early(behind(lacking)),
         })
+    }
+
+    /// Which list is a client's. Mostly the one that was asked for before.
+    fn list_of(&self, client: u64) -> Option<usize> {
+        let last = self.last.get();
+        if self.lists[last].client == client {
+            return Some(last);
+        }
+        let at = self.index.get(&client).copied();
+        self.last.set(at.unwrap_or(last));
+        at
     }
 
     fn take(&mut self, list: usize, structure: &Struct) -> Result<(), Malformed> {
@@ -243,7 +257,7 @@ impl<'a, H: Fn(u64) -> u32, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
         for (list, here) in self.lists.iter().zip(self.progress) {
             match here.stopped {
                 Stop::No => {}
-                Stop::Parked(id) => parked = parked.or(Some(behind(id))),
+                Stop::Parked(_, id) => parked = parked.or(Some(behind(id))),
                 Stop::Early(missing) => ready.early = ready.early.or(Some(missing)),
             }
             ready.whole &= here.taken == list.structs && here.cut.is_empty();
