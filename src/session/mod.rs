@@ -226,7 +226,10 @@ impl<'a> Session<'a> {
                 self.wake_after_pause(cx);
                 break;
             }
-            let frame = match Pin::new(&mut *self.socket).poll_next(cx) {
+            let is_large = self.socket.get_ref().unfinished() > INLINE_FRAME_BYTES;
+            let socket = Pin::new(&mut *self.socket);
+            // The buffer of a large message grows by being copied.
+            let frame = match aside(is_large, || socket.poll_next(cx)) {
                 Poll::Pending => break,
                 Poll::Ready(None) => return Err(Leave::Left),
                 Poll::Ready(Some(frame)) => frame.map_err(broken)?,
@@ -250,15 +253,10 @@ impl<'a> Session<'a> {
     /// Handles the messages of a frame; a large one where no other task waits for this thread. Whatever they make the code do costs this session alone,
     /// or, where the room was in the middle of a change, its room a reload.
     fn handle_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Leave> {
-        let mut handle = || {
+        let handled = aside(frame.len() > INLINE_FRAME_BYTES, || {
             let handle = AssertUnwindSafe(|| self.handle_messages(frame, now));
             std::panic::catch_unwind(handle)
-        };
-        let is_large = frame.len() > INLINE_FRAME_BYTES;
-        let handled = match Handle::current().runtime_flavor() {
-            RuntimeFlavor::MultiThread if is_large => tokio::task::block_in_place(handle),
-            _ => handle(),
-        };
+        });
         handled.unwrap_or_else(|_| {
             let room = self.membership.room();
             tracing::error!(room = ?room.name(), "a message made the code panic that took it");
@@ -440,5 +438,13 @@ fn worth(did_something: bool) -> Worth {
         Worth::Message
     } else {
         Worth::Relay
+    }
+}
+
+/// Does what may take long where no other task waits for the thread.
+fn aside<T>(may_take_long: bool, work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread if may_take_long => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }

@@ -80,6 +80,11 @@ impl<S> Counted<S> {
         self.written
     }
 
+    /// Bytes that have come of a message that is not whole.
+    pub fn unfinished(&self) -> usize {
+        self.frames.message()
+    }
+
     /// Whether it is not read because there is no memory for what comes.
     pub fn waits(&self) -> bool {
         self.share.waits()
