@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use crate::client::{Client, Heard, typed};
 use crate::node::{Node, exchange};
+use crate::rfc6455::raw::{BINARY, FIN, Raw, frame};
 use crate::telemetry::{reaches, samples};
 
 /// The body of `GET /health` for somebody who has these header lines.
@@ -341,4 +342,57 @@ async fn l16_a_storm_of_2000_gets_in_and_the_room_is_loaded_once() {
             assert_eq!(client.next_update().await, typed(10, 0));
         }
     }
+}
+
+/// An update of `client` that inserts many bytes of text, at clock 0.
+fn large_text(client: u8, bytes: usize) -> Vec<u8> {
+    let mut update = vec![1, 1, client, 0, 0x04, 1, 1, b't'];
+    scrible_wire::varint::write_number(&mut update, bytes as u64);
+    update.resize(update.len() + bytes, b'x');
+    update.push(0);
+    update
+}
+
+#[tokio::test]
+async fn r8_who_never_reads_or_hardly_holds_nobody_up_and_misses_nothing() {
+    const LARGE: usize = 900_000;
+    // More than the kernel holds of what nobody reads.
+    const MANY: u8 = 25;
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start_with(&store, |config| {
+        config.rooms.max_uncommitted_bytes = 8 << 20;
+    })
+    .await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let (mut bob, _) = Client::join(node.address, "/demo").await;
+    let (mut never, _) = Client::join(node.address, "/demo").await;
+    let mut slow = Raw::connect(node.address).await;
+    let step1 = frame(FIN | BINARY, &message::step1(&[0]));
+    slow.send(&step1).await;
+    for client in 1..=MANY {
+        let update = large_text(client, LARGE);
+        ann.update(&update).await;
+        assert_eq!(bob.next_update().await, update);
+        assert_eq!(ann.next_update().await, update);
+        // About as much as a line of 1 kB/s takes meanwhile.
+        let mut little = [0; 64];
+        slow.stream.read_exact(&mut little).await.unwrap();
+    }
+    // It has missed nothing, or is told to sync anew.
+    for client in 1..=MANY {
+        let next = never.until(|heard| match heard {
+            Heard::Update(update) => Some(Ok(update.clone())),
+            Heard::Closed(code, _) => Some(Err(*code)),
+            _ => None,
+        });
+        match next.await {
+            Ok(update) => assert_eq!(update, large_text(client, LARGE)),
+            Err(code) => {
+                assert_eq!(code, 1013);
+                break;
+            }
+        }
+    }
+    ann.update(&typed(100, 0)).await;
+    assert_eq!(bob.next_update().await, typed(100, 0));
 }
