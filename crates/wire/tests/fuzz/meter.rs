@@ -27,6 +27,9 @@ const MEMORY_ALLOWANCE: usize = 64 << 10;
 /// From this length on the allowance hides little.
 const LARGE: usize = 64 << 10;
 const REPEATS: usize = 20;
+/// Repeated in so many rounds, as long as it is slower than allowed.
+const ROUNDS: usize = 10;
+const ROUND_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 struct Slowest {
@@ -134,7 +137,13 @@ impl Meter {
         };
         let allowed = input.allowed();
         let share = |took: Duration| took.as_secs_f64() / allowed.as_secs_f64();
-        if share(took) > seen.share {
+        let mut rounds = 0;
+        while share(took) > seen.share && rounds < ROUNDS && (rounds == 0 || share(took) > 1.0) {
+            if rounds > 0 {
+                // Whatever keeps the processor from its pace may be over by then.
+                std::thread::sleep(ROUND_EVERY);
+            }
+            rounds += 1;
             for _ in 0..REPEATS {
                 let mut state = state();
                 let begin = processor_time();
