@@ -60,6 +60,10 @@ const outcome = updates => {
   return { text: JSON.stringify([content, state], plain), doc }
 }
 
+/** Whether an item is to stand between something and that same thing: where it goes in Yjs depends on how updates are batched. */
+const contradicts = update => Y.decodeUpdate(update).structs.some(({ origin, rightOrigin }) =>
+  origin && rightOrigin && origin.client === rightOrigin.client && origin.clock === rightOrigin.clock)
+
 /** Judges one mutant; gives what Yjs writes of what was taken of it, which is all that clients ever hear. Throws a sentence. */
 const judge = ({ update, wanted, entry, merged, parts }) => {
   const read = spelled(facts(update))
@@ -68,7 +72,7 @@ const judge = ({ update, wanted, entry, merged, parts }) => {
   let state = null
   for (const [what, updates] of [['what was taken', [entry]], ['merged', [merged]], ['in parts', parts]]) {
     const other = outcome(updates)
-    if (other.text !== text) throw new Error(`${what} shows ${other.text}, not ${text}`)
+    if (other.text !== text && !contradicts(update)) throw new Error(`${what} shows ${other.text}, not ${text}`)
     state ??= Y.encodeStateAsUpdate(other.doc)
     if (other.doc.store.pendingStructs || other.doc.store.pendingDs) throw new Error(`${what} waits for something`)
   }
