@@ -14,6 +14,7 @@ use crate::expect;
 /// A running server; dropping it kills it.
 pub struct Server {
     binary: PathBuf,
+    settings: Vec<(&'static str, String)>,
     data: TempDir,
     process: Child,
     /// `ws://host:port`.
@@ -27,11 +28,13 @@ impl Server {
     }
 
     /// The same with further settings, in this life only.
-    pub async fn start_with(binary: &Path, settings: &[(&str, String)]) -> Result<Self> {
+    pub async fn start_with(binary: &Path, settings: &[(&'static str, String)]) -> Result<Self> {
         let data = TempDir::new()?;
-        let (process, url) = spawn(binary, data.path(), settings).await?;
+        let settings = settings.to_vec();
+        let (process, url) = spawn(binary, data.path(), &settings).await?;
         Ok(Self {
             binary: binary.to_owned(),
+            settings,
             data,
             process,
             url,
@@ -41,7 +44,7 @@ impl Server {
     /// Kills it and starts it again on the same data.
     pub async fn restart(&mut self) -> Result<()> {
         self.process.kill().await?;
-        (self.process, self.url) = spawn(&self.binary, self.data.path(), &[]).await?;
+        (self.process, self.url) = spawn(&self.binary, self.data.path(), &self.settings).await?;
         Ok(())
     }
 
@@ -51,7 +54,7 @@ impl Server {
         let asked = Command::new("kill").arg(pid.to_string()).status().await?;
         anyhow::ensure!(asked.success(), "the server cannot be asked to stop");
         self.process.wait().await?;
-        (self.process, self.url) = spawn(&self.binary, self.data.path(), &[]).await?;
+        (self.process, self.url) = spawn(&self.binary, self.data.path(), &self.settings).await?;
         Ok(())
     }
 
