@@ -110,8 +110,12 @@ impl Seat {
         self.after_commit.push_back(position);
     }
 
-    /// Notes an update that brought nothing, to be echoed once everything before `head` is committed.
+    /// Notes an update that brought nothing, to be echoed once everything before `head` is committed. Of a session that has not joined, and so
+    /// hears nothing, no more than it is read on with.
     pub fn knew(&mut self, head: u64, frame: Bytes) {
+        if !self.joined && self.known_bytes + frame.len() > KNOWN_BYTES {
+            return;
+        }
         self.known_bytes += frame.len();
         self.known.push_back((head, frame));
     }
@@ -274,6 +278,17 @@ mod tests {
         assert!(pulled(&mut seat, &log).is_empty());
         log.commit(2);
         assert_eq!(pulled(&mut seat, &log), [9]);
+    }
+
+    #[test]
+    fn r6_what_a_session_knew_before_it_joined_never_keeps_it_from_being_read() {
+        let mut seat = Seat::new(1);
+        for _ in 0..10 {
+            seat.knew(0, Bytes::from(vec![9; KNOWN_BYTES / 2]));
+        }
+        assert!(!seat.is_full());
+        seat.knew(0, Bytes::from(vec![9; KNOWN_BYTES + 1]));
+        assert!(!seat.is_full());
     }
 
     #[test]

@@ -6,9 +6,12 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use governor::clock::{Clock, DefaultClock};
+use governor::{Quota, RateLimiter};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -29,6 +32,10 @@ use crate::telemetry::LimitMet;
 const MAX_HEAD_BYTES: usize = 16 << 10;
 /// How long answers under way may take once the server stops accepting.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How many connections are accepted in a second, and at once. So a storm of clients that all come back is let in over seconds, and those who draw
+/// do not wait for two thousand handshakes to have had their turn.
+const ACCEPTED_PER_SECOND: NonZeroU32 = NonZeroU32::new(1_000).expect("not 0");
+const ACCEPTED_AT_ONCE: NonZeroU32 = NonZeroU32::new(100).expect("not 0");
 /// Connections to the listener for metrics.
 const METRICS_CONNECTIONS: usize = 64;
 /// What somebody is told for whom there is no place. Its request has not been read.
@@ -142,7 +149,14 @@ async fn run<A, F, H>(
     http.timer(TokioTimer::new())
         .header_read_timeout(patience.head)
         .max_buf_size(MAX_HEAD_BYTES);
+    let pace =
+        RateLimiter::direct(Quota::per_second(ACCEPTED_PER_SECOND).allow_burst(ACCEPTED_AT_ONCE));
     loop {
+        if let Err(early) = pace.check() {
+            // The kernel holds those who wait; see `listen`.
+            let wait = early.wait_time_from(DefaultClock::default().now());
+            tokio::time::sleep(wait).await;
+        }
         let (stream, peer) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
