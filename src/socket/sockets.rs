@@ -36,7 +36,8 @@ impl Sockets {
     pub fn new(config: SocketsConfig, metrics: &Metrics) -> Self {
         Self {
             config,
-            incoming: Incoming::new(config.max_incoming_bytes, metrics.limits.clone()),
+            // A buffer that grows takes up to twice what is in it.
+            incoming: Incoming::new(config.max_incoming_bytes / 2, metrics.limits.clone()),
         }
     }
 
