@@ -214,6 +214,9 @@ impl Journal {
 
 fn report(rooms: &[Arc<Room>], ends: &[u64], receipt: &Receipt) {
     for ((room, end), stored) in rooms.iter().zip(ends).zip(&receipt.rooms) {
-        room.committed(stored.id.0, stored.first_seq, *end);
+        match stored {
+            Some(stored) => room.committed(stored.id.0, stored.first_seq, *end),
+            None => room.queue_again(),
+        }
     }
 }

@@ -338,6 +338,13 @@ impl Room {
         }
     }
 
+    /// Lines the room up once more: another node held it in the store, and nothing of it was taken.
+    pub fn queue_again(self: &Arc<Self>) {
+        if self.state.lock().end != Some(End::Failed) {
+            self.shared.journal.push(self.clone());
+        }
+    }
+
     /// Measures how long entries that are stored now have waited for that.
     fn time_commits(&self, log: &Log, entries: &std::ops::Range<u64>) {
         let now = Instant::now();

@@ -75,7 +75,7 @@ pub async fn fill(place: &Place, room: &str, rows: u64, covered: &[u64]) -> Room
         number,
         rooms,
     };
-    let id = store.append(&batch).await.unwrap().rooms[0].id;
+    let id = store.append(&batch).await.unwrap().rooms[0].unwrap().id;
     for (version, seq) in (1..).zip(covered) {
         store
             .add_snapshot(&snapshot(id, version, *seq))

@@ -3,7 +3,7 @@
 //! Reading order: [`store`](Store) is what callers program against, `snapshot` the types of snapshots and what makes one
 //! believable, `error` what can go wrong, `receipt` how the answer to a batch is remembered, `assembly` how a room is put
 //! together, `trimming` what may be deleted, `quarantine` what is kept of bad updates and
-//! bad rooms, `sqlite` the store of a single node. With the feature `testing` there are also an
+//! bad rooms, `sqlite` the store of a single node, `postgres` that of several, `database` chooses between the two by a URL. With the feature `testing` there are also an
 //! in-memory store that can be told to pause and to fail, and the contract suite that every store has to pass.
 //!
 //! This crate does not know what an update says: bytes go in and the same bytes come out. The one rule: an append is
@@ -12,11 +12,13 @@
 mod assembly;
 mod batch;
 mod checksum;
+mod database;
 mod dead_letter;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 pub mod point;
+mod postgres;
 mod quarantine;
 mod receipt;
 mod room_record;
@@ -28,10 +30,12 @@ mod trimming;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 
+pub use database::{Database, DatabaseKind, OpenOptions};
 pub use dead_letter::{DeadLetter, Specimen};
 pub use error::StoreError;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryStore, SnapshotDamage};
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use quarantine::Quarantine;
 pub use room_record::{NODE_BEAT, Opening, OpeningEnd, RoomRecord, SetAsideBy};
 pub use snapshot::{

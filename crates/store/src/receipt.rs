@@ -16,8 +16,10 @@ pub fn encode(batch: &Batch, receipt: &Receipt) -> Vec<u8> {
     for (asked, got) in batch.rooms.iter().zip(&receipt.rooms) {
         // A batch is bounded by memory, far below 2^32 updates; a count that does not fit matches nothing later.
         let n = u32::try_from(asked.updates.len()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&got.id.0.to_be_bytes());
-        out.extend_from_slice(&got.first_seq.to_be_bytes());
+        // Numbers begin at 1, so zeros say that the room was left out.
+        let (id, first_seq) = got.map_or((0, 0), |got| (got.id.0, got.first_seq));
+        out.extend_from_slice(&id.to_be_bytes());
+        out.extend_from_slice(&first_seq.to_be_bytes());
         out.extend_from_slice(&n.to_be_bytes());
     }
     out
@@ -51,10 +53,17 @@ pub fn decode_for(batch: &Batch, bytes: &[u8]) -> Result<Receipt, StoreError> {
         let id = RoomId(i64::from_be_bytes(id.try_into().expect("8 bytes")));
         let first_seq = u64::from_be_bytes(first_seq.try_into().expect("8 bytes"));
         let n = u32::from_be_bytes(n.try_into().expect("4 bytes"));
-        if asked.updates.len() != n as usize || asked.id.is_some_and(|known| known != id) {
+        if asked.updates.len() != n as usize {
             return Err(mismatch());
         }
-        rooms.push(RoomReceipt { id, first_seq });
+        if first_seq == 0 {
+            rooms.push(None);
+            continue;
+        }
+        if asked.id.is_some_and(|known| known != id) {
+            return Err(mismatch());
+        }
+        rooms.push(Some(RoomReceipt { id, first_seq }));
     }
     Ok(Receipt { rooms })
 }
@@ -85,9 +94,9 @@ mod tests {
     }
 
     fn receipt() -> Receipt {
-        let room = |id, first_seq| RoomReceipt {
-            id: RoomId(id),
-            first_seq,
+        let room = |id, first_seq| {
+            let id = RoomId(id);
+            Some(RoomReceipt { id, first_seq })
         };
         Receipt {
             rooms: vec![room(1, 1), room(i64::MAX, u64::MAX), room(3, 9)],
@@ -99,6 +108,10 @@ mod tests {
         let batch = batch(&[2, 0, 1]);
         let bytes = encode(&batch, &receipt());
         assert_eq!(decode_for(&batch, &bytes).unwrap(), receipt());
+        let mut partly = receipt();
+        partly.rooms[1] = None;
+        let bytes = encode(&batch, &partly);
+        assert_eq!(decode_for(&batch, &bytes).unwrap(), partly);
     }
 
     #[test]

@@ -32,8 +32,10 @@ pub trait Store: Quarantine {
     /// unusable although their checksum holds.
     async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError>;
 
-    /// Commits the batch, all rooms or none, in one transaction. Rooms that are not there yet are created, also by
-    /// an empty list of updates.
+    /// Commits the batch in one transaction. Rooms that are not there yet are created, also by an empty list of updates.
+    ///
+    /// Where several nodes write, a room that another one holds is left out rather than waited for, and the receipt says
+    /// so; all others are committed, or none. Where all are held it waits for a moment first.
     ///
     /// Batch numbers rise within an incarnation. The number that was committed last gives the receipt it had then,
     /// so that a batch whose answer was lost can be sent again without a duplicate; it must be the same batch. A
@@ -153,8 +155,9 @@ pub struct Batch {
 /// What became of a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {
-    /// In the order of the batch.
-    pub rooms: Vec<RoomReceipt>,
+    /// In the order of the batch. `None` for a room that another writer held at that moment: nothing of its part was
+    /// stored, and it belongs into a later batch.
+    pub rooms: Vec<Option<RoomReceipt>>,
 }
 
 /// What became of one room's part of a batch.

@@ -36,7 +36,10 @@ impl Folder {
             number,
             rooms,
         };
-        assert_eq!(store.append(&batch).await.unwrap().rooms[0].id, ROOM);
+        assert_eq!(
+            store.append(&batch).await.unwrap().rooms[0].unwrap().id,
+            ROOM
+        );
         store.add_snapshot(&snapshot(1, 2)).await.unwrap();
         store.add_snapshot(&snapshot(2, 4)).await.unwrap();
         store.close().await;

@@ -55,7 +55,7 @@ async fn append(store: &SqliteStore, room: &str, updates: Vec<Bytes>) -> RoomId 
             updates: updates.into_iter().map(update).collect(),
         }],
     };
-    store.append(&batch).await.unwrap().rooms[0].id
+    store.append(&batch).await.unwrap().rooms[0].unwrap().id
 }
 
 fn snapshot(room: RoomId, version: u64, seq: u64, data: Bytes) -> NewSnapshot {

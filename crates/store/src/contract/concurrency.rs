@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{Node, Place, append_at_last, loaded, part, texts};
+use super::{Node, Place, append_at_last, loaded, part, settle, texts};
 use crate::{Batch, Store};
 
 const TASKS: usize = 4;
@@ -24,8 +24,8 @@ pub async fn nodes_interleave_on_one_room(place: &dyn Place) {
                 let batch_texts: Vec<String> =
                     (0..=i % 3).map(|j| format!("{task}:{i}:{j}")).collect();
                 let refs: Vec<&str> = batch_texts.iter().map(String::as_str).collect();
-                let batch = node.batch(vec![part("room", None, &refs)]);
-                let receipt = append_at_last(&*store, &batch).await;
+                let rooms = vec![part("room", None, &refs)];
+                let receipt = append_at_last(&*store, &mut node, rooms).await;
                 told.extend((receipt.rooms[0].first_seq..).zip(batch_texts));
             }
             told
@@ -60,7 +60,7 @@ pub async fn nodes_interleave_on_shared_rooms_in_any_order(place: &dyn Place) {
                 }
                 let text = format!("{task}:{i}");
                 let parts = names.iter().map(|name| part(name, None, &[&text]));
-                append_at_last(&*store, &node.batch(parts.collect())).await;
+                append_at_last(&*store, &mut node, parts.collect()).await;
             }
         });
     }
@@ -93,7 +93,7 @@ pub async fn the_same_batch_sent_twice_at_once_is_stored_once(place: &dyn Place)
         let mut tasks = JoinSet::new();
         for store in &stores {
             let (store, batch) = (Arc::clone(store), Arc::clone(&batch));
-            tasks.spawn(async move { append_at_last(&*store, &batch).await });
+            tasks.spawn(async move { settle(&*store, &batch).await });
         }
         let receipts = tasks.join_all().await;
         assert_eq!(receipts[0], receipts[1]);
@@ -113,7 +113,7 @@ pub async fn a_dropped_append_is_settled_by_sending_it_again(place: &dyn Place) 
         let rooms = vec![part("a", None, &[&text, "+"]), part("b", None, &[&text])];
         let batch = node.batch(rooms);
         drop_after(polls, &*store, &batch).await;
-        let receipt = append_at_last(&*store, &batch).await;
+        let receipt = settle(&*store, &batch).await;
         assert_eq!(receipt.rooms[0].first_seq, expected.len() as u64 + 1);
         expected.extend([text, "+".to_owned()]);
     }
@@ -139,11 +139,11 @@ async fn drop_after(polls: usize, store: &dyn Store, batch: &Batch) {
 pub async fn a_load_sees_whole_batches_only(place: &dyn Place) {
     let (store, reader) = (place.open().await, place.open().await);
     let mut node = Node::new();
-    append_at_last(&*store, &node.batch(vec![part("room", None, &[])])).await;
+    append_at_last(&*store, &mut node, vec![part("room", None, &[])]).await;
     let writing = tokio::spawn(async move {
         for _ in 0..4 * BATCHES {
-            let batch = node.batch(vec![part("room", None, &["1", "2", "3"])]);
-            append_at_last(&*store, &batch).await;
+            let rooms = vec![part("room", None, &["1", "2", "3"])];
+            append_at_last(&*store, &mut node, rooms).await;
         }
     });
     let last = 3 * 4 * BATCHES as u64;

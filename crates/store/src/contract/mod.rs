@@ -17,6 +17,7 @@ mod rooms;
 mod snapshots;
 mod trimming;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,7 +34,7 @@ pub use self::rooms::*;
 pub use self::snapshots::*;
 pub use self::trimming::*;
 use crate::{
-    Batch, Builder, Incarnation, NewSnapshot, NewUpdate, Receipt, RoomAppend, RoomId,
+    Batch, Builder, Incarnation, NewSnapshot, NewUpdate, RoomAppend, RoomId, RoomReceipt,
     SnapshotDamage, Store, StoreError, StoredRoom,
 };
 
@@ -75,13 +76,20 @@ pub enum Damage {
     },
 }
 
-/// Makes a test of each case of the contract, each with a fresh place from the expression.
+/// Makes a test of each case of the contract, each with a fresh place from the expression. After `list`, an array of names and
+/// futures instead, for a harness of the caller's own.
 ///
 /// The caller's crate needs tokio with `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! store_contract {
     ($place:expr) => {
-        $crate::store_contract! { @cases $place;
+        $crate::store_contract! { @each tests $place }
+    };
+    (list $place:expr) => {
+        $crate::store_contract! { @each list $place }
+    };
+    (@each $what:ident $place:expr) => {
+        $crate::store_contract! { @$what $place;
             a_room_that_was_never_written_is_none
             what_was_appended_is_loaded_in_order
             appending_goes_on_where_it_ended
@@ -147,7 +155,16 @@ macro_rules! store_contract {
             a_room_is_set_aside_and_its_record_cleared
         }
     };
-    (@cases $place:expr; $($case:ident)*) => {
+    (@list $place:expr; $($case:ident)*) => {
+        [$((
+            stringify!($case),
+            Box::pin(async {
+                let place = $place;
+                $crate::contract::$case(&place).await;
+            }) as $crate::contract::Case,
+        )),*]
+    };
+    (@tests $place:expr; $($case:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
@@ -157,6 +174,9 @@ macro_rules! store_contract {
         )*
     };
 }
+
+/// One case on a place of its own.
+pub type Case = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Numbers the batches of one incarnation.
 struct Node {
@@ -198,13 +218,41 @@ fn part(room: &str, id: Option<RoomId>, updates: &[&str]) -> RoomAppend {
     }
 }
 
-async fn append(store: &dyn Store, batch: &Batch) -> Receipt {
-    store.append(batch).await.expect("the batch is taken")
+/// A receipt that leaves nothing out.
+#[derive(Debug, PartialEq, Eq)]
+struct Whole {
+    rooms: Vec<RoomReceipt>,
 }
 
-/// Sends the batch until the store is available: another handle may be writing.
-async fn append_at_last(store: &dyn Store, batch: &Batch) -> Receipt {
-    until_available(|| store.append(batch)).await
+/// Where nobody else writes.
+async fn append(store: &dyn Store, batch: &Batch) -> Whole {
+    let receipt = store.append(batch).await.expect("the batch is taken");
+    let rooms = receipt.rooms.into_iter().collect::<Option<Vec<_>>>();
+    let rooms = rooms.expect("nobody else holds a room");
+    Whole { rooms }
+}
+
+/// Sends the batch until the store is available, and what another writer held once more.
+async fn append_at_last(store: &dyn Store, node: &mut Node, rooms: Vec<RoomAppend>) -> Whole {
+    let mut told = vec![None; rooms.len()];
+    while told.contains(&None) {
+        let left: Vec<usize> = (0..told.len()).filter(|&nth| told[nth].is_none()).collect();
+        let batch = node.batch(left.iter().map(|&nth| rooms[nth].clone()).collect());
+        let receipt = until_available(|| store.append(&batch)).await;
+        for (nth, got) in left.into_iter().zip(receipt.rooms) {
+            told[nth] = got;
+        }
+    }
+    let rooms = told.into_iter().flatten().collect();
+    Whole { rooms }
+}
+
+/// Sends this very batch until the store has an answer.
+async fn settle(store: &dyn Store, batch: &Batch) -> Whole {
+    let receipt = until_available(|| store.append(batch)).await;
+    let rooms = receipt.rooms.into_iter().collect::<Option<Vec<_>>>();
+    let rooms = rooms.expect("nobody else holds a room");
+    Whole { rooms }
 }
 
 /// Tries until the store is available.
@@ -323,7 +371,7 @@ mod tests {
 
     #[test]
     fn no_case_is_left_out_of_the_macro() {
-        let (_, after) = include_str!("mod.rs").split_once("@cases $place;").unwrap();
+        let (_, after) = include_str!("mod.rs").split_once("@$what $place;").unwrap();
         let (list, _) = after.split_once('}').unwrap();
         let listed: Vec<&str> = list.split_whitespace().collect();
         let sources = [

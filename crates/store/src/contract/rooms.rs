@@ -105,7 +105,7 @@ pub async fn ids_are_stable_and_differ(place: &dyn Place) {
     let first = append(&*store, &node.batch(parts())).await;
     let second = append(&*store, &node.batch(parts())).await;
     let ids =
-        |receipt: &crate::Receipt| -> Vec<RoomId> { receipt.rooms.iter().map(|r| r.id).collect() };
+        |receipt: &super::Whole| -> Vec<RoomId> { receipt.rooms.iter().map(|r| r.id).collect() };
     assert_eq!(ids(&first), ids(&second));
     assert_ne!(first.rooms[0].id, first.rooms[1].id);
 }

@@ -167,7 +167,7 @@ pub async fn a_load_sees_whole_rooms_while_they_are_compacted(place: &dyn Place)
             }
             let texts: Vec<String> = (seq + 1..=seq + 3).map(|n| n.to_string()).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            append_at_last(&*store, &node.batch(vec![part("room", Some(id), &texts)])).await;
+            append_at_last(&*store, &mut node, vec![part("room", Some(id), &texts)]).await;
         }
     });
     let mut seen = 0;

@@ -120,7 +120,7 @@ impl Data {
             };
             room.rows.extend((first_seq..).zip(&part.updates).map(row));
             room.head += part.updates.len() as u64;
-            rooms.push(RoomReceipt { id, first_seq });
+            rooms.push(Some(RoomReceipt { id, first_seq }));
         }
         let receipt = Receipt { rooms };
         let remembered = (batch.number, receipt::encode(batch, &receipt));

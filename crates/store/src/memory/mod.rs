@@ -394,7 +394,12 @@ mod tests {
         assert_eq!(store.commits(), 0);
         assert!(!appending.is_finished());
         store.resume_commits();
-        assert_eq!(appending.await.unwrap().unwrap().rooms[0].first_seq, 1);
+        assert_eq!(
+            appending.await.unwrap().unwrap().rooms[0]
+                .unwrap()
+                .first_seq,
+            1
+        );
         store.committed(1).await;
         assert_eq!(store.rows("room")[0].1, batch(1, "1").rooms[0].updates[0]);
     }
@@ -429,7 +434,7 @@ mod tests {
         store.append(&batch(1, "1")).await.unwrap_err();
         assert_eq!(store.rows("room").len(), 1);
         let receipt = store.append(&batch(1, "1")).await.unwrap();
-        assert_eq!(receipt.rooms[0].first_seq, 1);
+        assert_eq!(receipt.rooms[0].unwrap().first_seq, 1);
         assert_eq!(store.rows("room").len(), 1);
     }
 

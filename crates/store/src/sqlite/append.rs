@@ -169,7 +169,7 @@ async fn raise_heads(
             .and_then(|head| head.checked_sub(part.updates.len() as u64))
             .ok_or_else(|| corrupt("its head is negative"))?
             + 1;
-        rooms.push(RoomReceipt { id, first_seq });
+        rooms.push(Some(RoomReceipt { id, first_seq }));
     }
     Ok(Receipt { rooms })
 }
@@ -180,7 +180,7 @@ async fn insert_updates(
     receipt: &Receipt,
 ) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(batch.rooms.iter().map(|part| part.updates.len()).sum());
-    for (part, got) in batch.rooms.iter().zip(&receipt.rooms) {
+    for (part, got) in batch.rooms.iter().zip(receipt.rooms.iter().flatten()) {
         rows.extend(
             (got.first_seq..)
                 .zip(&part.updates)

@@ -567,7 +567,12 @@ mod tests {
         assert_eq!(store.load("a").await.unwrap().unwrap().head, 1);
         assert_eq!(store.load("b").await.unwrap().unwrap().head, 30);
         let receipt = store.append(&large).await.unwrap();
-        let first_seqs: Vec<u64> = receipt.rooms.iter().map(|r| r.first_seq).collect();
+        let first_seqs: Vec<u64> = receipt
+            .rooms
+            .iter()
+            .flatten()
+            .map(|r| r.first_seq)
+            .collect();
         assert_eq!(first_seqs, [2, 31]);
         assert_eq!(store.load("b").await.unwrap().unwrap().head, 60);
     }

@@ -9,9 +9,14 @@ use crate::StoreError;
 
 /// The path in `sqlite:data/x.db`, `sqlite://data/x.db`, `sqlite:///var/x.db` or a plain path.
 pub fn path_of(url_or_path: &str) -> Result<PathBuf, StoreError> {
+    // The URL of anything else may hold a password.
+    let shown = match url_or_path.split_once("://") {
+        Some((scheme, _)) if scheme != "sqlite" => format!("{scheme}://…"),
+        _ => url_or_path.to_owned(),
+    };
     let invalid = |why: &str| {
         Err(StoreError::Invalid(format!(
-            "{url_or_path:?} does not name a database file: {why}"
+            "{shown:?} does not name a database file: {why}"
         )))
     };
     let path = match url_or_path.strip_prefix("sqlite:") {

@@ -30,7 +30,7 @@ pub async fn append_for_ever(file: &str, round: u64, options: SqliteOptions) {
                 let seqs: Vec<String> = receipt
                     .rooms
                     .iter()
-                    .map(|r| r.first_seq.to_string())
+                    .map(|r| r.expect("nobody else writes").first_seq.to_string())
                     .collect();
                 tell(&format!("got {node} {number} {}", seqs.join(" ")));
             }

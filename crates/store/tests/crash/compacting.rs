@@ -57,7 +57,7 @@ async fn append(store: Arc<dyn Store>, mut head: u64) {
             rooms,
         };
         let receipt = store.append(&batch).await.expect("the batch is taken");
-        assert_eq!(receipt.rooms[0].first_seq, head + 1);
+        assert_eq!(receipt.rooms[0].unwrap().first_seq, head + 1);
         head += n;
         tell(&format!("appended {head}"));
     }

@@ -1,0 +1,272 @@
+//! The store of several nodes: one Postgres database (15 and later), one connection for the journal, a few for the rest.
+//!
+//! Does not know what a batch means (`append`), how a room is put together (`load`) or what stands in a snapshot
+//! (`snapshots`, `trim`); it owns the connections. The rule: all times that are compared come from the database's clock.
+
+/// Milliseconds since 1970 by the database's clock, as SQL.
+macro_rules! now_ms {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+
+mod append;
+mod dead_letters;
+mod fault;
+mod leases;
+mod link;
+mod load;
+mod pool;
+mod quarantine;
+mod records;
+mod schema;
+mod snapshots;
+mod trim;
+mod writing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::PgConnection;
+use tokio::sync::Mutex;
+
+use self::link::{Link, in_time};
+use self::pool::Pool;
+use self::quarantine::Living;
+use self::writing::{Writer, Writing};
+use crate::snapshot::{self, Held};
+use crate::{
+    Batch, Durability, Lease, Migrations, NewSnapshot, Receipt, RoomId, Snapshot, Snapshots, Store,
+    StoreError, StoredRoom, Trim, Trimmed, batch,
+};
+
+/// How long `check` takes at most: a little longer than waiting for a connection, whose reason is better than none.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(6);
+/// A node that was not seen for 30 days will not retry a batch any more.
+const FORGET_OLD_NODES: &str = concat!(
+    "DELETE FROM journal_nodes WHERE updated_ms < ",
+    now_ms!(),
+    " - 30 * 86400000::bigint"
+);
+
+/// How a Postgres database is opened.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    /// What a receipt promises.
+    pub durability: Durability,
+    /// Whether opening may change the tables.
+    pub migrations: Migrations,
+    /// The most connections beside the two of the journal and of the node's lock.
+    pub connections: u32,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Full,
+            migrations: Migrations::Run,
+            connections: 4,
+        }
+    }
+}
+
+/// Rooms in one Postgres database.
+pub struct PostgresStore {
+    pool: Pool,
+    writer: Mutex<Writer>,
+    living: Mutex<Living>,
+    migrations_run: Vec<String>,
+}
+
+impl PostgresStore {
+    /// Connects, and runs pending migrations unless told otherwise.
+    ///
+    /// The place is a URL as libpq knows it: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`. The database of
+    /// another program or of a newer version of this one, or one that is not UTF-8, is [`StoreError::Invalid`].
+    pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let link = Link::of(url, options.durability)?;
+        let shown = link.shown();
+        let mut conn = connect_first(&link).await?;
+        let migrations_run = match options.migrations {
+            Migrations::Run => {
+                let ran = schema::migrate(&mut conn, &shown).await?;
+                forget_old_nodes(&mut conn).await?;
+                ran
+            }
+            Migrations::Expect => {
+                schema::expect_current(&mut conn, &shown).await?;
+                Vec::new()
+            }
+        };
+        Ok(Self {
+            pool: Pool::new(link, options.connections),
+            writer: Mutex::new(Writer::Ready(Box::new(conn))),
+            living: Mutex::default(),
+            migrations_run,
+        })
+    }
+
+    /// Runs pending migrations without opening a store. Returns their names, for example "0001 rooms".
+    pub async fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
+        let link = Link::of(url, Durability::Full)?;
+        let mut conn = connect_first(&link).await?;
+        let ran = schema::migrate(&mut conn, &link.shown()).await?;
+        link::hang_up(conn).await;
+        Ok(ran)
+    }
+
+    /// What a URL names, in words without its password; or why it names nothing. Connects to nothing.
+    pub fn shown(url: &str) -> Result<String, StoreError> {
+        Ok(Link::of(url, Durability::Full)?.shown())
+    }
+
+    /// The migrations that opening ran.
+    pub fn migrations_run(&self) -> &[String] {
+        &self.migrations_run
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
+        in_time("load a room", load::load(&self.pool, room, version)).await
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {
+        batch::validate(batch)?;
+        let slot = self.writer.lock().await;
+        in_time(append::DOING, async {
+            let mut writing = Writing::begin(slot, &self.pool.link, append::DOING).await?;
+            let done = append::append(writing.conn(), batch).await;
+            writing.end(done).await
+        })
+        .await
+    }
+
+    async fn snapshots(&self, room: &str) -> Result<Option<Snapshots>, StoreError> {
+        in_time("list snapshots", snapshots::list(&self.pool, room)).await
+    }
+
+    async fn snapshot(&self, room: &str, version: u64) -> Result<Option<Snapshot>, StoreError> {
+        let reading = snapshots::one(&self.pool, room, version);
+        in_time("read a snapshot", reading).await
+    }
+
+    async fn add_snapshot(&self, new: &NewSnapshot) -> Result<(), StoreError> {
+        snapshot::validate(new)?;
+        let held = Held::new(new);
+        in_time(snapshots::STORING, async {
+            let mut tx = self.pool.write(snapshots::STORING).await?;
+            snapshots::add(&mut tx, new.room, &held).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    async fn list_snapshot(
+        &self,
+        room: RoomId,
+        version: u64,
+        label: Option<Arc<str>>,
+        author: Option<Arc<str>>,
+    ) -> Result<(), StoreError> {
+        snapshot::validate_texts(&[label.as_deref(), author.as_deref()])?;
+        let naming = snapshots::Naming {
+            room,
+            version,
+            label,
+            author,
+        };
+        in_time(snapshots::LISTING, async {
+            let mut conn = self.pool.acquire(snapshots::LISTING).await?;
+            snapshots::name(&mut conn, &naming).await
+        })
+        .await
+    }
+
+    async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError> {
+        let sound = in_time(trim::DOING, trim::sound(&self.pool, trim.room)).await?;
+        let mut trimmed = Trimmed::default();
+        let mut steps = trim::Steps::new(trim);
+        while !steps.is_done() {
+            let gone = in_time(trim::DOING, async {
+                let mut tx = self.pool.write(trim::DOING).await?;
+                let gone = steps.next(&mut tx, &sound).await?;
+                tx.commit().await?;
+                Ok(gone)
+            })
+            .await?;
+            trimmed.rows += gone.rows;
+            trimmed.snapshots += gone.snapshots;
+        }
+        Ok(trimmed)
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<bool, StoreError> {
+        snapshot::validate_lease(lease)?;
+        in_time(leases::TAKING, async {
+            let mut conn = self.pool.acquire(leases::TAKING).await?;
+            leases::take(&mut *conn, lease).await
+        })
+        .await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        in_time(leases::GIVING_BACK, async {
+            let mut conn = self.pool.acquire(leases::GIVING_BACK).await?;
+            leases::release(&mut *conn, lease).await
+        })
+        .await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let doing = "check the database";
+        let attempt = async {
+            let mut tx = self.pool.write(doing).await?;
+            // A standby refuses this, although there is nothing to delete.
+            sqlx::query("DELETE FROM room_leases WHERE false")
+                .execute(&mut *tx)
+                .await
+                .map_err(|e| fault::unavailable(doing, &e))?;
+            Ok(())
+        };
+        tokio::time::timeout(CHECK_TIMEOUT, attempt)
+            .await
+            .unwrap_or_else(|_| {
+                Err(StoreError::Unavailable(
+                    "the database does not answer".to_owned(),
+                ))
+            })
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+        self.living.lock().await.close().await;
+        self.writer.lock().await.close().await;
+    }
+}
+
+/// The first connection, with sentences for what people get wrong.
+async fn connect_first(link: &Link) -> Result<PgConnection, StoreError> {
+    let shown = link.shown();
+    let mut conn = link.connect().await.map_err(|error| {
+        let why = fault::sentence(&error);
+        let remedy = match fault::code(&error).as_deref() {
+            Some("28P01" | "28000") => ": look at user and password in DATABASE_URL",
+            Some("3D000") => ": create it with `createdb`",
+            _ => "",
+        };
+        StoreError::Unavailable(format!("cannot connect to {shown}: {why}{remedy}"))
+    })?;
+    schema::expect_usable(&mut conn, &shown).await?;
+    Ok(conn)
+}
+
+async fn forget_old_nodes(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(FORGET_OLD_NODES)
+        .execute(conn)
+        .await
+        .map_err(|e| fault::unavailable("forget old nodes", &e))?;
+    Ok(())
+}

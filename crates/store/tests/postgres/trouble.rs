@@ -1,0 +1,195 @@
+//! Trouble: held rooms, lost answers, ended sessions, damage. What was receipted is there, once, and others go on.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use scrible_store::{
+    Batch, Incarnation, NewUpdate, Opening, PostgresOptions, PostgresStore, Quarantine, Receipt,
+    RoomAppend, Store, StoreError,
+};
+
+use crate::database::{Database, execute};
+use crate::line::{Cut, Line};
+use crate::opening::Cases;
+
+macro_rules! case {
+    ($case:ident) => {
+        (stringify!($case), |at| Box::pin($case(at)))
+    };
+}
+pub(crate) use case;
+
+pub const CASES: Cases = &[
+    case!(j5_a_room_that_is_held_is_left_out_and_others_go_on),
+    case!(j2_a_commit_whose_answer_is_lost_is_not_doubled),
+    case!(j2_a_retry_waits_for_a_commit_that_is_under_way),
+    case!(j3_ended_sessions_are_replaced),
+    case!(j5_a_row_beyond_the_head_is_one_rooms_damage),
+];
+
+/// One update for each room.
+pub fn batch(number: u64, rooms: &[&str]) -> Batch {
+    let part = |room: &&str| RoomAppend {
+        room: (*room).into(),
+        id: None,
+        updates: vec![NewUpdate {
+            bytes: number.to_string().into(),
+            author: None,
+            time_ms: 42,
+        }],
+    };
+    Batch {
+        node: Incarnation(7),
+        number,
+        rooms: rooms.iter().map(part).collect(),
+    }
+}
+
+/// Which rooms a receipt leaves out, by their places.
+fn left_out(receipt: &Receipt) -> Vec<usize> {
+    let places = receipt.rooms.iter().enumerate();
+    places
+        .filter(|(_, got)| got.is_none())
+        .map(|(nth, _)| nth)
+        .collect()
+}
+
+async fn head(store: &PostgresStore, room: &str) -> u64 {
+    store.load(room).await.unwrap().unwrap().head
+}
+
+/// Sends it until there is an answer.
+async fn settle(store: &PostgresStore, batch: &Batch) -> Receipt {
+    for _ in 0..50 {
+        match store.append(batch).await {
+            Ok(receipt) => return receipt,
+            Err(error) => assert!(error.is_retryable(), "{error}"),
+        }
+    }
+    panic!("the store did not become available");
+}
+
+async fn j5_a_room_that_is_held_is_left_out_and_others_go_on(at: Database) {
+    let store = at.store().await;
+    store.append(&batch(1, &["a", "b", "c"])).await.unwrap();
+    let mut other = at.sql().await;
+    let hold = "BEGIN; SELECT 1 FROM room_heads WHERE room = (SELECT id FROM rooms WHERE name = 'b') FOR NO KEY UPDATE";
+    execute(&mut other, hold).await;
+    let began = Instant::now();
+    let receipt = store
+        .append(&batch(2, &["a", "b", "c", "new"]))
+        .await
+        .unwrap();
+    assert_eq!(left_out(&receipt), [1]);
+    // Again, as after a lost answer: the same, although the room may be free by now.
+    let again = store.append(&batch(2, &["a", "b", "c", "new"])).await;
+    assert_eq!(again.unwrap(), receipt);
+    // With nothing else to do it waits for a moment, and no longer; nothing is stored under that number.
+    let receipt = store.append(&batch(3, &["b"])).await.unwrap();
+    assert_eq!(left_out(&receipt), [0]);
+    assert!(began.elapsed() < Duration::from_secs(3));
+    for (room, expected) in [("a", 2), ("b", 1), ("c", 2), ("new", 1)] {
+        assert_eq!(head(&store, room).await, expected, "{room}");
+    }
+    // Compaction and all that reads do not mind either.
+    store.snapshots("b").await.unwrap().unwrap();
+    let appending = batch(4, &["b", "a"]);
+    execute(&mut other, "ROLLBACK").await;
+    let receipt = store.append(&appending).await.unwrap();
+    assert_eq!(left_out(&receipt), [] as [usize; 0]);
+    assert_eq!((head(&store, "a").await, head(&store, "b").await), (3, 2));
+}
+
+async fn j2_a_commit_whose_answer_is_lost_is_not_doubled(at: Database) {
+    cut_commits(&at, Cut::AfterAnswer).await;
+}
+
+async fn j2_a_retry_waits_for_a_commit_that_is_under_way(at: Database) {
+    PostgresStore::migrate(&at.url()).await.unwrap();
+    // A commit that takes its time.
+    at.execute(
+        "CREATE FUNCTION tarry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$; \
+         CREATE CONSTRAINT TRIGGER tarry AFTER INSERT ON room_updates DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION tarry()",
+    )
+    .await;
+    cut_commits(&at, Cut::BeforeAnswer).await;
+}
+
+async fn cut_commits(at: &Database, cut: Cut) {
+    let options = at.options();
+    let line = Line::to(options.get_host().to_owned(), options.get_port(), cut).await;
+    let url = {
+        use sqlx::ConnectOptions;
+        let options = options.host("127.0.0.1").port(line.port);
+        options.to_url_lossy().to_string()
+    };
+    let store = PostgresStore::open(&url, PostgresOptions::default());
+    let store = store.await.unwrap();
+    settle(&store, &batch(1, &["room"])).await;
+    for number in 2..=6 {
+        let batch = batch(number, &["room", &format!("new {number}")]);
+        line.armed.store(true, Ordering::SeqCst);
+        let lost = store.append(&batch).await.unwrap_err();
+        assert!(matches!(lost, StoreError::Unavailable(_)), "{lost}");
+        let receipt = settle(&store, &batch).await;
+        assert_eq!(receipt.rooms[0].unwrap().first_seq, number);
+        assert_eq!(receipt.rooms[1].unwrap().first_seq, 1);
+        assert_eq!(head(&store, "room").await, number);
+    }
+    assert_eq!(line.cuts.load(Ordering::SeqCst), 5);
+    let bytes: Vec<_> = store.load("room").await.unwrap().unwrap().updates;
+    let bytes: Vec<_> = bytes.iter().map(|update| update.bytes.clone()).collect();
+    assert_eq!(bytes, ["1", "2", "3", "4", "5", "6"]);
+}
+
+async fn j3_ended_sessions_are_replaced(at: Database) {
+    let store = at.store().await;
+    for number in 1..=5 {
+        store.beat(Incarnation(9)).await.unwrap();
+        let appended = settle(&store, &batch(number, &["room"])).await;
+        assert_eq!(appended.rooms[0].unwrap().first_seq, number);
+        assert_eq!(head(&store, "room").await, number);
+        store.check().await.unwrap();
+        at.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    }
+    // Its lock went with its session, and it took it again: nobody buries it.
+    store.beat(Incarnation(9)).await.unwrap();
+    let opening = Opening {
+        node: Incarnation(9),
+        room: "room".into(),
+        number: 1,
+        alone: true,
+    };
+    store.note_opening(&opening).await.unwrap();
+    assert_eq!(store.beat(Incarnation(10)).await.unwrap(), []);
+}
+
+async fn j5_a_row_beyond_the_head_is_one_rooms_damage(at: Database) {
+    let store = at.store().await;
+    store.append(&batch(1, &["good", "bad"])).await.unwrap();
+    at.execute(
+        "UPDATE room_heads SET head = 0 WHERE room = (SELECT id FROM rooms WHERE name = 'bad')",
+    )
+    .await;
+    let refused = store.append(&batch(2, &["good", "bad"])).await.unwrap_err();
+    let told = refused.to_string();
+    assert!(
+        matches!(&refused, StoreError::Corrupt { room, .. } if room == "bad"),
+        "{told}"
+    );
+    assert!(told.contains("row 1 stands beyond the head"), "{told}");
+    let receipt = store.append(&batch(3, &["good"])).await.unwrap();
+    assert_eq!(receipt.rooms[0].unwrap().first_seq, 2);
+    at.execute("DELETE FROM room_heads WHERE room = (SELECT id FROM rooms WHERE name = 'bad')")
+        .await;
+    let refused = store.append(&batch(4, &["good", "bad"])).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("its head is missing"),
+        "{refused}"
+    );
+}
