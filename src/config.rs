@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use scrible_store::{Durability, SqliteStore};
+use scrible_store::{Database, Durability};
 
 use crate::compact::Retention;
 use crate::doc_worker::DocWorkersConfig;
@@ -67,8 +67,8 @@ pub struct ListenConfig {
 /// Where and how to store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreConfig {
-    /// `sqlite:` and a path.
-    pub database_url: String,
+    /// Where.
+    pub database: Database,
     /// What an acknowledgement promises.
     pub durability: Durability,
 }
@@ -292,7 +292,7 @@ impl Effective {
                 port: self.number("PORT", 0..=u16::MAX.into())? as u16,
             },
             store: StoreConfig {
-                database_url: self.database_url()?,
+                database: self.database()?,
                 durability: self.one_of(
                     "SCRIBLE_DURABILITY",
                     &[("full", Durability::Full), ("relaxed", Durability::Relaxed)],
@@ -363,17 +363,6 @@ impl Effective {
                  whom you trust reach the server",
             );
         }
-        let database = self.value("DATABASE_URL");
-        if ["postgres:", "postgresql:"]
-            .iter()
-            .any(|scheme| database.text().starts_with(scheme))
-        {
-            return refuse(
-                database,
-                "names a Postgres database, but this version stores in SQLite only: set it to \
-                 sqlite:./data/scrible.db, or unset it, and run one node",
-            );
-        }
         Ok(())
     }
 
@@ -414,16 +403,16 @@ impl Effective {
         })
     }
 
-    fn database_url(&self) -> Result<String, ConfigError> {
+    fn database(&self) -> Result<Database, ConfigError> {
         let value = self.value("DATABASE_URL");
-        let allowed = "sqlite: and the path of a file, for example sqlite:./data/scrible.db";
-        if !value.text().starts_with("sqlite:") {
+        let allowed = "sqlite: and the path of a file, for example sqlite:./data/scrible.db, or \
+                       postgres://USER:PASSWORD@HOST/DATABASE";
+        // A path alone would make a file of what is mistyped.
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        if !known.iter().any(|scheme| value.text().starts_with(scheme)) {
             return Err(value.wrong(allowed));
         }
-        match SqliteStore::path_of(value.text()) {
-            Ok(_) => Ok(value.text().to_owned()),
-            Err(why) => Err(value.wrong(&format!("{allowed} ({why})"))),
-        }
+        Database::of(value.text()).map_err(|why| value.wrong(&format!("{allowed} ({why})")))
     }
 
     fn log_filter(&self) -> Result<String, ConfigError> {
@@ -558,17 +547,35 @@ impl fmt::Display for Source {
     }
 }
 
-/// `scheme://user:****@host`: the password ends at the last `@` before the path.
+/// `scheme://user:****@host`: the password ends at the last `@` before the path. It may stand behind `?` as well.
 fn without_password(url: &str) -> String {
+    let shown = without_user_password(url);
+    let Some((place, query)) = shown.split_once('?') else {
+        return shown;
+    };
+    let hidden = |part: &str| match part.split_once('=') {
+        Some((name @ ("password" | "sslpassword"), _)) => format!("{name}=****"),
+        _ => part.to_owned(),
+    };
+    let query: Vec<String> = query.split('&').map(hidden).collect();
+    format!("{place}?{}", query.join("&"))
+}
+
+fn without_user_password(url: &str) -> String {
     let hidden = || {
-        let (scheme, rest) = url.split_once("://")?;
+        // Without the slashes it is no URL yet, and the password is there all the same.
+        let slashless = || {
+            let split = url.split_once(':')?;
+            ["postgres", "postgresql"]
+                .contains(&split.0)
+                .then_some(split)
+        };
+        let (_, rest) = url.split_once("://").or_else(slashless)?;
         let authority = rest.split(['/', '?', '#']).next()?;
         let (user_info, _) = authority.rsplit_once('@')?;
         let (user, _) = user_info.split_once(':')?;
-        Some(format!(
-            "{scheme}://{user}:****{}",
-            &rest[user_info.len()..]
-        ))
+        let before = &url[..url.len() - rest.len()];
+        Some(format!("{before}{user}:****{}", &rest[user_info.len()..]))
     };
     hidden().unwrap_or_else(|| url.to_owned())
 }

@@ -14,7 +14,7 @@ use scrible::server::{self, Listeners, Node, ServerConfig};
 use scrible::session::SessionConfig;
 use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
 use scrible::telemetry;
-use scrible_store::{SqliteOptions, SqliteStore};
+use scrible_store::OpenOptions;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -51,13 +51,12 @@ async fn run(invocation: Invocation) -> ExitCode {
 
 async fn serve(config: Config) -> Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let options = SqliteOptions {
+    let options = OpenOptions {
         durability: config.store.durability,
-        ..SqliteOptions::default()
+        ..OpenOptions::default()
     };
-    let store = SqliteStore::open(&config.store.database_url, options)
-        .await
-        .context("open the database")?;
+    let store = config.store.database.open(options).await;
+    let store = store.context("open the database")?;
     let at = (config.listen.host.as_str(), config.listen.port);
     let listener = socket::listen(at.0, at.1)
         .await
@@ -116,7 +115,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         documents: config.documents.workers(),
         retention: config.history.retention(),
     };
-    let node = Node::new(Arc::new(store), Arc::new(OpenGate), server_config);
+    let node = Node::new(store, Arc::new(OpenGate), server_config);
     let listeners = Listeners {
         clients: listener,
         metrics,

@@ -13,6 +13,10 @@ use scrible_store::{Existing, Tally, back_up};
 
 use crate::config::Config;
 
+/// How a server is backed up.
+const INSTEAD: &str =
+    "back it up with pg_dump, which copies a database as of one moment while servers go on";
+
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Args {
@@ -60,7 +64,10 @@ pub async fn run(args: &Args, config: &Config) -> ExitCode {
         Existing::Refuse
     };
     let started = Instant::now();
-    let copying = back_up(&config.store.database_url, &args.file, existing);
+    let copying = async {
+        let url = super::file_of(&config.store.database, INSTEAD)?;
+        anyhow::Ok(back_up(url, &args.file, existing).await?)
+    };
     let tally = match super::unless_interrupted(copying).await {
         Ok(tally) => tally,
         Err(error) => {

@@ -2,18 +2,16 @@
 
 use std::process::ExitCode;
 
-use scrible_store::SqliteStore;
-
 use crate::config::Config;
 
 /// Runs what is pending and says which.
 pub async fn run(config: &Config) -> ExitCode {
-    let url = &config.store.database_url;
-    match SqliteStore::migrate(url).await {
-        Ok(ran) if ran.is_empty() => println!("{url} is up to date"),
+    let database = &config.store.database;
+    match database.migrate().await {
+        Ok(ran) if ran.is_empty() => println!("{database} is up to date"),
         Ok(ran) => {
             for name in ran {
-                println!("{url}: ran {name}");
+                println!("{database}: ran {name}");
             }
         }
         Err(error) => {

@@ -19,6 +19,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use scrible_store::{Database, DatabaseKind};
 
 use crate::config::{Config, ConfigError, Effective, Given, SETTINGS, Setting};
 use crate::doc_worker::child::{self, ChildConfig};
@@ -138,6 +139,16 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Task::Check(args) => check::run(&args, &config).await,
         Task::Room(args) => room::run(&args, &config).await,
         Task::DocWorker(config) => child::run(config),
+    }
+}
+
+/// The SQLite file that a command works on, or the sentence that it has none.
+fn file_of<'a>(database: &'a Database, instead: &str) -> anyhow::Result<&'a str> {
+    match database.kind() {
+        DatabaseKind::Sqlite => Ok(database.url()),
+        DatabaseKind::Postgres => {
+            anyhow::bail!("rooms are kept in Postgres ({database}): {instead}")
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use scrible_store::{DamagedRooms, restore};
 use super::backup;
 use crate::config::Config;
 
+/// How a backup of a server is put back.
+const INSTEAD: &str = "restore what pg_dump made with pg_restore into a new database, and name that one in DATABASE_URL";
+
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Args {
@@ -59,8 +62,11 @@ pub async fn run(args: &Args, config: &Config) -> ExitCode {
     } else {
         DamagedRooms::Refuse
     };
-    let url = &config.store.database_url;
-    let restoring = restore(&args.file, url, damaged);
+    let database = &config.store.database;
+    let restoring = async {
+        let url = super::file_of(database, INSTEAD)?;
+        anyhow::Ok(restore(&args.file, url, damaged).await?)
+    };
     let restored = match super::unless_interrupted(restoring).await {
         Ok(restored) => restored,
         Err(error) => {
@@ -69,7 +75,7 @@ pub async fn run(args: &Args, config: &Config) -> ExitCode {
         }
     };
     let contents = backup::contents(&restored.tally);
-    println!("{url} is now {}: {contents}", args.file.display());
+    println!("{database} is now {}: {contents}", args.file.display());
     if let Some(kept) = restored.kept {
         println!("what was there before is {}", kept.display());
     }

@@ -80,7 +80,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: Some("database-url"),
         default: Some("sqlite:./data/scrible.db"),
         unit: "URL",
-        meaning: "Where rooms are stored; the file and its folder are created",
+        meaning: "Where rooms are stored: sqlite: and a path, which is created, or postgres://USER:PASSWORD@HOST/DATABASE",
         secret: false,
     },
     Setting {

@@ -56,7 +56,7 @@ fn defaults_are_what_the_table_says() {
             port: 3001
         }
     );
-    assert_eq!(config.store.database_url, "sqlite:./data/scrible.db");
+    assert_eq!(config.store.database.url(), "sqlite:./data/scrible.db");
     assert_eq!(config.store.durability, Durability::Full);
     assert_eq!(config.log.filter, "info");
     assert_eq!(config.log.format, LogFormat::Pretty);
@@ -263,13 +263,13 @@ fn s4_what_this_version_cannot_honour_is_refused_and_stays_secret() {
         ("JWT_SECRET", "hunter2", "checks no tokens"),
         (
             "DATABASE_URL",
-            "postgres://ann:hunter2@db/scrible",
-            "SQLite only",
+            "postgres://ann:hunter2@db:port/scrible",
+            "percent-encoded",
         ),
         (
             "DATABASE_URL",
-            "postgresql://ann:hunter2@db/scrible",
-            "SQLite only",
+            "postgresql:ann:hunter2@db/scrible",
+            "postgres://USER:PASSWORD@HOST/DATABASE",
         ),
         (
             "DATABASE_URL",
@@ -312,6 +312,11 @@ fn secrets_are_shown_nowhere() {
         ("postgres://ann:hunter2@x@db/s", "postgres://ann:****@db/s"),
         ("postgres://ann:hunter2:x@db/s", "postgres://ann:****@db/s"),
         ("postgres://ann@db/s", "postgres://ann@db/s"),
+        ("postgres:ann:hunter2@db/s", "postgres:ann:****@db/s"),
+        (
+            "postgres://db/s?user=ann&password=hunter2&sslmode=require",
+            "postgres://db/s?user=ann&password=****&sslmode=require",
+        ),
         ("sqlite:./a:b@c.db", "sqlite:./a:b@c.db"),
         ("sqlite:///a:b@c.db", "sqlite:///a:b@c.db"),
         ("127.0.0.1", "127.0.0.1"),

@@ -11,7 +11,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 /// A folder with a database, and the commands that know where it is.
-pub struct Place(TempDir);
+pub struct Place {
+    folder: TempDir,
+    url: String,
+}
 
 /// What a command said.
 #[derive(Debug)]
@@ -23,11 +26,19 @@ pub struct Said {
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self::on("sqlite:rooms.db")
+    }
+
+    /// A folder, and a database that is somewhere else.
+    pub fn on(url: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            url: url.to_owned(),
+        }
     }
 
     pub fn folder(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -55,7 +66,7 @@ impl Place {
             .current_dir(self.folder())
             .env_clear()
             .args(arguments)
-            .args(["--database-url", "sqlite:rooms.db"])
+            .args(["--database-url", &self.url])
             .stdin(Stdio::null());
         command
     }

@@ -159,4 +159,16 @@ mod tests {
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
     }
+
+    #[test]
+    fn both_databases_have_the_same_migrations() {
+        let names = |folder: &str| {
+            let folder = format!("{}/../../migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+            let entries = std::fs::read_dir(folder).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(names("sqlite"), names("postgres"));
+        assert!(names("sqlite").len() >= 4);
+    }
 }

@@ -23,6 +23,9 @@ use crate::config::Config;
 
 /// 1 is damage; this is that nobody knows.
 const NOT_CHECKED: u8 = 2;
+/// What there is on a server.
+const INSTEAD: &str = "this reads SQLite files; pg_amcheck and data checksums find damage in Postgres, and a room that does not add up \
+                       is refused when it is opened, and named by /health";
 /// How often a room is mended in one run.
 const ROUNDS: usize = 4;
 
@@ -77,10 +80,10 @@ pub async fn run(args: &Args, config: &Config) -> ExitCode {
         };
         writeln!(io::stdout(), "{text}")
     };
-    let url = &config.store.database_url;
-    let (done, not) = match args.repair {
-        false => (check(url, tell).await, "not checked"),
-        true => (repair(url, tell).await, "not repaired"),
+    let (done, not) = match (super::file_of(&config.store.database, INSTEAD), args.repair) {
+        (Ok(url), false) => (check(url, tell).await, "not checked"),
+        (Ok(url), true) => (repair(url, tell).await, "not repaired"),
+        (Err(why), _) => (Err(why), "not checked"),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
-use scrible_store::{DeadLetter, Inspection, RoomRecord};
+use scrible_store::{Database, DeadLetter, Inspection, RoomRecord};
 use scrible_wire::{Clocks, Limits, Malformed, scan};
 
 use super::report::{Client, Line, Untaken};
@@ -22,6 +22,9 @@ use crate::room::RoomName;
 
 /// How many of the largest rows, and of the clients with most structs, are told.
 const TOP: usize = 5;
+/// Why it cannot be done on a server.
+const NEEDS_A_FILE: &str =
+    "this looks into SQLite files; `scrible room versions`, `show`, `set-aside` and `release` work";
 
 /// How it is told, and what else is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,7 +38,7 @@ pub struct Options {
 /// Tells everything about a room.
 pub async fn inspect(
     keeper: &Keeper,
-    database_url: &str,
+    database: &Database,
     name: &RoomName,
     options: &Options,
 ) -> Result<()> {
@@ -45,7 +48,7 @@ pub async fn inspect(
     };
     let record = keeper.store.room_record(name.as_str()).await?;
     let letters = keeper.store.dead_letters(name.as_str()).await?;
-    let mut inspection = Inspection::open(database_url).await?;
+    let mut inspection = Inspection::open(super::super::file_of(database, NEEDS_A_FILE)?).await?;
     let is_stored = tell_stored(&mut inspection, name, &mut telling).await?;
     if !is_stored && record.is_none() && letters.is_empty() {
         bail!("there is no room {name:?} in the database, and nothing is known of it");

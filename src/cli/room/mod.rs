@@ -18,7 +18,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use scrible_store::{Incarnation, Migrations, SnapshotInfo, SqliteOptions, SqliteStore};
+use scrible_store::{Incarnation, Migrations, OpenOptions, SnapshotInfo};
 use scrible_wire::{Limits, merge};
 use serde::Serialize;
 
@@ -231,8 +231,8 @@ async fn act(args: &Args, config: &Config) -> Result<()> {
             restore(&keeper, &room, *version, &server).await
         }
         Action::Inspect(options) => {
-            let url = &config.store.database_url;
-            inspect::inspect(&keeper, url, &room, options).await
+            let database = &config.store.database;
+            inspect::inspect(&keeper, database, &room, options).await
         }
         Action::SetAside => aside::set_aside(&keeper, &room).await,
         Action::Release => aside::release(&keeper, &room).await,
@@ -244,19 +244,13 @@ async fn act(args: &Args, config: &Config) -> Result<()> {
 
 /// A keeper of its own on the database, beside that of a server.
 pub(super) async fn keeper(config: &Config) -> Result<Keeper> {
-    let url = &config.store.database_url;
-    let path = SqliteStore::path_of(url)?;
-    if !path.exists() {
-        bail!("there is no database at {path:?}");
-    }
-    let options = SqliteOptions {
+    let options = OpenOptions {
         durability: config.store.durability,
         migrations: Migrations::Expect,
         busy_timeout: std::time::Duration::from_secs(5),
-        ..SqliteOptions::default()
     };
     Ok(Keeper {
-        store: Arc::new(SqliteStore::open(url, options).await?),
+        store: config.store.database.open(options).await?,
         documents: DocWorkers::new(config.documents.workers()),
         limits: Limits::default(),
         retention: config.history.retention(),

@@ -119,7 +119,7 @@ async fn pending(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>, St
 /// A schema that has tables but none of our migrations belongs to another program. Tables of extensions are nobody's.
 async fn refuse_foreign_tables(conn: &mut PgConnection, shown: &str) -> Result<(), StoreError> {
     let foreign: Option<String> = sqlx::query_scalar(
-        "SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = current_schema()::regnamespace \
+        "SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
          AND c.relkind IN ('r', 'p') AND to_regclass($1) IS NULL AND NOT EXISTS (SELECT 1 FROM pg_depend AS d \
          WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY c.relname LIMIT 1",
     )

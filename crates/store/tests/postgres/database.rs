@@ -30,7 +30,7 @@ impl Database {
     pub async fn with(how: &str) -> Self {
         let name = format!("scrible_test_{}", Incarnation::random());
         let sql = format!("CREATE DATABASE {name} {how}");
-        execute(&mut server().connect().await.unwrap(), &sql).await;
+        execute(&mut connect(&server()).await, &sql).await;
         Self {
             name,
             stores: Mutex::default(),
@@ -60,7 +60,7 @@ impl Database {
 
     /// A connection of another program.
     pub async fn sql(&self) -> PgConnection {
-        self.options().connect().await.unwrap()
+        connect(&self.options()).await
     }
 
     pub async fn execute(&self, sql: &str) {
@@ -102,14 +102,16 @@ impl Drop for Database {
                 .enable_all()
                 .build()?;
             runtime.block_on(async {
-                let mut conn = server().connect().await?;
+                let mut conn = connect(&server()).await;
                 let dropping = sqlx::raw_sql(AssertSqlSafe(sql));
                 dropping.execute(&mut conn).await?;
                 conn.close().await
             })
         });
-        if let Ok(Err(error)) = dropping.join() {
-            eprintln!("{} stays: {error}", self.name);
+        match dropping.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => eprintln!("{} stays: {error}", self.name),
+            Err(_) => eprintln!("{} stays", self.name),
         }
     }
 }
@@ -157,6 +159,18 @@ impl Place for Database {
 pub async fn execute(conn: &mut PgConnection, sql: &str) {
     let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     statements.execute(conn).await.unwrap();
+}
+
+/// A connection, as soon as the server takes any: it may have crashed for the sake of a case.
+async fn connect(options: &PgConnectOptions) -> PgConnection {
+    let began = Instant::now();
+    loop {
+        match options.connect().await {
+            Ok(conn) => return conn,
+            Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The server that tests may use.
