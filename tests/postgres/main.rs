@@ -30,6 +30,7 @@ use self::program::Place;
 const URL: &str = "SCRIBLE_TEST_POSTGRES_URL";
 
 type Case = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Start = fn() -> Case;
 
 macro_rules! case {
     ($case:ident) => {
@@ -37,7 +38,7 @@ macro_rules! case {
     };
 }
 
-const CASES: &[(&str, fn() -> Case)] = &[
+const CASES: &[(&str, Start)] = &[
     case!(j3_j4_a_database_that_crashes_in_the_middle_costs_nothing_that_was_echoed),
     case!(j3_sessions_that_are_ended_cost_nothing),
     case!(j5_a_room_that_is_held_does_not_hold_up_others),
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
             "\nTHE PROGRAM IS NOT TESTED ON POSTGRES: {URL} is not set; `cargo xtask test` starts a server of its own\n"
         );
     }
-    let trial = |(name, case): &(&str, fn() -> Case)| {
+    let trial = |(name, case): &(&str, Start)| {
         let case = *case;
         let run = move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -76,14 +77,6 @@ async fn crash(at: &Database) {
     let mut conn = at.sql().await;
     let killing = sqlx::raw_sql("COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'");
     assert!(killing.execute(&mut conn).await.is_err());
-}
-
-async fn end_sessions(at: &Database) {
-    at.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-         WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    )
-    .await;
 }
 
 async fn j3_j4_a_database_that_crashes_in_the_middle_costs_nothing_that_was_echoed() {
@@ -116,7 +109,7 @@ async fn j3_sessions_that_are_ended_cost_nothing() {
     let mut ann = Painter::join(server.address, "/a", 10).await;
     for round in 0..10 {
         ann.draw(round * 10..round * 10 + 5, 100).await;
-        end_sessions(&at).await;
+        at.end_sessions().await;
         ann.draw(round * 10 + 5..round * 10 + 10, 100).await;
         ann.all_echoed().await;
     }

@@ -101,7 +101,7 @@ impl PostgresStore {
         };
         Ok(Self {
             pool: Pool::new(link, options.connections),
-            writer: Mutex::new(Writer::Ready(Box::new(conn))),
+            writer: Mutex::new(Writer::ready(Box::new(conn))),
             living: Mutex::default(),
             migrations_run,
         })

@@ -3,22 +3,35 @@
 //! Knows nothing of what is written. The rule: a connection on which anything went wrong, or whose user was dropped
 //! half-way, is never used again, because nobody knows what state its transaction is in.
 
-use sqlx::PgConnection;
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::MutexGuard;
 
 use super::fault;
 use super::link::{self, Link};
 use crate::{StoreError, point};
 
+/// After so long a rest, a connection may have been forgotten by something in between, which would swallow a whole batch in
+/// silence.
+const IDLE: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Where the connection is.
 pub enum Writer {
-    Ready(Box<PgConnection>),
+    /// And since when nobody has used it.
+    Ready(Box<PgConnection>, Instant),
     /// Taken by a call that is under way, or that was dropped or failed: the next one makes another.
     Gone,
     Closed,
 }
 
 impl Writer {
+    /// A connection with which all is well.
+    pub fn ready(conn: Box<PgConnection>) -> Self {
+        Self::Ready(conn, Instant::now())
+    }
+
     /// The connection, out of its slot, made if need be. Whoever is dropped before putting it back leaves `Gone`.
     pub async fn take(
         &mut self,
@@ -26,12 +39,13 @@ impl Writer {
         doing: &str,
     ) -> Result<Box<PgConnection>, StoreError> {
         match std::mem::replace(self, Self::Gone) {
-            Self::Ready(conn) => Ok(conn),
-            Self::Gone => {
-                let made = link.connect().await;
-                made.map(Box::new)
-                    .map_err(|e| fault::unavailable(doing, &e))
+            Self::Ready(mut conn, since) => {
+                if since.elapsed() < IDLE || answers(&mut conn).await {
+                    return Ok(conn);
+                }
+                connect(link, doing).await
             }
+            Self::Gone => connect(link, doing).await,
             Self::Closed => {
                 *self = Self::Closed;
                 Err(StoreError::Unavailable("the store is closed".to_owned()))
@@ -41,10 +55,21 @@ impl Writer {
 
     /// Lets go of the connection for good.
     pub async fn close(&mut self) {
-        if let Self::Ready(conn) = std::mem::replace(self, Self::Closed) {
+        if let Self::Ready(conn, _) = std::mem::replace(self, Self::Closed) {
             link::hang_up(*conn).await;
         }
     }
+}
+
+async fn connect(link: &Link, doing: &str) -> Result<Box<PgConnection>, StoreError> {
+    let made = link.connect().await;
+    made.map(Box::new)
+        .map_err(|e| fault::unavailable(doing, &e))
+}
+
+async fn answers(conn: &mut PgConnection) -> bool {
+    let ping = tokio::time::timeout(PING_TIMEOUT, conn.ping()).await;
+    matches!(ping, Ok(Ok(())))
 }
 
 /// What is to become of what was done.
@@ -97,7 +122,7 @@ impl<'a> Writing<'a> {
         match sqlx::raw_sql(sql).execute(&mut *self.conn).await {
             Ok(_) => {
                 point::reach(self.doing, "committed");
-                *self.slot = Writer::Ready(self.conn);
+                *self.slot = Writer::ready(self.conn);
                 answer
             }
             Err(error) => answer.and(Err(fault::unavailable(self.doing, &error))),

@@ -69,6 +69,15 @@ impl Database {
         conn.close().await.unwrap();
     }
 
+    /// Ends the sessions of all others here, and waits until they are gone.
+    pub async fn end_sessions(&self) {
+        self.execute(
+            "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    }
+
     /// The server notices a moment later that a connection was closed, as it does when a process dies.
     async fn until_dead_stores_are_gone(&self) {
         let stores = self.stores.lock().unwrap().clone();
