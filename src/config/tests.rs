@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::settings::PREFIX;
+use super::value::without_password;
 use super::*;
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
