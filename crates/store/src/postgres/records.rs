@@ -300,8 +300,10 @@ fn key(node: Incarnation) -> [u8; 16] {
     node.0.to_be_bytes()
 }
 
-/// The number of a node's lock: half of its random number.
+/// The number of a node's lock: both halves of its own, folded.
 fn lock_of(node: &[u8]) -> i64 {
-    let half = node.first_chunk::<8>();
-    half.map_or(0, |half| i64::from_be_bytes(*half))
+    let halves = node.chunks_exact(8).filter_map(|half| half.try_into().ok());
+    halves
+        .map(i64::from_be_bytes)
+        .fold(0, |lock, half| lock ^ half)
 }
