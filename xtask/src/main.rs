@@ -6,6 +6,7 @@
 mod autobahn;
 mod command;
 mod packages;
+mod postgres;
 mod stages;
 mod tools;
 

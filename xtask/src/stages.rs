@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::command::Run;
+use crate::postgres::{self, Postgres};
 use crate::{Part, packages, tools};
 
 /// The folders of the repository.
@@ -60,7 +61,7 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
     let [rust, interop, browser] = [Part::Rust, Part::Interop, Part::Browser].map(&selected);
     let at = workspace;
     let mut report = Report::default();
-    report.stage("tools", interop || browser, || {
+    report.stage("tools", rust || interop || browser, || {
         tools::prepare(&at.root, &selected)
     });
     report.stage("formatting", rust, || {
@@ -77,9 +78,19 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
             "warnings",
         ])
     });
-    report.stage("Rust tests", rust, || {
-        at.cargo(&["test", "--locked", "--workspace"])
+    let mut server = None;
+    report.stage("Postgres", rust && !postgres::is_given(), || {
+        server = Some(Postgres::start(&at.root)?);
+        Ok(())
     });
+    report.stage("Rust tests", rust, || {
+        let tests = Run::cargo(&at.root).args(["test", "--locked", "--workspace"]);
+        match &server {
+            Some(server) => tests.env(postgres::URL, server.url()).run(),
+            None => tests.run(),
+        }
+    });
+    drop(server);
     report.stage("server binary", interop || browser, || {
         at.cargo(&["build", "--locked"])
     });

@@ -1,4 +1,4 @@
-//! The programs that the tests need beyond Rust: Node, Python with venv, Chromium. What Debian can install is installed.
+//! The programs that the tests need beyond Rust: Postgres, Node, Python with venv, Chromium. What Debian can install is installed.
 //!
 //! The one rule: nothing is installed that is already there, and where nothing can be installed the sentence says what to do.
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::Part;
 use crate::command::Run;
+use crate::postgres;
 
 /// The oldest Node that the test clients run on.
 const OLDEST_NODE: u32 = 20;
@@ -17,11 +18,13 @@ const DEBIAN_CHROMIUM: &str = "/usr/bin/chromium";
 
 /// Checks that all is there that the parts need, and installs what is missing.
 pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
-    if !selected(Part::Interop) && !selected(Part::Browser) {
-        return Ok(());
-    }
-    node(root)?;
     let mut packages = Vec::new();
+    if selected(Part::Rust) && !postgres::is_given() && postgres::programs(root).is_none() {
+        packages.push("postgresql");
+    }
+    if selected(Part::Interop) || selected(Part::Browser) {
+        node(root)?;
+    }
     if selected(Part::Interop)
         && Run::new("python3", root)
             .args(["-c", "import venv, ensurepip, sqlite3"])
@@ -78,8 +81,12 @@ fn apt(root: &Path, packages: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wanted = packages.join(" ");
-    let by_hand =
-        || format!("install by hand: {wanted} (for the browser, CHROME=/path/to/chrome will do)");
+    let by_hand = || {
+        format!(
+            "install by hand: {wanted} (for the browser, CHROME=/path/to/chrome will do, for Postgres the URL of a server in {})",
+            postgres::URL
+        )
+    };
     if Run::new("apt-get", root)
         .args(["--version"])
         .try_output()
