@@ -28,6 +28,13 @@ pub struct Opening {
     pub alone: bool,
 }
 
+impl Opening {
+    /// Its number, as it is stored.
+    pub(crate) fn stored_number(&self) -> i64 {
+        i64::try_from(self.number).unwrap_or(i64::MAX)
+    }
+}
+
 /// How an opening ended, without harm to the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OpeningEnd {
@@ -75,7 +82,21 @@ impl SetAsideBy {
     }
 }
 
+/// A record as it is stored: room, deaths, why it is set aside, when that changed.
+pub(crate) type StoredRecord = (String, i64, Option<String>, i64);
+
 impl RoomRecord {
+    pub(crate) fn from_stored((room, deaths, set_aside, time_ms): StoredRecord) -> Self {
+        Self {
+            room: room.into(),
+            deaths: u32::try_from(deaths).unwrap_or(u32::MAX),
+            // What this version does not know is set aside for a reason all the same.
+            set_aside: set_aside
+                .map(|by| SetAsideBy::from_stored(&by).unwrap_or(SetAsideBy::Operator)),
+            time_ms,
+        }
+    }
+
     /// A clean one.
     pub(crate) fn clean(room: Arc<str>) -> Self {
         Self {

@@ -105,6 +105,11 @@ impl Incarnation {
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
         Self(u128::from_be_bytes(bytes))
     }
+
+    /// How it is stored.
+    pub(crate) fn key(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
 }
 
 impl fmt::Display for Incarnation {

@@ -79,7 +79,7 @@ async fn earlier_receipt(
     tx: &mut PgConnection,
     batch: &Batch,
 ) -> Result<Option<Receipt>, StoreError> {
-    let node = &batch.node.0.to_be_bytes()[..];
+    let node = &batch.node.key()[..];
     let mut last = node_row(tx, node).await?;
     if last.is_none() {
         // Below every number. Nobody ever sees it: this transaction replaces it, or is undone.
@@ -259,7 +259,7 @@ async fn raise_heads(
         .bind(&grown)
         .bind(batch.number.cast_signed())
         .bind(receipt::encode(batch, receipt))
-        .bind(&batch.node.0.to_be_bytes()[..])
+        .bind(&batch.node.key()[..])
         .fetch_one(tx)
         .await
         .map_err(failed)?;

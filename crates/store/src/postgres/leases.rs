@@ -29,7 +29,7 @@ pub async fn take(to: impl PgExecutor<'_>, lease: &Lease) -> Result<bool, StoreE
     let taken = sqlx::query(TAKE)
         .bind(lease.room.0)
         .bind(lease.task)
-        .bind(&lease.holder.0.to_be_bytes()[..])
+        .bind(&lease.holder.key()[..])
         .bind(i64::try_from(lease.ttl.as_millis()).unwrap_or(i64::MAX))
         .bind(MAX_LEASE.as_millis() as i64)
         .execute(to)
@@ -46,7 +46,7 @@ pub async fn release(to: impl PgExecutor<'_>, lease: &Lease) -> Result<(), Store
     sqlx::query("DELETE FROM room_leases WHERE room = $1 AND task = $2 AND holder = $3")
         .bind(lease.room.0)
         .bind(lease.task)
-        .bind(&lease.holder.0.to_be_bytes()[..])
+        .bind(&lease.holder.key()[..])
         .execute(to)
         .await
         .map_err(|e| fault::unavailable(GIVING_BACK, &e))?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sqlx::{PgConnection, PgExecutor};
 
 use super::fault;
-use crate::room_record::NODE_GONE;
+use crate::room_record::{NODE_GONE, StoredRecord};
 use crate::{Incarnation, Opening, OpeningEnd, RoomRecord, SetAsideBy, StoreError};
 
 /// What is done here, for errors.
@@ -42,8 +42,6 @@ const OTHERS: &str = concat!(
 );
 const NOW: &str = concat!("SELECT ", now_ms!());
 
-type Found = (String, i64, Option<String>, i64);
-
 fn failed(error: sqlx::Error) -> StoreError {
     fault::unavailable(NOTING, &error)
 }
@@ -51,7 +49,7 @@ fn failed(error: sqlx::Error) -> StoreError {
 /// Takes a node's lock for as long as this connection lives: others see by it that the node does.
 pub async fn live(conn: &mut PgConnection, node: Incarnation) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_advisory_lock($1)")
-        .bind(lock_of(&key(node)))
+        .bind(lock_of(&node.key()))
         .execute(conn)
         .await
         .map_err(failed)?;
@@ -61,7 +59,7 @@ pub async fn live(conn: &mut PgConnection, node: Incarnation) -> Result<(), Stor
 /// Gives it back.
 pub async fn leave(conn: &mut PgConnection, node: Incarnation) -> Result<(), StoreError> {
     sqlx::query("SELECT pg_advisory_unlock($1)")
-        .bind(lock_of(&key(node)))
+        .bind(lock_of(&node.key()))
         .execute(conn)
         .await
         .map_err(failed)?;
@@ -77,7 +75,7 @@ pub async fn unsynced(tx: &mut PgConnection) -> Result<(), StoreError> {
 /// Notes that a node lives, and counts what those leave that are gone.
 pub async fn beat(tx: &mut PgConnection, node: Incarnation) -> Result<Vec<RoomRecord>, StoreError> {
     sqlx::query(SEEN)
-        .bind(&key(node)[..])
+        .bind(&node.key()[..])
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
@@ -114,7 +112,7 @@ pub async fn beat(tx: &mut PgConnection, node: Incarnation) -> Result<Vec<RoomRe
 /// Nodes that do not live any more, each told to one that asks only.
 async fn dead(tx: &mut PgConnection, node: Incarnation) -> Result<Vec<Vec<u8>>, StoreError> {
     let others: Vec<(Vec<u8>, bool, bool)> = sqlx::query_as(OTHERS)
-        .bind(&key(node)[..])
+        .bind(&node.key()[..])
         .bind(NODE_GONE.as_millis() as i64)
         .fetch_all(&mut *tx)
         .await
@@ -140,7 +138,7 @@ async fn lock_is_free(tx: &mut PgConnection, node: &[u8]) -> Result<bool, StoreE
 /// Notes an opening.
 pub async fn note(tx: &mut PgConnection, opening: &Opening) -> Result<(), StoreError> {
     sqlx::query(NOTED)
-        .bind(&key(opening.node)[..])
+        .bind(&opening.node.key()[..])
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
@@ -148,9 +146,9 @@ pub async fn note(tx: &mut PgConnection, opening: &Opening) -> Result<(), StoreE
         "INSERT INTO room_openings (node, room, number, alone) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (node, room) DO UPDATE SET number = excluded.number, alone = excluded.alone",
     )
-    .bind(&key(opening.node)[..])
+    .bind(&opening.node.key()[..])
     .bind(&*opening.room)
-    .bind(number(opening))
+    .bind(opening.stored_number())
     .bind(opening.alone)
     .execute(tx)
     .await
@@ -175,9 +173,9 @@ pub async fn end(tx: &mut PgConnection, ended: &[(Opening, OpeningEnd)]) -> Resu
     }
     for (opening, _) in ended {
         sqlx::query("DELETE FROM room_openings WHERE node = $1 AND room = $2 AND number = $3")
-            .bind(&key(opening.node)[..])
+            .bind(&opening.node.key()[..])
             .bind(&*opening.room)
-            .bind(number(opening))
+            .bind(opening.stored_number())
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
@@ -198,7 +196,7 @@ async fn has_deaths(tx: &mut PgConnection, rooms: &[&str]) -> Result<bool, Store
 
 /// Takes a node away, and its notes.
 pub async fn end_node(tx: &mut PgConnection, node: Incarnation) -> Result<(), StoreError> {
-    forget(tx, &key(node)).await
+    forget(tx, &node.key()).await
 }
 
 /// The record of one room.
@@ -206,23 +204,23 @@ pub async fn of_room(
     from: impl PgExecutor<'_>,
     room: &str,
 ) -> Result<Option<RoomRecord>, StoreError> {
-    let found: Option<Found> =
+    let found: Option<StoredRecord> =
         sqlx::query_as("SELECT room, deaths, set_aside, time_ms FROM room_records WHERE room = $1")
             .bind(room)
             .fetch_optional(from)
             .await
             .map_err(|e| fault::unavailable("read the record of a room", &e))?;
-    Ok(found.map(record))
+    Ok(found.map(RoomRecord::from_stored))
 }
 
 /// All records.
 pub async fn all(from: impl PgExecutor<'_>) -> Result<Vec<RoomRecord>, StoreError> {
-    let found: Vec<Found> =
+    let found: Vec<StoredRecord> =
         sqlx::query_as("SELECT room, deaths, set_aside, time_ms FROM room_records ORDER BY room")
             .fetch_all(from)
             .await
             .map_err(|e| fault::unavailable("read the records of rooms", &e))?;
-    Ok(found.into_iter().map(record).collect())
+    Ok(found.into_iter().map(RoomRecord::from_stored).collect())
 }
 
 /// Sets a room aside.
@@ -245,14 +243,14 @@ pub async fn set_aside(tx: &mut PgConnection, room: &str) -> Result<(), StoreErr
 pub async fn clear(tx: &mut PgConnection, room: &str) -> Result<Option<RoomRecord>, StoreError> {
     let failed = |e: sqlx::Error| fault::unavailable(CLEARING, &e);
     sqlx::query(ALONE).execute(&mut *tx).await.map_err(failed)?;
-    let found: Option<Found> = sqlx::query_as(
+    let found: Option<StoredRecord> = sqlx::query_as(
         "DELETE FROM room_records WHERE room = $1 RETURNING room, deaths, set_aside, time_ms",
     )
     .bind(room)
     .fetch_optional(tx)
     .await
     .map_err(failed)?;
-    Ok(found.map(record))
+    Ok(found.map(RoomRecord::from_stored))
 }
 
 async fn write(tx: &mut PgConnection, record: &RoomRecord) -> Result<(), StoreError> {
@@ -280,24 +278,6 @@ async fn forget(tx: &mut PgConnection, node: &[u8]) -> Result<(), StoreError> {
         done.map_err(failed)?;
     }
     Ok(())
-}
-
-fn record((room, deaths, set_aside, time_ms): Found) -> RoomRecord {
-    RoomRecord {
-        room: room.into(),
-        deaths: u32::try_from(deaths).unwrap_or(u32::MAX),
-        // What this version does not know is set aside for a reason all the same.
-        set_aside: set_aside.map(|by| SetAsideBy::from_stored(&by).unwrap_or(SetAsideBy::Operator)),
-        time_ms,
-    }
-}
-
-fn number(opening: &Opening) -> i64 {
-    i64::try_from(opening.number).unwrap_or(i64::MAX)
-}
-
-fn key(node: Incarnation) -> [u8; 16] {
-    node.0.to_be_bytes()
 }
 
 /// The number of a node's lock: both halves of its own, folded.

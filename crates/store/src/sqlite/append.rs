@@ -63,7 +63,7 @@ async fn earlier_receipt(
 ) -> Result<Option<Receipt>, StoreError> {
     let last: Option<(i64, Vec<u8>)> =
         sqlx::query_as("SELECT last_batch, receipt FROM journal_nodes WHERE node = ?1")
-            .bind(&batch.node.0.to_be_bytes()[..])
+            .bind(&batch.node.key()[..])
             .fetch_optional(tx)
             .await
             .map_err(failed)?;
@@ -289,7 +289,7 @@ async fn remember(
         "INSERT INTO journal_nodes (node, last_batch, receipt, updated_ms) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (node) DO UPDATE SET last_batch = ?2, receipt = ?3, updated_ms = ?4",
     )
-    .bind(&batch.node.0.to_be_bytes()[..])
+    .bind(&batch.node.key()[..])
     .bind(batch.number.cast_signed())
     .bind(receipt::encode(batch, receipt))
     .bind(now_ms)

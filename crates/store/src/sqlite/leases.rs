@@ -21,7 +21,7 @@ pub async fn take(
     )
     .bind(lease.room.0)
     .bind(lease.task)
-    .bind(&lease.holder.0.to_be_bytes()[..])
+    .bind(&lease.holder.key()[..])
     .bind(now_ms)
     .bind(i64::try_from(lease.ttl.as_millis()).unwrap_or(i64::MAX))
     .bind(MAX_LEASE.as_millis() as i64)
@@ -39,7 +39,7 @@ pub async fn release(tx: &mut SqliteConnection, lease: &Lease) -> Result<(), Sto
     sqlx::query("DELETE FROM room_leases WHERE room = ?1 AND task = ?2 AND holder = ?3")
         .bind(lease.room.0)
         .bind(lease.task)
-        .bind(&lease.holder.0.to_be_bytes()[..])
+        .bind(&lease.holder.key()[..])
         .execute(tx)
         .await
         .map_err(|e| fault::unavailable("give a lease back", &e))?;

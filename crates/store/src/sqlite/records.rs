@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::fault;
-use crate::room_record::NODE_GONE;
+use crate::room_record::{NODE_GONE, StoredRecord};
 use crate::{Incarnation, Opening, OpeningEnd, RoomRecord, SetAsideBy, StoreError};
 
 /// What is done here, for errors.
@@ -22,8 +22,6 @@ pub enum Gone {
     /// Those that were not heard for long.
     Silent,
 }
-
-type Found = (String, i64, Option<String>, i64);
 
 fn failed(error: sqlx::Error) -> StoreError {
     fault::unavailable(NOTING, &error)
@@ -40,7 +38,7 @@ pub async fn beat(
         "INSERT INTO nodes (node, seen_ms) VALUES (?1, ?2) \
          ON CONFLICT (node) DO UPDATE SET seen_ms = excluded.seen_ms",
     )
-    .bind(&key(node)[..])
+    .bind(&node.key()[..])
     .bind(now_ms)
     .execute(&mut *tx)
     .await
@@ -52,7 +50,7 @@ pub async fn beat(
     };
     let dead: Vec<Vec<u8>> =
         sqlx::query_scalar("SELECT node FROM nodes WHERE node <> ?1 AND abs(?2 - seen_ms) > ?3")
-            .bind(&key(node)[..])
+            .bind(&node.key()[..])
             .bind(now_ms)
             .bind(silence)
             .fetch_all(&mut *tx)
@@ -86,7 +84,7 @@ pub async fn note(
     now_ms: i64,
 ) -> Result<(), StoreError> {
     sqlx::query("INSERT OR IGNORE INTO nodes (node, seen_ms) VALUES (?1, ?2)")
-        .bind(&key(opening.node)[..])
+        .bind(&opening.node.key()[..])
         .bind(now_ms)
         .execute(&mut *tx)
         .await
@@ -95,9 +93,9 @@ pub async fn note(
         "INSERT INTO room_openings (node, room, number, alone) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (node, room) DO UPDATE SET number = excluded.number, alone = excluded.alone",
     )
-    .bind(&key(opening.node)[..])
+    .bind(&opening.node.key()[..])
     .bind(&*opening.room)
-    .bind(number(opening))
+    .bind(opening.stored_number())
     .bind(opening.alone)
     .execute(tx)
     .await
@@ -112,9 +110,9 @@ pub async fn end(
 ) -> Result<(), StoreError> {
     for (opening, end) in ended {
         sqlx::query("DELETE FROM room_openings WHERE node = ?1 AND room = ?2 AND number = ?3")
-            .bind(&key(opening.node)[..])
+            .bind(&opening.node.key()[..])
             .bind(&*opening.room)
-            .bind(number(opening))
+            .bind(opening.stored_number())
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
@@ -131,7 +129,7 @@ pub async fn end(
 
 /// Takes a node away, and its notes.
 pub async fn end_node(tx: &mut SqliteConnection, node: Incarnation) -> Result<(), StoreError> {
-    forget(tx, &key(node)).await
+    forget(tx, &node.key()).await
 }
 
 /// The record of one room.
@@ -139,23 +137,23 @@ pub async fn of_room(
     from: impl SqliteExecutor<'_>,
     room: &str,
 ) -> Result<Option<RoomRecord>, StoreError> {
-    let found: Option<Found> =
+    let found: Option<StoredRecord> =
         sqlx::query_as("SELECT room, deaths, set_aside, time_ms FROM room_records WHERE room = ?1")
             .bind(room)
             .fetch_optional(from)
             .await
             .map_err(|e| fault::unavailable("read the record of a room", &e))?;
-    Ok(found.map(record))
+    Ok(found.map(RoomRecord::from_stored))
 }
 
 /// All records.
 pub async fn all(from: impl SqliteExecutor<'_>) -> Result<Vec<RoomRecord>, StoreError> {
-    let found: Vec<Found> =
+    let found: Vec<StoredRecord> =
         sqlx::query_as("SELECT room, deaths, set_aside, time_ms FROM room_records ORDER BY room")
             .fetch_all(from)
             .await
             .map_err(|e| fault::unavailable("read the records of rooms", &e))?;
-    Ok(found.into_iter().map(record).collect())
+    Ok(found.into_iter().map(RoomRecord::from_stored).collect())
 }
 
 /// Sets a room aside.
@@ -210,22 +208,4 @@ async fn forget(tx: &mut SqliteConnection, node: &[u8]) -> Result<(), StoreError
         done.map_err(failed)?;
     }
     Ok(())
-}
-
-fn record((room, deaths, set_aside, time_ms): Found) -> RoomRecord {
-    RoomRecord {
-        room: room.into(),
-        deaths: u32::try_from(deaths).unwrap_or(u32::MAX),
-        // What this version does not know is set aside for a reason all the same.
-        set_aside: set_aside.map(|by| SetAsideBy::from_stored(&by).unwrap_or(SetAsideBy::Operator)),
-        time_ms,
-    }
-}
-
-fn number(opening: &Opening) -> i64 {
-    i64::try_from(opening.number).unwrap_or(i64::MAX)
-}
-
-fn key(node: Incarnation) -> [u8; 16] {
-    node.0.to_be_bytes()
 }
