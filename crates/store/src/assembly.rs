@@ -1,20 +1,29 @@
 //! Puts a loaded room together: a base, then row by row. Refuses it when that does not add up.
 //!
-//! Knows no database. The rule: what comes out is complete from the base, or from row 1, to the head, or it is an error.
+//! Knows no database. The rule: what comes out is complete from where it begins (the base, row 1, or the row that was asked for) to
+//! where it ends (the head, or where as much was read as was wanted), or it is an error.
 
 use bytes::Bytes;
 
-use crate::{PassedOver, RoomId, Snapshot, StoreError, StoredRoom, StoredUpdate, checksum};
+use crate::{
+    Head, PassedOver, RoomId, Since, Snapshot, StoreError, StoredRoom, StoredUpdate, checksum,
+};
 
 /// Room for this many rows is made in advance; a head that claims more makes us grow as rows really come.
 const RESERVE_ROWS: u64 = 1 << 16;
 /// How many unusable snapshots an error names.
 const NAMED: usize = 5;
+/// What a row weighs beside its bytes where only so many are wanted: thousands of tiny ones cost memory too.
+pub const ROW_WEIGHT: usize = 64;
 
 /// A room that is being read. Snapshots first, newest to oldest, then rows in ascending order.
 pub struct Assembly<'a> {
     name: &'a str,
     room: StoredRoom,
+    /// Rows up to this one are not wanted.
+    after: u64,
+    /// What further rows may weigh; 0 when no more are wanted.
+    left: usize,
 }
 
 impl<'a> Assembly<'a> {
@@ -28,7 +37,37 @@ impl<'a> Assembly<'a> {
             updates: Vec::new(),
             passed_over: Vec::new(),
         };
-        Ok(Self { name, room })
+        Ok(Self {
+            name,
+            room,
+            after: 0,
+            left: usize::MAX,
+        })
+    }
+
+    /// Wants no rows up to one that is known, and no more of the others than about so many bytes.
+    pub fn behind(self, after: u64, max_bytes: usize) -> Self {
+        Self {
+            after: after.min(self.room.head),
+            ..self.within(max_bytes)
+        }
+    }
+
+    /// Wants no more rows than about so many bytes, but at least one.
+    pub fn within(mut self, max_bytes: usize) -> Self {
+        self.left = max_bytes.max(1);
+        self
+    }
+
+    /// Whether enough was read.
+    pub fn is_full(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Whether the base, if there is one, covers more than the rows up to this one.
+    pub fn covers_more_than(&self, seq: u64) -> bool {
+        let base = self.room.base.as_ref();
+        base.is_some_and(|base| base.info.seq > seq)
     }
 
     /// The room's id.
@@ -56,7 +95,8 @@ impl<'a> Assembly<'a> {
 
     /// The row from which on rows are wanted.
     pub fn first_seq(&self) -> u64 {
-        self.room.base.as_ref().map_or(0, |base| base.info.seq) + 1
+        let base = self.room.base.as_ref();
+        base.map_or(self.after, |base| base.info.seq) + 1
     }
 
     /// The number that the next row must have.
@@ -75,8 +115,10 @@ impl<'a> Assembly<'a> {
                 Ok(()) => {
                     if self.room.updates.is_empty() {
                         let rows = (head - seq + 1).min(RESERVE_ROWS) as usize;
+                        let rows = rows.min(self.left / ROW_WEIGHT + 1);
                         self.room.updates.reserve(rows);
                     }
+                    self.left = self.left.saturating_sub(bytes.len() + ROW_WEIGHT);
                     self.room.updates.push(StoredUpdate { seq, bytes });
                     return Ok(());
                 }
@@ -89,7 +131,7 @@ impl<'a> Assembly<'a> {
     /// The room, if nothing is missing at its end.
     pub fn finish(self) -> Result<StoredRoom, StoreError> {
         let (last, head) = (self.next_seq() - 1, self.room.head);
-        if last != head {
+        if last != head && !self.is_full() {
             return Err(self.corrupt(format!("its head is {head}, but the rows end at {last}")));
         }
         // A head of 0 says that nothing was ever added. A snapshot is a witness against it.
@@ -111,6 +153,28 @@ impl<'a> Assembly<'a> {
         }
         corrupt(self.name, what)
     }
+}
+
+/// What was read of a room from behind a row that is known.
+pub fn since(room: StoredRoom) -> Since {
+    Since {
+        id: room.id,
+        head: room.head,
+        base: room.base,
+        updates: room.updates,
+    }
+}
+
+/// Name, id and head of rooms, without those whose head is none.
+pub fn heads(found: Vec<(String, i64, i64)>) -> Vec<Head> {
+    let known = |(room, id, head): (String, i64, i64)| {
+        Some(Head {
+            room: room.into(),
+            id: RoomId(id),
+            seq: u64::try_from(head).ok()?,
+        })
+    };
+    found.into_iter().filter_map(known).collect()
 }
 
 /// The head, or why it is none.

@@ -49,6 +49,6 @@ pub use sqlite::{
 #[cfg(any(test, feature = "testing"))]
 pub use sqlite::{Hold, execute_raw};
 pub use store::{
-    Batch, Incarnation, NewUpdate, Receipt, RoomAppend, RoomId, RoomReceipt, Store, StoredRoom,
-    StoredUpdate,
+    Batch, Head, Incarnation, NewUpdate, Receipt, RoomAppend, RoomId, RoomReceipt, Since, Store,
+    StoredRoom, StoredUpdate,
 };

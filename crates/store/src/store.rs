@@ -32,6 +32,23 @@ pub trait Store: Quarantine {
     /// unusable although their checksum holds.
     async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError>;
 
+    /// The highest number of each of these rooms, for those that exist, each once and in any order. Cheap: one indexed statement, also
+    /// for a thousand names. A room whose head is damaged is left out; loading it tells why.
+    async fn heads(&self, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError>;
+
+    /// What a room has behind number `after`: consecutive rows from `after + 1` on, up to about `max_bytes` (at least one, where there
+    /// is one). Where some of those rows were deleted by compaction, or are damaged, instead the newest sound snapshot, which covers
+    /// more than `after`, and rows behind that. No rows where `after` is the head or lies beyond it. `None` when there is no such room.
+    ///
+    /// What is missing without a snapshot that covers it is [`StoreError::Corrupt`], as for [`load`](Store::load), never a shorter
+    /// answer.
+    async fn since(
+        &self,
+        room: &str,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Option<Since>, StoreError>;
+
     /// Commits the batch in one transaction. Rooms that are not there yet are created, also by an empty list of updates.
     ///
     /// Where several nodes write, a room that another one holds is left out rather than waited for, and the receipt says
@@ -181,6 +198,30 @@ pub struct StoredUpdate {
     pub seq: u64,
     /// The bytes that were given.
     pub bytes: Bytes,
+}
+
+/// How far a room has come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Head {
+    /// The name.
+    pub room: Arc<str>,
+    /// The room's id. Another one than before: the room was made anew.
+    pub id: RoomId,
+    /// The highest sequence number; 0 when nothing was ever added.
+    pub seq: u64,
+}
+
+/// What a room has behind some number, or the beginning of that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Since {
+    /// The room's id. Another one than before: the room was made anew, and the numbers are others.
+    pub id: RoomId,
+    /// The highest sequence number at that moment. Lower than what was known: the database was set back.
+    pub head: u64,
+    /// A snapshot that covers the number and more; `None` when the rows alone go on from it.
+    pub base: Option<Snapshot>,
+    /// Ascending and contiguous, from the one behind the base or the number. All of them have come when the last is the head.
+    pub updates: Vec<StoredUpdate>,
 }
 
 /// A room as it was at one moment.

@@ -14,6 +14,7 @@ mod dead_letters;
 mod leases;
 mod records;
 mod rooms;
+mod since;
 mod snapshots;
 mod trimming;
 
@@ -31,6 +32,7 @@ pub use self::dead_letters::*;
 pub use self::leases::*;
 pub use self::records::*;
 pub use self::rooms::*;
+pub use self::since::*;
 pub use self::snapshots::*;
 pub use self::trimming::*;
 use crate::{
@@ -139,6 +141,15 @@ macro_rules! store_contract {
             a_damaged_row_is_corrupt_and_named
             a_damaged_snapshot_stands_in_nobodys_way
             a_damaged_snapshot_does_not_cover_what_is_trimmed
+            heads_are_told_of_rooms_that_exist
+            heads_of_a_thousand_rooms_are_told
+            what_is_new_is_what_stands_behind_a_number
+            what_is_new_comes_in_parts_of_about_so_many_bytes
+            what_is_new_may_be_thousands_of_rows
+            what_is_new_and_was_trimmed_comes_as_a_snapshot
+            what_is_new_passes_over_damaged_snapshots
+            damaged_rows_are_nothing_new
+            what_is_new_has_no_hole_while_a_room_is_compacted
             a_lease_has_one_holder_until_it_is_given_back
             a_lease_is_for_one_task_of_one_room
             a_lease_that_ran_out_can_be_taken
@@ -382,6 +393,7 @@ mod tests {
             include_str!("snapshots.rs"),
             include_str!("trimming.rs"),
             include_str!("damage.rs"),
+            include_str!("since.rs"),
             include_str!("leases.rs"),
             include_str!("dead_letters.rs"),
             include_str!("records.rs"),

@@ -2,7 +2,7 @@
 //!
 //! Knows no orders to pause or to fail. The rule: all refusals come before the first change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,12 +10,12 @@ use bytes::Bytes;
 
 use super::dead_letters::DeadLetters;
 use super::records::Records;
-use crate::assembly::Assembly;
+use crate::assembly::{self, Assembly};
 use crate::snapshot::{self, Held, MAX_LEASE};
 use crate::trimming::{self, COVER, Standing};
 use crate::{
-    Batch, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, RoomReceipt, Snapshot,
-    Snapshots, StoreError, StoredRoom, Trim, Trimmed, checksum, receipt,
+    Batch, Head, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, RoomReceipt, Since,
+    Snapshot, Snapshots, StoreError, StoredRoom, Trim, Trimmed, checksum, receipt,
 };
 
 /// What becomes of a snapshot.
@@ -54,27 +54,77 @@ struct Row {
     checksum: i64,
 }
 
+impl Room {
+    fn assembly<'a>(&self, name: &'a str) -> Result<Assembly<'a>, StoreError> {
+        Assembly::new(name, self.id, Some(self.head.cast_signed()))
+    }
+
+    fn find_base(&self, assembly: &mut Assembly<'_>, below: u64) -> Result<(), StoreError> {
+        for (&version, held) in self.snapshots.range(..below).rev() {
+            match held.clone().believe(self.id) {
+                Ok(snapshot) => return assembly.stand_on(snapshot),
+                Err(why) => assembly.pass_over(version, why),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_rows(&self, mut assembly: Assembly<'_>) -> Result<StoredRoom, StoreError> {
+        for (seq, row) in self.rows.range(assembly.first_seq()..) {
+            if assembly.is_full() {
+                break;
+            }
+            let bytes = row.update.bytes.clone();
+            assembly.push(seq.cast_signed(), Some(row.checksum), bytes)?;
+        }
+        assembly.finish()
+    }
+}
+
 impl Data {
     pub fn load(&self, name: &str, below: u64) -> Result<Option<StoredRoom>, StoreError> {
         let Some(room) = self.rooms.get(name) else {
             return Ok(None);
         };
-        let mut assembly = Assembly::new(name, room.id, Some(room.head.cast_signed()))?;
-        for (&version, held) in room.snapshots.range(..below).rev() {
-            match held.clone().believe(room.id) {
-                Ok(snapshot) => {
-                    assembly.stand_on(snapshot)?;
-                    break;
+        let mut assembly = room.assembly(name)?;
+        room.find_base(&mut assembly, below)?;
+        room.add_rows(assembly).map(Some)
+    }
+
+    pub fn heads(&self, names: &[Arc<str>]) -> Vec<Head> {
+        let names: HashSet<&Arc<str>> = names.iter().collect();
+        let found = names.into_iter().filter_map(|name| {
+            let room = self.rooms.get(name)?;
+            Some(Head {
+                room: Arc::clone(name),
+                id: room.id,
+                seq: room.head,
+            })
+        });
+        found.collect()
+    }
+
+    pub fn since(
+        &self,
+        name: &str,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Option<Since>, StoreError> {
+        let Some(room) = self.rooms.get(name) else {
+            return Ok(None);
+        };
+        let found = match room.add_rows(room.assembly(name)?.behind(after, max_bytes)) {
+            Err(missing) => {
+                let mut assembly = room.assembly(name)?.within(max_bytes);
+                room.find_base(&mut assembly, u64::MAX)?;
+                if !assembly.covers_more_than(after) {
+                    return Err(missing);
                 }
-                Err(why) => assembly.pass_over(version, why),
+                room.add_rows(assembly)?
             }
-        }
-        let first = assembly.first_seq();
-        for (seq, row) in room.rows.range(first..) {
-            let bytes = row.update.bytes.clone();
-            assembly.push(seq.cast_signed(), Some(row.checksum), bytes)?;
-        }
-        assembly.finish().map(Some)
+            Ok(found) => found,
+        };
+        Ok(Some(assembly::since(found)))
     }
 
     pub fn append(&mut self, batch: &Batch) -> Result<Receipt, StoreError> {

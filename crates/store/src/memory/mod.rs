@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use self::data::Data;
 pub use self::data::SnapshotDamage;
 use crate::{
-    Batch, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, Snapshot, Snapshots, Store,
-    StoreError, StoredRoom, Trim, Trimmed, batch, snapshot,
+    Batch, Head, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, Since, Snapshot,
+    Snapshots, Store, StoreError, StoredRoom, Trim, Trimmed, batch, snapshot,
 };
 
 /// Rooms in memory. What is stored is shared by all handles that came from one by [`reopen`](Self::reopen); orders to
@@ -156,7 +156,7 @@ impl MemoryStore {
         self.until(|orders| orders.commits.done >= n).await;
     }
 
-    /// Loads wait until [`resume_loads`](Self::resume_loads).
+    /// Loads, and questions what is new in a room, wait until [`resume_loads`](Self::resume_loads).
     pub fn pause_loads(&self) {
         self.orders.send_modify(|orders| orders.loads.shut = true);
     }
@@ -171,12 +171,12 @@ impl MemoryStore {
         self.until(|orders| orders.loads.waiting >= n).await;
     }
 
-    /// The next `n` loads fail with `error`; 0 takes the order back.
+    /// The next `n` loads, or questions what is new in a room, fail with `error`; 0 takes the order back.
     pub fn fail_loads(&self, n: usize, error: StoreError) {
         self.fail(Way::Loads, n, error);
     }
 
-    /// How many loads this handle has answered, failures not counted.
+    /// How many loads of whole rooms this handle has answered, failures not counted.
     pub fn loads(&self) -> u64 {
         self.orders.borrow().loads.done
     }
@@ -272,6 +272,21 @@ impl Store for MemoryStore {
         self.orders
             .send_modify(|orders| orders.loads.done += u64::from(loaded.is_ok()));
         loaded
+    }
+
+    async fn heads(&self, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError> {
+        self.be_open()?;
+        Ok(self.data().heads(rooms))
+    }
+
+    async fn since(
+        &self,
+        room: &str,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Option<Since>, StoreError> {
+        self.pass(Way::Loads).await?;
+        self.data().since(room, after, max_bytes)
     }
 
     async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {

@@ -3,13 +3,31 @@
 //! Knows tables, and leaves what adds up to `assembly`. The rule: head, snapshots and rows are read in one repeatable
 //! transaction, because a batch that is committed between them would look like rows beyond the head.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
 use super::{Pool, fault, snapshots};
-use crate::assembly::Assembly;
-use crate::{RoomId, StoreError, StoredRoom};
+use crate::assembly::{self, Assembly, ROW_WEIGHT};
+use crate::{Head, RoomId, Since, StoreError, StoredRoom};
+
+/// What it is called in errors.
+pub const SINCE: &str = "read what is new in a room";
+pub const HEADING: &str = "look how far rooms have come";
+
+const ALL_ROWS: &str =
+    "SELECT seq, checksum, bytes FROM room_updates WHERE room = $1 AND seq >= $2 ORDER BY seq";
+/// Up to the last row before which there is still room for its beginning. No more are weighed than would fit if they were empty.
+const SOME_ROWS: &str = "\
+    SELECT seq, checksum, bytes FROM room_updates WHERE room = $1 AND seq BETWEEN $2 AND (SELECT max(seq) FROM \
+    (SELECT seq, sum(weight) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - weight AS before FROM \
+    (SELECT seq, length(bytes) + $3::bigint AS weight FROM room_updates WHERE room = $1 AND seq >= $2 ORDER BY seq \
+    LIMIT $4::bigint / $3::bigint + 1) AS next) AS weighed WHERE before < $4::bigint) ORDER BY seq";
+const HEADS: &str = "\
+    SELECT rooms.name, rooms.id, room_heads.head FROM rooms JOIN room_heads ON room_heads.room = rooms.id \
+    WHERE rooms.name = ANY($1)";
 
 /// The room on its newest sound snapshot below a version, with all rows above that.
 pub async fn load(pool: &Pool, room: &str, below: u64) -> Result<Option<StoredRoom>, StoreError> {
@@ -19,7 +37,59 @@ pub async fn load(pool: &Pool, room: &str, below: u64) -> Result<Option<StoredRo
     };
     let mut assembly = Assembly::new(room, id, head)?;
     find_base(&mut tx, &mut assembly, below).await?;
-    add_rows(&mut tx, assembly).await.map(Some)
+    add_rows(&mut tx, assembly, None).await.map(Some)
+}
+
+/// What a room has behind a row that is known.
+pub async fn since(
+    pool: &Pool,
+    room: &str,
+    after: u64,
+    max_bytes: usize,
+) -> Result<Option<Since>, StoreError> {
+    let rows = rows_since(pool, room, after, max_bytes).await;
+    let Err(missing @ StoreError::Corrupt { .. }) = rows else {
+        return rows;
+    };
+    // In a transaction of its own: in one that met a damaged page nothing can be asked any more.
+    let mut tx = pool.read(SINCE).await?;
+    let Some((id, head)) = find(&mut tx, room).await? else {
+        return Ok(None);
+    };
+    let mut assembly = Assembly::new(room, id, head)?.within(max_bytes);
+    find_base(&mut tx, &mut assembly, u64::MAX).await?;
+    if !assembly.covers_more_than(after) {
+        return Err(missing);
+    }
+    let found = add_rows(&mut tx, assembly, Some(max_bytes)).await?;
+    Ok(Some(assembly::since(found)))
+}
+
+async fn rows_since(
+    pool: &Pool,
+    room: &str,
+    after: u64,
+    max_bytes: usize,
+) -> Result<Option<Since>, StoreError> {
+    let mut tx = pool.read(SINCE).await?;
+    let Some((id, head)) = find(&mut tx, room).await? else {
+        return Ok(None);
+    };
+    let assembly = Assembly::new(room, id, head)?.behind(after, max_bytes);
+    let found = add_rows(&mut tx, assembly, Some(max_bytes)).await?;
+    Ok(Some(assembly::since(found)))
+}
+
+/// How far rooms have come.
+pub async fn heads(pool: &Pool, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError> {
+    let names: Vec<&str> = rooms.iter().map(|name| &**name).collect();
+    let mut conn = pool.acquire(HEADING).await?;
+    let found: Vec<(String, i64, i64)> = sqlx::query_as(HEADS)
+        .bind(&names)
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(|e| fault::unavailable(HEADING, &e))?;
+    Ok(assembly::heads(found))
 }
 
 /// The room's id, and its head if that is there.
@@ -67,20 +137,28 @@ async fn find_base(
     }
 }
 
-/// The rows above the base.
+/// The rows above the base, or behind what is known: all of them, or about so many bytes.
 async fn add_rows(
     conn: &mut PgConnection,
     mut assembly: Assembly<'_>,
+    max_bytes: Option<usize>,
 ) -> Result<StoredRoom, StoreError> {
-    let mut rows = sqlx::query_as::<_, (i64, Option<i64>, Vec<u8>)>(
-        "SELECT seq, checksum, bytes FROM room_updates WHERE room = $1 AND seq >= $2 ORDER BY seq",
-    )
-    .bind(assembly.id().0)
-    .bind(assembly.first_seq().cast_signed())
-    .fetch(conn);
+    let (id, first) = (assembly.id().0, assembly.first_seq().cast_signed());
+    let rows = match max_bytes {
+        None => sqlx::query_as(ALL_ROWS).bind(id).bind(first),
+        Some(max) => sqlx::query_as(SOME_ROWS)
+            .bind(id)
+            .bind(first)
+            .bind(ROW_WEIGHT as i64)
+            .bind(i64::try_from(max).unwrap_or(i64::MAX).max(1)),
+    };
+    let mut rows = rows.fetch(conn);
     loop {
         match rows.try_next().await {
-            Ok(Some((seq, sum, bytes))) => assembly.push(seq, sum, Bytes::from(bytes))?,
+            Ok(Some(row)) => {
+                let (seq, sum, bytes): (i64, Option<i64>, Vec<u8>) = row;
+                assembly.push(seq, sum, Bytes::from(bytes))?;
+            }
             Ok(None) => return assembly.finish(),
             Err(error) if fault::is_damage(&error) => {
                 return Err(assembly.corrupt(fault::sentence(&error)));

@@ -37,8 +37,8 @@ use self::quarantine::Living;
 use self::writing::{Writer, Writing};
 use crate::snapshot::{self, Held};
 use crate::{
-    Batch, Durability, Lease, Migrations, NewSnapshot, Receipt, RoomId, Snapshot, Snapshots, Store,
-    StoreError, StoredRoom, Trim, Trimmed, batch,
+    Batch, Durability, Head, Lease, Migrations, NewSnapshot, Receipt, RoomId, Since, Snapshot,
+    Snapshots, Store, StoreError, StoredRoom, Trim, Trimmed, batch,
 };
 
 /// How long `check` takes at most: a little longer than waiting for a connection, whose reason is better than none.
@@ -131,6 +131,20 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
         in_time("load a room", load::load(&self.pool, room, version)).await
+    }
+
+    async fn heads(&self, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError> {
+        in_time(load::HEADING, load::heads(&self.pool, rooms)).await
+    }
+
+    async fn since(
+        &self,
+        room: &str,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Option<Since>, StoreError> {
+        let reading = load::since(&self.pool, room, after, max_bytes);
+        in_time(load::SINCE, reading).await
     }
 
     async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {

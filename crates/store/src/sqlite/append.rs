@@ -314,6 +314,7 @@ mod tests {
     use sqlx::Connection;
 
     use super::*;
+    use crate::sqlite::load;
 
     #[tokio::test]
     async fn rooms_are_found_and_heads_raised_by_key_and_not_by_scan() {
@@ -325,6 +326,8 @@ mod tests {
         for (sql, search) in [
             (RAISE_HEADS, "SEARCH room_heads USING INTEGER PRIMARY KEY"),
             (FIND_ROOMS, "SEARCH rooms USING"),
+            (load::HEADS, "SEARCH rooms USING"),
+            (load::HEADS, "SEARCH room_heads USING INTEGER PRIMARY KEY"),
         ] {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
             let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain)

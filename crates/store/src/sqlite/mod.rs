@@ -48,8 +48,8 @@ pub use self::tally::{RoomDamage, Tally};
 use self::writing::{Writer, Writing};
 use crate::snapshot::{self, Held};
 use crate::{
-    Batch, Lease, NewSnapshot, Receipt, RoomId, Snapshot, Snapshots, Store, StoreError, StoredRoom,
-    Trim, Trimmed, batch,
+    Batch, Head, Lease, NewSnapshot, Receipt, RoomId, Since, Snapshot, Snapshots, Store,
+    StoreError, StoredRoom, Trim, Trimmed, batch,
 };
 
 /// What a burst may leave behind as file size of that log; a larger one is truncated at the next checkpoint.
@@ -250,6 +250,21 @@ impl Store for SqliteStore {
     async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
         self.check_database()?;
         load::load(&self.readers, room, version).await
+    }
+
+    async fn heads(&self, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError> {
+        self.check_database()?;
+        load::heads(&self.readers, rooms).await
+    }
+
+    async fn since(
+        &self,
+        room: &str,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Option<Since>, StoreError> {
+        self.check_database()?;
+        load::since(&self.readers, room, after, max_bytes).await
     }
 
     async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {
