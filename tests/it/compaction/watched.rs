@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scrible_store::{
-    Batch, DeadLetter, Incarnation, Lease, NewSnapshot, Opening, OpeningEnd, Quarantine, Receipt,
-    RoomId, RoomRecord, Snapshot, Snapshots, SqliteStore, Store, StoreError, StoredRoom, Trim,
-    Trimmed,
+    Batch, DeadLetter, Head, Incarnation, Lease, NewSnapshot, Opening, OpeningEnd, Quarantine,
+    Receipt, RoomId, RoomRecord, Since, Snapshot, Snapshots, SqliteStore, Store, StoreError,
+    StoredRoom, Trim, Trimmed,
 };
 
 /// Who watches.
@@ -33,6 +33,18 @@ impl<W: Watch> Watched<W> {
 impl<W: Watch> Store for Watched<W> {
     async fn load_below(&self, room: &str, version: u64) -> Result<Option<StoredRoom>, StoreError> {
         self.call("load_below", self.store.load_below(room, version))
+            .await
+    }
+    async fn heads(&self, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError> {
+        self.call("heads", self.store.heads(rooms)).await
+    }
+    async fn since(
+        &self,
+        room: &str,
+        after: u64,
+        max_bytes: usize,
+    ) -> Result<Option<Since>, StoreError> {
+        self.call("since", self.store.since(room, after, max_bytes))
             .await
     }
     async fn append(&self, batch: &Batch) -> Result<Receipt, StoreError> {
