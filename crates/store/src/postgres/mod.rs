@@ -41,8 +41,12 @@ use crate::{
     Snapshots, Store, StoreError, StoredRoom, Trim, Trimmed, batch,
 };
 
-/// How long `check` takes at most: a little longer than waiting for a connection, whose reason is better than none.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long `check` takes at most: whoever asks for the health of a node does not wait for long.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1900);
+/// How long it waits for a connection of the pool, before it makes one of its own, or learns why there is none.
+const CHECK_POOL_TIMEOUT: Duration = Duration::from_millis(700);
+/// What it is called in errors.
+const CHECKING: &str = "check the database";
 /// A node that was not seen for 30 days will not retry a batch any more.
 const FORGET_OLD_NODES: &str = concat!(
     "DELETE FROM journal_nodes WHERE updated_ms < ",
@@ -83,7 +87,8 @@ impl PostgresStore {
     /// Connects, and runs pending migrations unless told otherwise.
     ///
     /// The place is a URL as libpq knows it: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`. The database of
-    /// another program or of a newer version of this one, or one that is not UTF-8, is [`StoreError::Invalid`].
+    /// another program, one that is not UTF-8, one that a newer version of this program has changed so that this one cannot use it,
+    /// and a wrong password are [`StoreError::Invalid`]; a server that does not answer is [`StoreError::Unavailable`].
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let link = Link::of(url, options.durability)?;
         let shown = link.shown();
@@ -235,22 +240,28 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        let doing = "check the database";
         let attempt = async {
-            let mut tx = self.pool.write(doing).await?;
-            // A standby refuses this, although there is nothing to delete.
-            sqlx::query("DELETE FROM room_leases WHERE false")
-                .execute(&mut *tx)
-                .await
-                .map_err(|e| fault::unavailable(doing, &e))?;
-            Ok(())
+            let pooled = self.pool.write(CHECKING);
+            match tokio::time::timeout(CHECK_POOL_TIMEOUT, pooled).await {
+                Ok(Ok(mut tx)) => try_writing(&mut tx).await,
+                Ok(Err(error)) => Err(error),
+                // All are in use, or none can be had.
+                Err(_) => {
+                    let conn = self.pool.link.connect().await;
+                    let mut conn = conn.map_err(|e| fault::unavailable(CHECKING, &e))?;
+                    try_writing(&mut conn).await?;
+                    link::hang_up(conn).await;
+                    Ok(())
+                }
+            }
         };
         tokio::time::timeout(CHECK_TIMEOUT, attempt)
             .await
             .unwrap_or_else(|_| {
-                Err(StoreError::Unavailable(
-                    "the database does not answer".to_owned(),
-                ))
+                Err(StoreError::Unavailable(format!(
+                    "{CHECKING}: it did not answer within {} ms",
+                    CHECK_TIMEOUT.as_millis()
+                )))
             })
     }
 
@@ -261,17 +272,29 @@ impl Store for PostgresStore {
     }
 }
 
+/// A standby refuses this, although there is nothing to delete.
+async fn try_writing(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM room_leases WHERE false")
+        .execute(conn)
+        .await
+        .map_err(|e| fault::unavailable(CHECKING, &e))?;
+    Ok(())
+}
+
 /// The first connection, with sentences for what people get wrong.
 async fn connect_first(link: &Link) -> Result<PgConnection, StoreError> {
     let shown = link.shown();
     let mut conn = link.connect().await.map_err(|error| {
-        let why = fault::sentence(&error);
-        let remedy = match fault::code(&error).as_deref() {
-            Some("28P01" | "28000") => ": look at user and password in DATABASE_URL",
-            Some("3D000") => ": create it with `createdb`",
-            _ => "",
-        };
-        StoreError::Unavailable(format!("cannot connect to {shown}: {why}{remedy}"))
+        let told = format!("cannot connect to {shown}: {}", fault::sentence(&error));
+        // What somebody must change does not pass by itself.
+        match fault::code(&error).as_deref() {
+            Some("28P01" | "28000") => {
+                let remedy = "look at user and password in DATABASE_URL";
+                StoreError::Invalid(format!("{told}: {remedy}"))
+            }
+            Some("3D000") => StoreError::Invalid(format!("{told}: create it with `createdb`")),
+            _ => StoreError::Unavailable(told),
+        }
     })?;
     schema::expect_usable(&mut conn, &shown).await?;
     Ok(conn)

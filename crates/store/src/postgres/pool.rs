@@ -40,7 +40,7 @@ impl Pool {
 
     /// A transaction that is undone unless it is committed.
     pub async fn write(&self, doing: &'static str) -> Result<Tx, StoreError> {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
         self.begin(begin, doing).await
     }
 

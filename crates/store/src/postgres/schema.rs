@@ -1,20 +1,34 @@
 //! Brings the tables to the shape this program knows, and refuses databases that it must not touch.
 //!
-//! The rule: all pending migrations run in one transaction under a lock, so several nodes may start at once, and a database
-//! is always at one version that somebody has tested.
+//! The rules: all pending migrations run in one transaction under a lock, so several nodes may start at once; and a migration that
+//! this program does not know yet only adds, so that the program before it goes on beside the one after it, unless its name
+//! says that it breaks that.
 
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use std::sync::LazyLock;
+
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection as _, PgConnection};
 
 use super::fault;
 use crate::StoreError;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("../../migrations/postgres");
+    // What is not known here has been looked at before anything runs.
+    migrations.set_ignore_missing(true);
+    migrations
+});
+const APPLIED: &str =
+    "SELECT version, description, checksum FROM _sqlx_migrations ORDER BY version";
 
 /// The lock that whoever migrates holds. Any number, as long as it stays the same.
 const LOCK: i64 = 0x5363_7269_626c_6501;
+/// What the name of a migration begins with after which the program before it cannot go on: `0009_breaking_....sql`.
+const BREAKING: &str = "breaking ";
 /// Others may be at it, and large tables take a while.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '10min'; SET LOCAL statement_timeout = 0";
+/// Whoever waits for a table keeps all others from it who come later: nodes that write. Better to try again.
+const HURRY: &str = "SET LOCAL lock_timeout = '3s'";
 /// The oldest version of Postgres.
 const OLDEST: i32 = 150_000;
 
@@ -60,6 +74,13 @@ pub async fn migrate(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>
         .map_err(|e| failed(&e))?;
     // Somebody else may have done it meanwhile.
     let pending = pending(&mut tx, shown).await?;
+    if pending.is_empty() {
+        return Ok(pending);
+    }
+    sqlx::raw_sql(HURRY)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| failed(&e))?;
     MIGRATIONS
         .run_direct(None, &mut *tx, false)
         .await
@@ -68,7 +89,7 @@ pub async fn migrate(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>
     Ok(pending)
 }
 
-/// Refuses a database that is not exactly at the version of this program.
+/// Refuses a database that is behind this program.
 pub async fn expect_current(conn: &mut PgConnection, shown: &str) -> Result<(), StoreError> {
     let pending = pending(conn, shown).await?;
     if pending.is_empty() {
@@ -80,8 +101,8 @@ pub async fn expect_current(conn: &mut PgConnection, shown: &str) -> Result<(), 
     )))
 }
 
-/// The names of the migrations that the database lacks. Only reads; a database that is not ours, or newer than we are, is an
-/// error.
+/// The names of the migrations that the database lacks. Only reads; a database that is not ours, or that a newer program has
+/// changed so that we cannot use it, is an error.
 async fn pending(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>, StoreError> {
     refuse_foreign_tables(conn, shown).await?;
     let failed = |e| explain(shown, e);
@@ -91,12 +112,12 @@ async fn pending(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>, St
         .fetch_one(&mut *conn)
         .await
         .map_err(|e| fault::unavailable("read the schema", &e))?;
-    let applied = match recorded {
+    let applied: Vec<Applied> = match recorded {
         false => Vec::new(),
-        true => {
-            let applied = conn.list_applied_migrations(table).await;
-            applied.map_err(failed)?
-        }
+        true => sqlx::query_as(APPLIED)
+            .fetch_all(conn)
+            .await
+            .map_err(|e| fault::unavailable("read the schema", &e))?,
     };
     let mut pending = Vec::new();
     for migration in MIGRATIONS.iter() {
@@ -105,15 +126,35 @@ async fn pending(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>, St
                 "{:04} {}",
                 migration.version, migration.description
             )),
-            Some(applied) if applied.checksum == migration.checksum => {}
+            Some(applied) if applied.checksum == *migration.checksum => {}
             Some(_) => return Err(failed(MigrateError::VersionMismatch(migration.version))),
         }
     }
-    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
-    match applied.iter().find(|a| a.version > known) {
-        Some(newer) => Err(newer_schema(shown, newer.version)),
+    let is_known = |applied: &&Applied| MIGRATIONS.version_exists(applied.version);
+    let mut unknown = applied.iter().filter(|applied| !is_known(applied));
+    match unknown.find(|applied| applied.is_in_the_way()) {
+        Some(newer) => Err(newer_schema(shown, newer)),
         None => Ok(pending),
     }
+}
+
+/// A migration that somebody ran.
+#[derive(sqlx::FromRow)]
+struct Applied {
+    version: i64,
+    description: String,
+    checksum: Vec<u8>,
+}
+
+impl Applied {
+    /// Whether a program that does not know it can do nothing. What comes before our own last one is no newer one's.
+    fn is_in_the_way(&self) -> bool {
+        self.description.starts_with(BREAKING) || self.version < newest()
+    }
+}
+
+fn newest() -> i64 {
+    MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
 }
 
 /// A schema that has tables but none of our migrations belongs to another program. Tables of extensions are nobody's.
@@ -135,17 +176,21 @@ async fn refuse_foreign_tables(conn: &mut PgConnection, shown: &str) -> Result<(
     }
 }
 
-fn newer_schema(shown: &str, version: i64) -> StoreError {
-    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
+fn newer_schema(shown: &str, newer: &Applied) -> StoreError {
+    let Applied {
+        version,
+        description,
+        ..
+    } = newer;
     StoreError::Invalid(format!(
-        "{shown} was written by a newer version of this program: it is at migration {version}, and only those up to \
-         {known} are known here"
+        "{shown} was changed by a newer version of this program, so that this one cannot use it: its migration {version:04} \
+         {description} is not known here, where the last is {:04}",
+        newest()
     ))
 }
 
 fn explain(shown: &str, error: MigrateError) -> StoreError {
     match error {
-        MigrateError::VersionMissing(version) => newer_schema(shown, version),
         MigrateError::VersionMismatch(version) => StoreError::Invalid(format!(
             "{shown} was migrated by another build of this program: its migration {version} is not the one known here"
         )),

@@ -94,7 +94,7 @@ impl<'a> Writing<'a> {
         doing: &'static str,
     ) -> Result<Self, StoreError> {
         let mut conn = slot.take(link, doing).await?;
-        sqlx::raw_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        sqlx::raw_sql("BEGIN ISOLATION LEVEL READ COMMITTED")
             .execute(&mut *conn)
             .await
             .map_err(|e| fault::unavailable(doing, &e))?;

@@ -1,89 +1,196 @@
-//! A line to the database that can be cut at the worst moment: when a COMMIT was sent and its answer has not come.
+//! A line to the database on which something happens at the worst moment: before a message, on its way, or when a COMMIT was sent and its
+//! answer has not come.
 //!
-//! Knows of Postgres' protocol that a simple query is its text and a zero. The rule: what is not about to be cut passes unchanged.
+//! Knows of Postgres' protocol that a simple query is its text and a zero, and that a client waits for an answer to what it has sent.
+//! The rule: what nothing is about to happen to passes unchanged.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
+use parking_lot::Mutex;
+use scrible_store::{PostgresOptions, PostgresStore};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const COMMIT: &[u8] = b"COMMIT\0";
 
-/// When a line is cut.
+/// What something happens to.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Cut {
-    /// The database has committed, and its answer is thrown away.
-    AfterAnswer,
-    /// The database has been asked to.
-    BeforeAnswer,
+pub enum At {
+    /// The next COMMIT.
+    Commit,
+    /// What the client says after so much else, from now on.
+    Nth(u32),
+}
+
+/// What happens to it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum What {
+    /// It is not sent, and the line is cut.
+    CutBefore,
+    /// The line is cut as soon as it was sent.
+    CutUnder,
+    /// The answer is thrown away, and the line is cut.
+    CutAfter,
+    /// All sessions of this database are ended by an administrator, then it is sent.
+    EndSessions,
+    /// As above, and nobody waits for their end.
+    EndSessionsMeanwhile,
 }
 
 /// Listens for the store, and speaks to the server.
 pub struct Line {
-    pub port: u16,
-    /// The next COMMIT is the last that is heard.
-    pub armed: Arc<AtomicBool>,
-    pub cuts: Arc<AtomicU32>,
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    server: PgConnectOptions,
+    planned: Mutex<Option<(At, What)>>,
+    happened: AtomicU32,
+    delay_ms: AtomicU64,
 }
 
 impl Line {
-    pub async fn to(host: String, port: u16, cut: Cut) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub async fn to(server: PgConnectOptions) -> Self {
+        Self::listening(server, TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// On a port that somebody knows already.
+    pub fn listening(server: PgConnectOptions, listener: TcpListener) -> Self {
         let line = Self {
             port: listener.local_addr().unwrap().port(),
-            armed: Arc::default(),
-            cuts: Arc::default(),
+            shared: Arc::new(Shared {
+                server,
+                planned: Mutex::default(),
+                happened: AtomicU32::new(0),
+                delay_ms: AtomicU64::new(0),
+            }),
         };
-        let (armed, cuts) = (Arc::clone(&line.armed), Arc::clone(&line.cuts));
+        let shared = Arc::clone(&line.shared);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (armed, cuts) = (Arc::clone(&armed), Arc::clone(&cuts));
-                let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
-                tokio::spawn(async move {
-                    if relay(client, server, (&armed, cut)).await {
-                        cuts.fetch_add(1, Ordering::SeqCst);
-                    }
-                });
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move { shared.connect(client).await });
             }
         });
         line
     }
+
+    /// One that knows the database by this line.
+    pub async fn store(&self) -> PostgresStore {
+        let opened = PostgresStore::open(&self.url(), PostgresOptions::default()).await;
+        opened.unwrap()
+    }
+
+    /// Of the database by this line.
+    pub fn url(&self) -> String {
+        let options = self.shared.server.clone();
+        let options = options.host("127.0.0.1").port(self.port);
+        options.to_url_lossy().to_string()
+    }
+
+    /// Once.
+    pub fn plan(&self, at: At, what: What) {
+        *self.shared.planned.lock() = Some((at, what));
+    }
+
+    /// Whether it has not happened yet; it does not happen any more.
+    pub fn cancel(&self) -> bool {
+        self.shared.planned.lock().take().is_some()
+    }
+
+    /// How often something happened.
+    pub fn happened(&self) -> u32 {
+        self.shared.happened.load(Ordering::SeqCst)
+    }
+
+    /// Every answer takes so long from now on.
+    pub fn slow(&self, delay: Duration) {
+        let delay = delay.as_millis() as u64;
+        self.shared.delay_ms.store(delay, Ordering::SeqCst);
+    }
 }
 
-/// Ends with either side; `true` when it was cut.
-async fn relay(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    (armed, cut): (&AtomicBool, Cut),
-) -> bool {
-    let (mut from_client, mut from_server) = (vec![0; 64 << 10], vec![0; 64 << 10]);
-    let mut is_cutting = false;
-    loop {
-        tokio::select! {
-            read = client.read(&mut from_client) => {
-                let Ok(n @ 1..) = read else { return false };
-                let sent = &from_client[..n];
-                let commits = sent.windows(COMMIT.len()).any(|w| w == COMMIT);
-                if server.write_all(sent).await.is_err() {
-                    return false;
-                }
-                if commits && armed.swap(false, Ordering::SeqCst) {
-                    if cut == Cut::BeforeAnswer {
-                        return true;
+impl Shared {
+    async fn connect(&self, client: TcpStream) {
+        let to = (self.server.get_host(), self.server.get_port());
+        // A server that is gone is one that hangs up.
+        if let Ok(server) = TcpStream::connect(to).await {
+            server.set_nodelay(true).unwrap();
+            client.set_nodelay(true).unwrap();
+            self.relay(client, server).await;
+        }
+    }
+
+    /// Ends with either side.
+    async fn relay(&self, mut client: TcpStream, mut server: TcpStream) {
+        let (mut from_client, mut from_server) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+        let mut cut_at_answer = false;
+        loop {
+            tokio::select! {
+                read = client.read(&mut from_client) => {
+                    let Ok(n @ 1..) = read else { return };
+                    let sent = &from_client[..n];
+                    let what = self.happens_to(sent);
+                    match what {
+                        Some(What::CutBefore) => return,
+                        Some(What::EndSessions) => self.end_sessions(20_000).await,
+                        Some(What::EndSessionsMeanwhile) => self.end_sessions(0).await,
+                        Some(What::CutAfter) => cut_at_answer = true,
+                        Some(What::CutUnder) | None => {}
                     }
-                    is_cutting = true;
+                    if server.write_all(sent).await.is_err() || what == Some(What::CutUnder) {
+                        return;
+                    }
                 }
-            }
-            read = server.read(&mut from_server) => {
-                let Ok(n @ 1..) = read else { return false };
-                if is_cutting {
-                    return true;
-                }
-                if client.write_all(&from_server[..n]).await.is_err() {
-                    return false;
+                read = server.read(&mut from_server) => {
+                    let Ok(n @ 1..) = read else { return };
+                    if cut_at_answer {
+                        return;
+                    }
+                    let delay_ms = self.delay_ms.load(Ordering::SeqCst);
+                    if delay_ms > 0 {
+                        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                    }
+                    if client.write_all(&from_server[..n]).await.is_err() {
+                        return;
+                    }
                 }
             }
         }
+    }
+
+    fn happens_to(&self, sent: &[u8]) -> Option<What> {
+        let mut planned = self.planned.lock();
+        match &mut *planned {
+            None => return None,
+            Some((At::Commit, _)) if !sent.windows(COMMIT.len()).any(|w| w == COMMIT) => {
+                return None;
+            }
+            Some((At::Nth(left @ 1..), _)) => {
+                *left -= 1;
+                return None;
+            }
+            Some(_) => {}
+        }
+        self.happened.fetch_add(1, Ordering::SeqCst);
+        planned.take().map(|(_, what)| what)
+    }
+
+    async fn end_sessions(&self, wait_ms: i64) {
+        let mut conn = self.server.connect().await.unwrap();
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid, $1) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .bind(wait_ms)
+        .execute(&mut conn)
+        .await
+        .unwrap();
+        conn.close().await.unwrap();
     }
 }

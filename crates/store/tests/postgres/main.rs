@@ -3,9 +3,12 @@
 //! Needs the URL of a server in SCRIBLE_TEST_POSTGRES_URL, as somebody who may create databases; each case gets one of its
 //! own, which is dropped again. Without it all cases are listed as ignored. The rule: nothing is touched but what was created here.
 
+mod attacked;
 mod database;
+mod journals;
 mod line;
 mod opening;
+mod phases;
 mod trouble;
 
 use std::future::Future;
@@ -25,7 +28,14 @@ fn main() -> ExitCode {
     let contract = store_contract!(list Database::new().await)
         .into_iter()
         .map(|(name, case)| trial(format!("contract::{name}"), case));
-    let others = opening::CASES.iter().chain(trouble::CASES);
+    let others = [
+        opening::CASES,
+        trouble::CASES,
+        phases::CASES,
+        journals::CASES,
+        attacked::CASES,
+    ];
+    let others = others.into_iter().flatten();
     let others = others.map(|(name, case)| {
         let case: Case = Box::pin(async { case(Database::new().await).await });
         trial((*name).to_owned(), case)

@@ -2,10 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
-use scrible_store::{Durability, Migrations, PostgresOptions, PostgresStore, Store, StoreError};
+use scrible_store::{
+    Builder, Durability, Incarnation, Lease, Migrations, NewSnapshot, Opening, OpeningEnd,
+    PostgresOptions, PostgresStore, Quarantine, Store, StoreError, Trim,
+};
 
-use crate::database::Database;
+use crate::database::{Database, execute};
 use crate::trouble::{batch, case};
 
 type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -16,6 +20,8 @@ pub const CASES: Cases = &[
     case!(nodes_that_start_at_once_migrate_once),
     case!(a_database_that_is_behind_is_told_to_be_migrated),
     case!(what_is_another_programs_or_newer_is_refused),
+    case!(the_programs_before_and_after_a_migration_run_side_by_side),
+    case!(a_migration_waits_for_no_table_for_long),
     case!(a_database_of_another_encoding_is_refused),
     case!(s4_what_cannot_be_opened_is_told_without_the_password),
     case!(j4_a_receipt_waits_for_the_disk_unless_it_is_told_not_to),
@@ -74,19 +80,142 @@ async fn what_is_another_programs_or_newer_is_refused(at: Database) {
     );
     at.execute("DROP TABLE invoices").await;
     PostgresStore::migrate(&at.url()).await.unwrap();
-    at.execute(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (999, 'later', true, '\\x00', 0)",
-    )
-    .await;
+    record(&at, 999, "breaking later").await;
     let refused = PostgresStore::open(&at.url(), PostgresOptions::default()).await;
     let refused = refused.err().unwrap();
     assert!(matches!(refused, StoreError::Invalid(_)), "{refused}");
-    assert!(refused.to_string().contains("newer version"), "{refused}");
-    at.execute("DELETE FROM _sqlx_migrations WHERE version = 999; UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 2")
+    let told = refused.to_string();
+    assert!(
+        told.contains("newer version") && told.contains("0999 breaking later"),
+        "{told}"
+    );
+    at.execute("UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 2; DELETE FROM _sqlx_migrations WHERE version = 999")
         .await;
     let refused = PostgresStore::migrate(&at.url()).await.unwrap_err();
     assert!(refused.to_string().contains("another build"), "{refused}");
+}
+
+/// As a newer program does when it has run a migration of its own.
+async fn record(at: &Database, version: i64, name: &str) {
+    at.execute(&format!(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES ({version}, '{name}', true, '\\x00', 0)"
+    ))
+    .await;
+}
+
+/// What a later version may do to the tables while this one runs.
+const LATER: &str = "\
+    ALTER TABLE rooms ADD COLUMN later TEXT; ALTER TABLE rooms ADD COLUMN later2 BIGINT NOT NULL DEFAULT 7; \
+    ALTER TABLE room_heads ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
+    ALTER TABLE room_updates ADD COLUMN later TEXT; ALTER TABLE room_snapshots ADD COLUMN later TEXT NOT NULL DEFAULT 'x'; \
+    ALTER TABLE room_leases ADD COLUMN later TEXT; ALTER TABLE journal_nodes ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
+    ALTER TABLE dead_letters ADD COLUMN later TEXT; ALTER TABLE nodes ADD COLUMN later TEXT; \
+    ALTER TABLE room_openings ADD COLUMN later TEXT; ALTER TABLE room_records ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
+    CREATE TABLE later (id BIGINT PRIMARY KEY REFERENCES rooms (id)); CREATE INDEX later_by_time ON room_updates (time_ms)";
+
+/// A store whose statements were all said before goes on, and one that opens afterwards as well.
+async fn the_programs_before_and_after_a_migration_run_side_by_side(at: Database) {
+    let before = at.store().await;
+    use_everything(&before, Incarnation(8), 1).await;
+    at.execute(LATER).await;
+    record(&at, 999, "later").await;
+    use_everything(&before, Incarnation(8), 2).await;
+    assert!(PostgresStore::migrate(&at.url()).await.unwrap().is_empty());
+    let expecting = PostgresOptions {
+        migrations: Migrations::Expect,
+        ..PostgresOptions::default()
+    };
+    let opened_later = PostgresStore::open(&at.url(), expecting).await.unwrap();
+    use_everything(&opened_later, Incarnation(9), 3).await;
+    use_everything(&before, Incarnation(8), 4).await;
+}
+
+/// Says each statement there is about rooms, for the how-manieth time.
+async fn use_everything(store: &PostgresStore, node: Incarnation, time: u64) {
+    let receipt = store
+        .append(&batch(time, &["room", &format!("new {time}")]))
+        .await;
+    let got = receipt.unwrap().rooms[0].unwrap();
+    assert_eq!(got.first_seq, time);
+    let (room, task, ttl) = (got.id, "compaction", Duration::from_secs(9));
+    let lease = Lease {
+        room,
+        task,
+        holder: node,
+        ttl,
+    };
+    assert!(store.lease(&lease).await.unwrap());
+    let snapshot = NewSnapshot {
+        room,
+        version: time,
+        seq: time,
+        data: "data".into(),
+        state_vector: "vector".into(),
+        listed: false,
+        builder: Builder::Doc,
+        note: None,
+        label: None,
+        author: None,
+        time_ms: 0,
+    };
+    store.add_snapshot(&snapshot).await.unwrap();
+    let named = store.list_snapshot(room, time, Some("name".into()), None);
+    named.await.unwrap();
+    assert!(store.snapshot("room", time).await.unwrap().is_some());
+    let known = store.snapshots("room").await.unwrap().unwrap();
+    let (first, cover) = (known.first_row, time.saturating_sub(1));
+    let trim = Trim {
+        room,
+        rows: first..=cover,
+        versions: Vec::new(),
+    };
+    assert_eq!(store.trim(&trim).await.unwrap().rows, u64::from(time > 1));
+    store.release(&lease).await.unwrap();
+    let found = store.load("room").await.unwrap().unwrap();
+    assert_eq!(found.base.map(|base| base.info.version), Some(time));
+    let news = store.since("room", 0, 1 << 20).await.unwrap().unwrap();
+    assert_eq!(news.head, time);
+    let heads = store.heads(&["room".into()]).await.unwrap();
+    assert_eq!(heads[0].seq, time);
+    let opening = Opening {
+        node,
+        room: "room".into(),
+        number: time,
+        alone: true,
+    };
+    store.beat(node).await.unwrap();
+    store.note_opening(&opening).await.unwrap();
+    let ended = [(opening, OpeningEnd::Lived)];
+    store.end_openings(&ended).await.unwrap();
+    store.set_aside("room".into()).await.unwrap();
+    assert_eq!(store.room_records().await.unwrap().len(), 1);
+    store.clear_record("room").await.unwrap();
+    store.check().await.unwrap();
+}
+
+/// Whoever waits for a table keeps nodes from it that come later.
+async fn a_migration_waits_for_no_table_for_long(at: Database) {
+    PostgresStore::migrate(&at.url()).await.unwrap();
+    // As before its last migrations, while somebody reads for long.
+    at.execute(
+        "DROP TABLE room_records, room_openings, nodes, dead_letters; DELETE FROM _sqlx_migrations WHERE version > 2; \
+         ALTER TABLE room_updates DROP COLUMN checksum; DROP TABLE room_damaged, room_leases, room_snapshots; \
+         DELETE FROM _sqlx_migrations WHERE version = 2",
+    )
+    .await;
+    let mut other = at.sql().await;
+    execute(&mut other, "BEGIN; SELECT 1 FROM room_updates").await;
+    let began = Instant::now();
+    let refused = PostgresStore::migrate(&at.url()).await.unwrap_err();
+    assert!(refused.is_retryable(), "{refused}");
+    assert!(refused.to_string().contains("lock timeout"), "{refused}");
+    assert!(began.elapsed() < Duration::from_secs(10));
+    execute(&mut other, "ROLLBACK").await;
+    assert_eq!(
+        PostgresStore::migrate(&at.url()).await.unwrap(),
+        MIGRATIONS[1..]
+    );
 }
 
 async fn a_database_of_another_encoding_is_refused(_: Database) {

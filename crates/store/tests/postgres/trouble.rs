@@ -1,14 +1,12 @@
 //! Trouble: held rooms, lost answers, ended sessions, damage. What was receipted is there, once, and others go on.
 
-use std::sync::atomic::Ordering;
-
 use scrible_store::{
-    Batch, Incarnation, NewUpdate, Opening, PostgresOptions, PostgresStore, Quarantine, Receipt,
-    RoomAppend, Store, StoreError,
+    Batch, Incarnation, NewUpdate, Opening, PostgresStore, Quarantine, Receipt, RoomAppend, Store,
+    StoreError,
 };
 
 use crate::database::{Database, execute};
-use crate::line::{Cut, Line};
+use crate::line::{At, Line, What};
 use crate::opening::Cases;
 
 macro_rules! case {
@@ -54,12 +52,12 @@ fn left_out(receipt: &Receipt) -> Vec<usize> {
         .collect()
 }
 
-async fn head(store: &PostgresStore, room: &str) -> u64 {
+pub async fn head(store: &PostgresStore, room: &str) -> u64 {
     store.load(room).await.unwrap().unwrap().head
 }
 
 /// Sends it until there is an answer.
-async fn settle(store: &PostgresStore, batch: &Batch) -> Receipt {
+pub async fn settle(store: &PostgresStore, batch: &Batch) -> Receipt {
     for _ in 0..50 {
         match store.append(batch).await {
             Ok(receipt) => return receipt,
@@ -99,7 +97,7 @@ async fn j5_a_room_that_is_held_is_left_out_and_others_go_on(at: Database) {
 }
 
 async fn j2_a_commit_whose_answer_is_lost_is_not_doubled(at: Database) {
-    cut_commits(&at, Cut::AfterAnswer).await;
+    cut_commits(&at, What::CutAfter).await;
 }
 
 async fn j2_a_retry_waits_for_a_commit_that_is_under_way(at: Database) {
@@ -111,23 +109,16 @@ async fn j2_a_retry_waits_for_a_commit_that_is_under_way(at: Database) {
          FOR EACH ROW EXECUTE FUNCTION tarry()",
     )
     .await;
-    cut_commits(&at, Cut::BeforeAnswer).await;
+    cut_commits(&at, What::CutUnder).await;
 }
 
-async fn cut_commits(at: &Database, cut: Cut) {
-    let options = at.options();
-    let line = Line::to(options.get_host().to_owned(), options.get_port(), cut).await;
-    let url = {
-        use sqlx::ConnectOptions;
-        let options = options.host("127.0.0.1").port(line.port);
-        options.to_url_lossy().to_string()
-    };
-    let store = PostgresStore::open(&url, PostgresOptions::default());
-    let store = store.await.unwrap();
+async fn cut_commits(at: &Database, cut: What) {
+    let line = Line::to(at.options()).await;
+    let store = line.store().await;
     settle(&store, &batch(1, &["room"])).await;
     for number in 2..=6 {
         let batch = batch(number, &["room", &format!("new {number}")]);
-        line.armed.store(true, Ordering::SeqCst);
+        line.plan(At::Commit, cut);
         let lost = store.append(&batch).await.unwrap_err();
         assert!(matches!(lost, StoreError::Unavailable(_)), "{lost}");
         let receipt = settle(&store, &batch).await;
@@ -135,7 +126,7 @@ async fn cut_commits(at: &Database, cut: Cut) {
         assert_eq!(receipt.rooms[1].unwrap().first_seq, 1);
         assert_eq!(head(&store, "room").await, number);
     }
-    assert_eq!(line.cuts.load(Ordering::SeqCst), 5);
+    assert_eq!(line.happened(), 5);
     let bytes: Vec<_> = store.load("room").await.unwrap().unwrap().updates;
     let bytes: Vec<_> = bytes.iter().map(|update| update.bytes.clone()).collect();
     assert_eq!(bytes, ["1", "2", "3", "4", "5", "6"]);
