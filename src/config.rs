@@ -73,6 +73,8 @@ pub struct StoreConfig {
     pub database: Database,
     /// What an acknowledgement promises.
     pub durability: Durability,
+    /// How long the start waits for a database server that does not answer yet.
+    pub wait: Duration,
 }
 
 /// What to log.
@@ -266,6 +268,7 @@ impl Effective {
                     "SCRIBLE_DURABILITY",
                     &[("full", Durability::Full), ("relaxed", Durability::Relaxed)],
                 )?,
+                wait: self.seconds("SCRIBLE_DATABASE_WAIT_SECONDS", 0..=3600)?,
             },
             log: LogConfig {
                 filter: self.log_filter()?,

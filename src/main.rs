@@ -14,7 +14,7 @@ use scrible::server::{self, Listeners, Node, ServerConfig};
 use scrible::session::SessionConfig;
 use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
 use scrible::telemetry;
-use scrible_store::OpenOptions;
+use scrible_store::{OpenOptions, Waiting};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -55,8 +55,13 @@ async fn serve(config: Config) -> Result<ExitCode> {
         durability: config.store.durability,
         ..OpenOptions::default()
     };
-    let store = config.store.database.open(options).await;
-    let store = store.context("open the database")?;
+    let seconds = config.store.wait.as_secs();
+    let waiting = Waiting {
+        longest: config.store.wait,
+        tell: &|error| tracing::warn!(%error, "waiting up to {seconds} seconds for the database"),
+    };
+    let opened = config.store.database.open_when_there(options, waiting);
+    let store = opened.await.context("open the database")?;
     let at = (config.listen.host.as_str(), config.listen.port);
     let listener = socket::listen(at.0, at.1)
         .await

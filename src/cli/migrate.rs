@@ -2,12 +2,21 @@
 
 use std::process::ExitCode;
 
+use scrible_store::Waiting;
+
 use crate::config::Config;
 
 /// Runs what is pending and says which.
 pub async fn run(config: &Config) -> ExitCode {
     let database = &config.store.database;
-    match database.migrate().await {
+    let seconds = config.store.wait.as_secs();
+    let waiting = Waiting {
+        longest: config.store.wait,
+        tell: &|error| {
+            eprintln!("scrible: {error}; waiting up to {seconds} seconds for the database")
+        },
+    };
+    match database.migrate_when_there(waiting).await {
         Ok(ran) if ran.is_empty() => println!("{database} is up to date"),
         Ok(ran) => {
             for name in ran {

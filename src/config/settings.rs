@@ -84,6 +84,15 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "SCRIBLE_DATABASE_WAIT_SECONDS",
+        key: "database_wait_seconds",
+        flag: Some("database-wait-seconds"),
+        default: Some("30"),
+        unit: "SECONDS",
+        meaning: "How long the start waits for a Postgres server that does not answer yet",
+        secret: false,
+    },
+    Setting {
         name: "REDIS_URL",
         key: "redis_url",
         flag: None,

@@ -59,6 +59,7 @@ fn defaults_are_what_the_table_says() {
     );
     assert_eq!(config.store.database.url(), "sqlite:./data/scrible.db");
     assert_eq!(config.store.durability, Durability::Full);
+    assert_eq!(config.store.wait, Duration::from_secs(30));
     assert_eq!(config.log.filter, "info");
     assert_eq!(config.log.format, LogFormat::Pretty);
     assert_eq!(config.limits.max_message_bytes, 64 << 20);
@@ -237,6 +238,7 @@ fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
         ("SCRIBLE_PING_INTERVAL_SECONDS", "0", "from 1 to 3600"),
         ("SCRIBLE_KEEPALIVE_SECONDS", "30", "from 1 to 29"),
         ("SCRIBLE_SHUTDOWN_SECONDS", "1.5", "from 1 to 3600"),
+        ("SCRIBLE_DATABASE_WAIT_SECONDS", "3601", "from 0 to 3600"),
     ] {
         let sentence = from_environment(&[(name, value)]).unwrap_err();
         let start = format!("{name} in the environment is {value:?}; allowed is ");

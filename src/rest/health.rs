@@ -4,6 +4,7 @@
 //! for a disk's sake. Names of rooms are for visitors over loopback only.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use warp::http::StatusCode;
@@ -16,6 +17,9 @@ use crate::telemetry::Process;
 /// Above this part of SCRIBLE_MAX_UNCOMMITTED_BYTES a node is not ready: while others can still take newcomers, and before its own
 /// writers are refused.
 const BACKLOG_SHARE: usize = 2;
+
+/// Whoever asks is answered within so long, whatever the store does.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Health {
@@ -86,10 +90,9 @@ impl Serving {
     async fn of(view: &View) -> Self {
         let stopping = view.connections.refuse.is_cancelled();
         let stopping = stopping.then(|| "the server is stopping and takes no one new".to_owned());
-        let store = view.store.check().await.err();
         Self {
             connections: Part::new(stopping),
-            store: Part::new(store.map(|error| error.to_string())),
+            store: Part::new(store_trouble(view).await),
             journal: Part::new(view.journal.trouble().or_else(|| backlog(view))),
         }
     }
@@ -180,6 +183,17 @@ pub fn live() -> Response {
     let reasons = BTreeMap::new();
     let status = "live";
     answer(&Readiness { status, reasons }, StatusCode::OK)
+}
+
+/// Why nothing can be stored, as far as that can be found out in time.
+async fn store_trouble(view: &View) -> Option<String> {
+    match tokio::time::timeout(STORE_TIMEOUT, view.store.check()).await {
+        Ok(checked) => checked.err().map(|error| error.to_string()),
+        Err(_) => {
+            let seconds = STORE_TIMEOUT.as_secs();
+            Some(format!("the store did not answer within {seconds} seconds"))
+        }
+    }
 }
 
 fn backlog(view: &View) -> Option<String> {

@@ -10,12 +10,25 @@ mod client;
 #[path = "../../crates/store/tests/postgres/database.rs"]
 #[allow(dead_code, reason = "shared with the tests of the store")]
 mod database;
+#[path = "../../crates/store/tests/postgres/line.rs"]
+#[allow(dead_code, reason = "shared with the tests of the store")]
+mod line;
 #[path = "../it/faults/painter.rs"]
 #[allow(dead_code, reason = "shared with the tests on SQLite")]
 mod painter;
 #[path = "../it/program.rs"]
 #[allow(dead_code, reason = "shared with the tests on SQLite")]
 mod program;
+#[path = "../it/compaction/place.rs"]
+#[allow(dead_code, reason = "shared with the tests on SQLite")]
+mod room;
+#[path = "../it/compaction/watched.rs"]
+mod watched;
+
+mod compacting;
+mod outages;
+mod server;
+mod starting;
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -23,9 +36,12 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use sqlx::Connection;
 
+use self::compacting::*;
 use self::database::{Database, execute};
+use self::outages::*;
 use self::painter::{Painter, stored};
 use self::program::Place;
+use self::starting::*;
 
 const URL: &str = "SCRIBLE_TEST_POSTGRES_URL";
 
@@ -44,6 +60,18 @@ const CASES: &[(&str, Start)] = &[
     case!(j5_a_room_that_is_held_does_not_hold_up_others),
     case!(j4_a_server_that_is_killed_leaves_everything_that_was_echoed),
     case!(s4_commands_work_or_say_what_to_use_instead),
+    case!(j3_j4_a_database_that_is_stopped_and_started_costs_nothing),
+    case!(j2_j4_a_line_that_is_cut_under_commits_doubles_and_loses_nothing),
+    case!(j3_j4_a_slow_database_delays_echoes_and_nothing_else),
+    case!(j3_j4_a_database_that_can_only_be_read_is_waited_for),
+    case!(j3_memory_stays_bounded_while_a_database_is_down),
+    case!(j5_a_room_whose_rows_were_tampered_with_opens_for_nobody_and_others_live),
+    case!(k3_two_that_compact_a_room_at_once_lose_no_row),
+    case!(k3_two_that_both_think_they_have_the_lease_lose_no_row),
+    case!(k7_killed_at_each_step_a_room_loads_whole_and_the_next_attempt_succeeds),
+    case!(s5_the_start_waits_for_a_database_and_goes_on_when_it_comes),
+    case!(s5_the_start_waits_so_long_and_not_for_what_somebody_must_change),
+    case!(s6_a_server_starts_on_what_a_newer_one_has_added_to),
 ];
 
 fn main() -> ExitCode {
@@ -56,20 +84,26 @@ fn main() -> ExitCode {
             "\nTHE PROGRAM IS NOT TESTED ON POSTGRES: {URL} is not set; `cargo xtask test` starts a server of its own\n"
         );
     }
+    if let Some(child) = as_child() {
+        runtime().block_on(child);
+        return ExitCode::SUCCESS;
+    }
     let trial = |(name, case): &(&str, Start)| {
         let case = *case;
         let run = move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()?;
-            runtime.block_on(case());
+            runtime().block_on(case());
             Ok(())
         };
         Trial::test(*name, run).with_ignored_flag(!is_there)
     };
     let trials = CASES.iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build();
+    runtime.expect("a runtime starts")
 }
 
 /// All processes of the server end at once, and it starts itself anew from its log: that is what it does when one of them is killed.

@@ -4,12 +4,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{
     Durability, Migrations, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
     StoreError,
 };
+
+/// Between two attempts to reach a server.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// A place for rooms that a URL names. Nobody has looked yet whether there is one.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,6 +50,15 @@ impl Default for OpenOptions {
             busy_timeout: sqlite.busy_timeout,
         }
     }
+}
+
+/// How long somebody waits for a server that does not answer yet, as where all parts of a deployment are started at once.
+#[derive(Clone, Copy)]
+pub struct Waiting<'a> {
+    /// From the first attempt on. An attempt that is under way then may take some seconds more.
+    pub longest: Duration,
+    /// Told once why there is something to wait for.
+    pub tell: &'a (dyn Fn(&StoreError) + Sync),
 }
 
 impl Database {
@@ -102,6 +114,51 @@ impl Database {
             ..SqliteOptions::default()
         };
         Ok(Arc::new(SqliteStore::open(&self.url, options).await?))
+    }
+
+    /// As [`open`](Self::open), as soon as the server answers. Nobody waits for a file, nor for what somebody must change first, as a
+    /// password.
+    pub async fn open_when_there(
+        &self,
+        options: OpenOptions,
+        waiting: Waiting<'_>,
+    ) -> Result<Arc<dyn Store>, StoreError> {
+        self.when_there(waiting, async || self.open(options).await)
+            .await
+    }
+
+    /// As [`migrate`](Self::migrate), as soon as the server answers.
+    pub async fn migrate_when_there(
+        &self,
+        waiting: Waiting<'_>,
+    ) -> Result<Vec<String>, StoreError> {
+        self.when_there(waiting, async || self.migrate().await)
+            .await
+    }
+
+    async fn when_there<T>(
+        &self,
+        waiting: Waiting<'_>,
+        attempt: impl AsyncFn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let mut is_told = false;
+        loop {
+            let why = match attempt().await {
+                Err(StoreError::Unavailable(why)) if self.kind == DatabaseKind::Postgres => why,
+                done => return done,
+            };
+            let waited = began.elapsed();
+            if waited >= waiting.longest {
+                let sentence = format!("{why}; waited for {} seconds", waited.as_secs());
+                return Err(StoreError::Unavailable(sentence));
+            }
+            if !is_told {
+                (waiting.tell)(&StoreError::Unavailable(why));
+                is_told = true;
+            }
+            tokio::time::sleep(AGAIN.min(waiting.longest - waited)).await;
+        }
     }
 
     /// Runs pending migrations. Returns their names, for example "0001 rooms".

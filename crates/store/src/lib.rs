@@ -30,7 +30,7 @@ mod trimming;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 
-pub use database::{Database, DatabaseKind, OpenOptions};
+pub use database::{Database, DatabaseKind, OpenOptions, Waiting};
 pub use dead_letter::{DeadLetter, Specimen};
 pub use error::StoreError;
 #[cfg(any(test, feature = "testing"))]

@@ -1,7 +1,7 @@
 //! Compaction of rooms in which something is damaged.
 
 use scrible::compact::KeepError;
-use scrible_store::{Store, StoreError, execute_raw};
+use scrible_store::{StoreError, execute_raw};
 
 use super::place::{AS_VERSION, Place, ROOM, keeper, loaded, scrible};
 

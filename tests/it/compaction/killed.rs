@@ -3,13 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
-use scrible_store::{Store, execute_raw};
+use scrible_store::execute_raw;
 
 use super::place::{AS_VERSION, Place, ROOM, keeper, loaded, open, scrible};
-use super::watched::{Watch, Watched};
+use super::watched::{Deadly, Watched};
 
 /// Where the child finds its database, and after how many steps it dies.
 const DATABASE: &str = "COMPACTION_DATABASE";
@@ -88,37 +86,8 @@ async fn a_process_that_compacts() {
     let steps = std::env::var(STEPS).unwrap().parse().unwrap();
     let store = Watched {
         store: open(Path::new(&database)).await,
-        watch: Deadly(Arc::new(AtomicUsize::new(steps))),
+        watch: Deadly::after(steps),
     };
     let keeper = keeper(Arc::new(store), scrible());
     keeper.keep(ROOM, &AS_VERSION).await.unwrap();
-}
-
-/// Ends the process before or after one of the store's calls, with nothing tidied up.
-struct Deadly(Arc<AtomicUsize>);
-
-/// Has seen the beginning of a call, and sees its end.
-struct Step(Arc<AtomicUsize>);
-
-#[async_trait]
-impl Watch for Deadly {
-    async fn enter(&self, _call: &'static str) -> Box<dyn Send> {
-        tick(&self.0);
-        Box::new(Step(self.0.clone()))
-    }
-}
-
-impl Drop for Step {
-    fn drop(&mut self) {
-        tick(&self.0);
-    }
-}
-
-fn tick(steps: &AtomicUsize) {
-    let left = steps.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-        left.checked_sub(1)
-    });
-    if left.is_err() {
-        std::process::abort();
-    }
 }

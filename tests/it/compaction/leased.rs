@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use scrible::compact::{Keep, KeepError};
-use scrible_store::{Incarnation, Lease, Store};
+use scrible_store::{Incarnation, Lease};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::place::{Place, ROOM, keeper, loaded, scrible};

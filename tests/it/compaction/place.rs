@@ -22,7 +22,7 @@ pub const AS_VERSION: Keep = Keep::Version {
 
 pub struct Place {
     pub folder: tempfile::TempDir,
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
     batches: u64,
     node: Incarnation,
     author: Doc,
@@ -34,6 +34,14 @@ impl Place {
         let store = open(&folder.path().join("t.db")).await;
         Self {
             folder,
+            ..Self::on(store)
+        }
+    }
+
+    /// The room is in a store that somebody else has opened.
+    pub fn on(store: Arc<dyn Store>) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
             store,
             batches: 0,
             node: Incarnation::random(),

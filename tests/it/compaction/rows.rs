@@ -1,7 +1,6 @@
 //! What is there after a compaction: the snapshot, the rows in reserve, the versions.
 
 use scrible::compact::{Keep, KeepError};
-use scrible_store::Store;
 use yrs::updates::decoder::Decode;
 use yrs::{Doc, ReadTxn, StateVector, Transact, Update};
 

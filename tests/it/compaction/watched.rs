@@ -1,12 +1,13 @@
-//! A store of which a test watches each call.
+//! A store of which a test watches each call, or dies at one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use scrible_store::{
     Batch, DeadLetter, Head, Incarnation, Lease, NewSnapshot, Opening, OpeningEnd, Quarantine,
-    Receipt, RoomId, RoomRecord, Since, Snapshot, Snapshots, SqliteStore, Store, StoreError,
-    StoredRoom, Trim, Trimmed,
+    Receipt, RoomId, RoomRecord, Since, Snapshot, Snapshots, Store, StoreError, StoredRoom, Trim,
+    Trimmed,
 };
 
 /// Who watches.
@@ -18,7 +19,7 @@ pub trait Watch: Send + Sync + 'static {
 
 /// The store.
 pub struct Watched<W> {
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
     pub watch: W,
 }
 
@@ -120,5 +121,41 @@ impl<W: Watch> Quarantine for Watched<W> {
     }
     async fn clear_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
         self.store.clear_record(room).await
+    }
+}
+
+/// Ends the process before or after one of the store's calls, with nothing tidied up.
+pub struct Deadly(Arc<AtomicUsize>);
+
+/// Has seen the beginning of a call, and sees its end.
+struct Step(Arc<AtomicUsize>);
+
+impl Deadly {
+    /// At that step.
+    pub fn after(steps: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(steps)))
+    }
+}
+
+#[async_trait]
+impl Watch for Deadly {
+    async fn enter(&self, _call: &'static str) -> Box<dyn Send> {
+        tick(&self.0);
+        Box::new(Step(self.0.clone()))
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        tick(&self.0);
+    }
+}
+
+fn tick(steps: &AtomicUsize) {
+    let left = steps.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        left.checked_sub(1)
+    });
+    if left.is_err() {
+        std::process::abort();
     }
 }

@@ -171,7 +171,7 @@ pub async fn execute(conn: &mut PgConnection, sql: &str) {
 }
 
 /// A connection, as soon as the server takes any: it may have crashed for the sake of a case.
-async fn connect(options: &PgConnectOptions) -> PgConnection {
+pub async fn connect(options: &PgConnectOptions) -> PgConnection {
     let began = Instant::now();
     loop {
         match options.connect().await {
@@ -183,7 +183,7 @@ async fn connect(options: &PgConnectOptions) -> PgConnection {
 }
 
 /// The server that tests may use.
-fn server() -> PgConnectOptions {
+pub fn server() -> PgConnectOptions {
     let url = std::env::var(URL).expect("cases run only where it is set");
     PgConnectOptions::from_str(&url).expect("it is the URL of a Postgres server")
 }

@@ -20,7 +20,7 @@ pub const CASES: Cases = &[
     case!(nodes_that_start_at_once_migrate_once),
     case!(a_database_that_is_behind_is_told_to_be_migrated),
     case!(what_is_another_programs_or_newer_is_refused),
-    case!(the_programs_before_and_after_a_migration_run_side_by_side),
+    case!(s6_the_programs_before_and_after_a_migration_run_side_by_side),
     case!(a_migration_waits_for_no_table_for_long),
     case!(a_database_of_another_encoding_is_refused),
     case!(s4_what_cannot_be_opened_is_told_without_the_password),
@@ -115,7 +115,7 @@ const LATER: &str = "\
     CREATE TABLE later (id BIGINT PRIMARY KEY REFERENCES rooms (id)); CREATE INDEX later_by_time ON room_updates (time_ms)";
 
 /// A store whose statements were all said before goes on, and one that opens afterwards as well.
-async fn the_programs_before_and_after_a_migration_run_side_by_side(at: Database) {
+async fn s6_the_programs_before_and_after_a_migration_run_side_by_side(at: Database) {
     let before = at.store().await;
     use_everything(&before, Incarnation(8), 1).await;
     at.execute(LATER).await;

@@ -15,7 +15,7 @@ pub const CASES: Cases = &[
     case!(j2_j3_sessions_ended_in_any_phase_double_and_lose_nothing),
     case!(j2_j3_a_line_cut_in_any_phase_doubles_and_loses_nothing),
     case!(j3_a_database_that_can_only_be_read_is_written_again_later),
-    case!(a_check_is_over_within_two_seconds),
+    case!(t4_a_check_is_over_within_two_seconds),
 ];
 
 /// More than an append says in any of its forms.
@@ -130,7 +130,7 @@ async fn check(store: &PostgresStore) -> Result<(), String> {
 }
 
 /// Whatever the matter is.
-async fn a_check_is_over_within_two_seconds(at: Database) {
+async fn t4_a_check_is_over_within_two_seconds(at: Database) {
     let line = Line::to(at.options()).await;
     let store = line.store().await;
     store.append(&batch(1, &["room"])).await.unwrap();
