@@ -14,6 +14,7 @@ use scrible_store::{
 };
 use tokio::sync::Notify;
 
+use crate::bus::{Commit, Told};
 use crate::point;
 use crate::room::{Room, RoomsShared};
 use crate::telemetry::Batches;
@@ -161,6 +162,7 @@ impl Journal {
                     }
                     point::reach("update", "stored");
                     report(&rooms, &ends, &receipt);
+                    self.tell_others(&rooms, batch, &receipt);
                     point::reach("update", "reported");
                     return;
                 }
@@ -178,6 +180,21 @@ impl Journal {
                     tracing::warn!(%error, rooms = rooms.len(), "the store refuses a batch; storing its rooms one by one");
                     return self.commit_each(rooms, ends, batch).await;
                 }
+            }
+        }
+    }
+
+    /// Tells the other nodes what was stored.
+    fn tell_others(&self, rooms: &[Arc<Room>], batch: Batch, receipt: &Receipt) {
+        for ((room, append), stored) in rooms.iter().zip(batch.rooms).zip(&receipt.rooms) {
+            if let Some(stored) = stored {
+                let updates = append.updates.into_iter().map(|update| update.bytes);
+                let commit = Commit {
+                    stored_as: stored.id.0,
+                    first_seq: stored.first_seq,
+                    updates: Told::Whole(updates.collect()),
+                };
+                self.rooms.bus.publish(room.name(), &commit);
             }
         }
     }

@@ -9,6 +9,7 @@
 //!
 //! In reading order:
 //! - [`room`] what happens to an update, and who hears it
+//! - [`bus`] what nodes tell each other, [`follow`] how a room gets what the bus did not carry
 //! - [`journal`] how updates come to be stored, [`source`] how rooms come back, [`guard`] which of them do not
 //! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened and boards drawn, with the
 //!   [`fonts`] that are found
@@ -23,11 +24,13 @@
 //! - [`config`], [`cli`], [`telemetry`] settings, commands, the log
 
 pub mod access;
+pub mod bus;
 pub mod cli;
 pub mod compact;
 pub mod config;
 pub mod dead_letters;
 pub mod doc_worker;
+pub mod follow;
 pub mod fonts;
 pub mod guard;
 pub mod import;

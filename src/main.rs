@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use scrible::access::OpenGate;
+use scrible::bus::Alone;
 use scrible::cli::{self, Invocation};
 use scrible::config::{Config, EdgeConfig};
 use scrible::room::RoomsConfig;
-use scrible::server::{self, Listeners, Node, ServerConfig};
+use scrible::server::{self, Listeners, Node, ServerConfig, Writers};
 use scrible::session::SessionConfig;
 use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
 use scrible::telemetry;
-use scrible_store::{OpenOptions, Waiting};
+use scrible_store::{DatabaseKind, OpenOptions, Waiting};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -119,8 +120,12 @@ async fn serve(config: Config) -> Result<ExitCode> {
         shutdown: config.timing.shutdown,
         documents: config.documents.workers(),
         retention: config.history.retention(),
+        writers: match config.store.database.kind() {
+            DatabaseKind::Sqlite => Writers::One,
+            DatabaseKind::Postgres => Writers::Many,
+        },
     };
-    let node = Node::new(store, Arc::new(OpenGate), server_config);
+    let node = Node::new(store, Arc::new(Alone), Arc::new(OpenGate), server_config);
     let listeners = Listeners {
         clients: listener,
         metrics,

@@ -15,8 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Gate;
+use crate::bus::Bus;
 use crate::compact::{Compactor, Keeper, Marks, Retention};
 use crate::doc_worker::{DocWorkers, DocWorkersConfig};
+use crate::follow::Follower;
 use crate::guard::Guard;
 use crate::journal::{Journal, JournalHealth};
 use crate::rest::{self, View};
@@ -49,6 +51,17 @@ pub struct ServerConfig {
     pub documents: DocWorkersConfig,
     /// How long versions stay.
     pub retention: Retention,
+    /// Who else writes to the store.
+    pub writers: Writers,
+}
+
+/// Who writes to a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// One node alone.
+    One,
+    /// Any number of nodes.
+    Many,
 }
 
 /// Where a node is reached.
@@ -82,6 +95,7 @@ pub struct Node {
     gate: Arc<dyn Gate>,
     connections: ConnectionsConfig,
     shutdown: Duration,
+    writers: Writers,
     tasks: TaskTracker,
     rooms: Arc<Registry>,
     keeper: Arc<Keeper>,
@@ -91,7 +105,12 @@ pub struct Node {
 
 impl Node {
     /// Puts the parts together; nothing runs yet.
-    pub fn new(store: Arc<dyn Store>, gate: Arc<dyn Gate>, config: ServerConfig) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        gate: Arc<dyn Gate>,
+        config: ServerConfig,
+    ) -> Self {
         let marks = Arc::new(Marks::default());
         let guard = Guard::new(store.clone(), marks.clone());
         let source = StoreSource {
@@ -109,7 +128,7 @@ impl Node {
             holder: Incarnation::random(),
             marks,
         };
-        let shared = Arc::new(RoomsShared::new(config.rooms));
+        let shared = Arc::new(RoomsShared::new(config.rooms, bus));
         let tasks = shared.tasks.clone();
         Self {
             rooms: Registry::new(Arc::new(source), shared),
@@ -125,6 +144,7 @@ impl Node {
                 patience: config.patience,
             },
             shutdown: config.shutdown,
+            writers: config.writers,
             tasks,
             parallel,
         }
@@ -167,6 +187,18 @@ impl Node {
         let caretaker = tokio::spawn({
             let rooms = rooms.clone();
             async move { rooms.look_after_rooms().await }
+        });
+        let bus = rooms.shared().bus.clone();
+        let hearing = tokio::spawn({
+            let (bus, rooms) = (bus.clone(), rooms.clone());
+            async move { bus.listen(&*rooms).await }
+        });
+        let follower = (self.writers == Writers::Many).then(|| {
+            let follower = Follower {
+                rooms: rooms.clone(),
+                store: store.clone(),
+            };
+            tokio::spawn(follower.run())
         });
         let compactor = Compactor {
             keeper: keeper.clone(),
@@ -237,6 +269,13 @@ impl Node {
         let unstored = rooms.unstored();
         // Let go.
         journal.abort();
+        if let Some(follower) = follower {
+            follower.abort();
+        }
+        if timeout_at(deadline, bus.close()).await.is_err() {
+            tracing::warn!("the other nodes could not be told in time that this one stops");
+        }
+        hearing.abort();
         caretaker.abort();
         watch.abort();
         // A snapshot that is being made can be dropped at any point: the rows are there.

@@ -1,16 +1,22 @@
 //! The log of a room: update bytes in the order in which everyone hears them, standing on a base.
 //!
-//! Positions count entries since the room was opened and never go back. An entry becomes *committed* once the journal has
-//! stored it; the committed mark only moves forward and never passes a gap. The log knows nothing of sessions, of what is in
-//! an update, or of where it is stored.
+//! Positions count entries since the room was opened and never go back. An entry gets a number once it is stored, here or by
+//! another node; the *committed* mark stands before the first that has none. The mark only moves forward. The log knows nothing
+//! of sessions, of what is in an update, or of where it is stored.
+//!
+//! Numbers need not ascend with positions: what another node stored comes behind what waits here, and may have the lower number.
+//! Both orders are causal, because neither of the two was made with the other in view.
 
 use std::collections::VecDeque;
 
 use super::content::Content;
 use super::framed::FramedUpdate;
 
-/// Who appended an entry: the session's number, which is never used twice in a process.
+/// Who appended an entry: the session's number, which is never used twice in a process and never [`ELSEWHERE`].
 pub type Author = u64;
+
+/// The author of what came from another node.
+pub const ELSEWHERE: Author = 0;
 
 /// One update that the room has taken.
 #[derive(Debug, Clone)]
@@ -23,6 +29,8 @@ pub struct Entry {
     pub brings: Box<[(u64, u32, u32)]>,
     /// When it was taken.
     pub at: tokio::time::Instant,
+    /// The number under which it is stored, once it is.
+    seq: Option<u64>,
 }
 
 /// What an entry is to somebody.
@@ -37,14 +45,28 @@ pub enum Stance {
 }
 
 impl Entry {
-    /// Frames an update.
+    /// Frames an update that is to be stored.
     pub fn new(update: &[u8], author: Author, brings: Vec<(u64, u32, u32)>) -> Self {
         Self {
             update: FramedUpdate::new(update),
             author,
             brings: brings.into(),
             at: tokio::time::Instant::now(),
+            seq: None,
         }
+    }
+
+    /// Frames an update that another node has stored under this number.
+    pub fn stored(update: &[u8], seq: u64, brings: Vec<(u64, u32, u32)>) -> Self {
+        Self {
+            seq: Some(seq),
+            ..Self::new(update, ELSEWHERE, brings)
+        }
+    }
+
+    /// The number under which it is stored, once it is.
+    pub fn seq(&self) -> Option<u64> {
+        self.seq
     }
 
     /// How much of what the entry brings somebody has, told by their clocks. Deletes alone are had by nobody.
@@ -78,6 +100,8 @@ pub struct Base {
     pub content: Content,
     /// The position of the first entry that is not in it.
     pub end: u64,
+    /// The highest number of what is in it.
+    pub seq: u64,
 }
 
 impl Base {
@@ -96,6 +120,8 @@ pub struct Log {
     entries: VecDeque<Entry>,
     committed: u64,
     bytes: usize,
+    /// Entries without a number, and their weight.
+    uncommitted: u64,
     uncommitted_bytes: usize,
     /// Weight of the entries that the base holds too and that only wait to be trimmed.
     folded_bytes: usize,
@@ -104,11 +130,15 @@ pub struct Log {
 }
 
 impl Log {
-    /// A log that stands on what was stored: all of it is committed.
-    pub fn on(content: Content) -> Self {
+    /// A log that stands on what was stored up to a number: all of it is committed.
+    pub fn on(content: Content, seq: u64) -> Self {
         Self {
             base_bytes: content.size(),
-            base: Base { content, end: 0 },
+            base: Base {
+                content,
+                end: 0,
+                seq,
+            },
             ..Self::default()
         }
     }
@@ -121,6 +151,11 @@ impl Log {
     /// All entries before this position are stored.
     pub fn committed(&self) -> u64 {
         self.committed
+    }
+
+    /// Entries that wait for the journal.
+    pub fn uncommitted(&self) -> u64 {
+        self.uncommitted
     }
 
     /// Bytes that wait for the journal.
@@ -146,10 +181,16 @@ impl Log {
     /// Appends an entry and says how many bytes it adds to what waits for the journal.
     pub fn append(&mut self, entry: Entry) -> usize {
         let weight = entry.weight();
+        let waits = entry.seq.is_none();
         self.bytes += weight;
-        self.uncommitted_bytes += weight;
         self.entries.push_back(entry);
-        weight
+        if waits {
+            self.uncommitted += 1;
+            self.uncommitted_bytes += weight;
+            return weight;
+        }
+        self.move_mark();
+        0
     }
 
     /// The entry at a position, unless it was trimmed or is not there yet.
@@ -160,35 +201,59 @@ impl Log {
 
     /// Entries from a position on, oldest first. Nothing before the first kept entry.
     pub fn entries_from(&self, position: u64) -> impl Iterator<Item = (u64, &Entry)> {
-        let skip = position
-            .saturating_sub(self.first)
-            .min(self.entries.len() as u64) as usize;
+        let skip = self.at(position);
         (self.first + skip as u64..).zip(self.entries.range(skip..))
     }
 
-    /// Moves the committed mark forward and says how many bytes no longer wait.
-    pub fn commit(&mut self, end: u64) -> usize {
+    /// Notes that all before `end` is stored, those without a number under consecutive ones from `first_seq` on. Says how many bytes no
+    /// longer wait.
+    pub fn commit(&mut self, end: u64, first_seq: u64) -> usize {
         assert!(
             end <= self.head(),
             "a commit cannot pass the head of the log"
         );
-        let from = self.committed;
-        let freed = self
-            .entries_from(from)
-            .take_while(|(position, _)| *position < end)
-            .map(|(_, entry)| entry.weight())
-            .sum();
-        self.committed = self.committed.max(end);
+        let (from, to) = (self.at(self.committed), self.at(end));
+        let (mut seq, mut freed) = (first_seq, 0);
+        for entry in self.entries.range_mut(from..to.max(from)) {
+            if entry.seq.is_none() {
+                entry.seq = Some(seq);
+                seq += 1;
+                freed += entry.weight();
+            }
+        }
+        self.uncommitted -= seq - first_seq;
         self.uncommitted_bytes -= freed;
+        self.move_mark();
         freed
     }
 
-    /// Bytes of the committed entries from a position on.
-    pub fn committed_bytes_from(&self, position: u64) -> usize {
-        self.entries_from(position)
-            .take_while(|(position, _)| *position < self.committed)
-            .map(|(_, entry)| entry.weight())
-            .sum()
+    /// The position before which everything has a number of at most `seq`.
+    pub fn covered_by(&self, seq: u64) -> u64 {
+        let covered = self
+            .entries_from(self.base.end)
+            .take_while(|(_, entry)| entry.seq.is_some_and(|stored| stored <= seq));
+        self.base.end + covered.count() as u64
+    }
+
+    /// Weight of what is stored under numbers above `seq`, as far as it is still an entry.
+    pub fn bytes_above(&self, seq: u64) -> usize {
+        let above = self
+            .entries
+            .iter()
+            .filter(|entry| entry.seq.is_some_and(|stored| stored > seq));
+        above.map(Entry::weight).sum()
+    }
+
+    /// Where the entry at a position stands, or would.
+    fn at(&self, position: u64) -> usize {
+        let at = position.saturating_sub(self.first);
+        at.min(self.entries.len() as u64) as usize
+    }
+
+    fn move_mark(&mut self) {
+        let stored = self.entries.range(self.at(self.committed)..);
+        let stored = stored.take_while(|entry| entry.seq.is_some());
+        self.committed += stored.count() as u64;
     }
 
     /// Whether the committed entries should be merged into the base: at 10,000 entries or once they weigh more than
@@ -199,11 +264,12 @@ impl Log {
         unfolded > 10_000 || (self.bytes - self.uncommitted_bytes - self.folded_bytes > floor)
     }
 
-    /// Replaces the base. `base.end` must lie between the old base's end and the committed mark.
+    /// Replaces the base. `base.end` must lie between the old base's end and the committed mark, and it must hold all that the old one
+    /// does.
     pub fn rebase(&mut self, base: Base) {
         assert!(
-            self.base.end <= base.end && base.end <= self.committed,
-            "a base holds committed entries only"
+            self.base.end <= base.end && base.end <= self.committed && self.base.seq <= base.seq,
+            "a base holds committed entries only, and no less than the one before"
         );
         let folded = self
             .entries_from(self.base.end)
@@ -246,10 +312,11 @@ mod tests {
             log.append(entry(author, 10));
         }
         assert_eq!((log.head(), log.committed()), (4, 0));
-        log.commit(3);
+        log.commit(3, 1);
         log.rebase(Base {
             content: Content::default(),
             end: 3,
+            seq: 3,
         });
         log.trim(2, usize::MAX);
         assert!(log.get(1).is_none());
@@ -269,7 +336,7 @@ mod tests {
         let mut log = Log::default();
         let added: usize = (0..10).map(|author| log.append(entry(author, 100))).sum();
         assert_eq!(log.uncommitted_bytes(), added);
-        let freed = log.commit(4) + log.commit(4) + log.commit(10);
+        let freed = log.commit(4, 1) + log.commit(4, 5) + log.commit(10, 5);
         assert_eq!((freed, log.uncommitted_bytes()), (added, 0));
     }
 
@@ -279,10 +346,11 @@ mod tests {
         for author in 0..10 {
             log.append(entry(author, 1000));
         }
-        log.commit(8);
+        log.commit(8, 1);
         log.rebase(Base {
             content: Content::default(),
             end: 6,
+            seq: 6,
         });
         log.trim(4, usize::MAX);
         assert!(log.get(3).is_none() && log.get(4).is_some());
@@ -296,11 +364,12 @@ mod tests {
         let mut log = Log::default();
         log.append(entry(1, 2 << 20));
         assert!(!log.fold_due(), "nothing is committed yet");
-        log.commit(1);
+        log.commit(1, 1);
         assert!(log.fold_due());
         log.rebase(Base {
             content: Content::default(),
             end: 1,
+            seq: 1,
         });
         assert!(
             !log.fold_due(),
@@ -310,14 +379,45 @@ mod tests {
         let mut large = vec![1, 1, 9, 0, 3, 1, 1, b'a'];
         write_var_bytes(&mut large, &vec![0; 8 << 20]);
         large.push(0);
-        let mut log = Log::on(Content::new(&large, &Limits::default()).unwrap());
+        let mut log = Log::on(Content::new(&large, &Limits::default()).unwrap(), 0);
         log.append(entry(1, 2 << 20));
-        log.commit(1);
+        log.commit(1, 1);
         assert!(!log.fold_due(), "half of a large base is allowed");
         for _ in 0..10_001 {
             log.append(entry(1, 1));
         }
-        log.commit(10_002);
+        log.commit(10_002, 2);
         assert!(log.fold_due());
+    }
+
+    #[test]
+    fn n1_what_other_nodes_stored_stands_in_the_log_behind_what_waits() {
+        let mut log = Log::default();
+        assert_eq!(log.append(Entry::stored(&[1], 1, vec![])), 0);
+        assert_eq!((log.committed(), log.uncommitted()), (1, 0));
+        log.append(entry(7, 10));
+        log.append(Entry::stored(&[2], 2, vec![]));
+        log.append(entry(8, 10));
+        log.append(Entry::stored(&[3], 3, vec![]));
+        let waits = log.uncommitted_bytes();
+        assert_eq!((log.head(), log.committed(), log.uncommitted()), (5, 1, 2));
+        assert_eq!(log.covered_by(3), 1, "the next has no number");
+        // The journal took the first of the two, and it was stored behind what the others wrote.
+        let freed = log.commit(2, 4);
+        assert_eq!((log.committed(), log.uncommitted()), (3, 1));
+        assert_eq!(log.uncommitted_bytes(), waits - freed);
+        log.commit(4, 5);
+        assert_eq!((log.committed(), log.uncommitted_bytes()), (5, 0));
+        let seqs = |log: &Log| -> Vec<_> {
+            let entries = log.entries_from(0);
+            entries.map(|(_, entry)| entry.seq().unwrap()).collect()
+        };
+        assert_eq!(seqs(&log), [1, 4, 2, 5, 3]);
+        // A snapshot of the first three covers one position; the other two stay, which costs nothing but their bytes.
+        assert_eq!(log.covered_by(3), 1);
+        assert_eq!(log.covered_by(4), 3);
+        assert_eq!(log.covered_by(5), 5);
+        let weight = |at| log.get(at).unwrap().weight();
+        assert_eq!(log.bytes_above(3), weight(1) + weight(3));
     }
 }

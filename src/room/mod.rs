@@ -15,8 +15,10 @@ mod membership;
 mod name;
 mod offer;
 mod open;
+mod others;
 mod registry;
 mod seat;
+mod sequence;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -36,15 +38,17 @@ use tokio_util::task::TaskTracker;
 
 pub use answer::{Answer, Made};
 pub use content::Content;
-pub use log::Author;
+pub use log::{Author, ELSEWHERE};
 pub use membership::{Answered, Membership, Pulled};
 pub use name::{BadName, MAX_NAME_BYTES, RESERVED, RoomName};
 pub use offer::{Capacity, Full, Offered};
 pub use open::{Contents, OpenError, Opened, Source, StoredDoc, Unreadable};
+pub use others::{BehindQueue, Rows};
 pub use registry::{Registry, RoomInfo};
 pub use stored::{CompactionConfig, Extent};
 pub use totals::RoomTotals;
 
+use crate::bus::Bus;
 use crate::compact::{CompactionQueue, Why};
 use crate::dead_letters::DeadLetters;
 use crate::journal::JournalQueue;
@@ -85,12 +89,15 @@ pub struct RoomsConfig {
 }
 
 /// Shared parts of all rooms of a node.
-#[derive(Debug)]
 pub struct RoomsShared {
     /// Settings.
     pub config: RoomsConfig,
+    /// The way to the other nodes.
+    pub bus: Arc<dyn Bus>,
     /// Rooms that have something to commit line up here.
     pub journal: JournalQueue,
+    /// Rooms that lack what other nodes have stored line up here.
+    pub behind: BehindQueue,
     /// Rooms whose base should be replaced, or of which a version should be kept, line up here.
     pub compaction: CompactionQueue,
     /// Bytes that wait for the journal in all rooms.
@@ -110,11 +117,13 @@ pub struct RoomsShared {
 
 impl RoomsShared {
     /// What all rooms of a node share before there are any.
-    pub fn new(config: RoomsConfig) -> Self {
+    pub fn new(config: RoomsConfig, bus: Arc<dyn Bus>) -> Self {
         let metrics = Metrics::default();
         Self {
             config,
+            bus,
             journal: JournalQueue::default(),
+            behind: BehindQueue::default(),
             compaction: CompactionQueue::default(),
             uncommitted_bytes: AtomicUsize::new(0),
             answering: Arc::new(Semaphore::new(answers_at_once())),
@@ -128,6 +137,12 @@ impl RoomsShared {
     /// A number for a session, never used twice in a process.
     pub fn next_session(&self) -> Author {
         self.sessions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl std::fmt::Debug for RoomsShared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoomsShared").finish_non_exhaustive()
     }
 }
 
@@ -155,6 +170,8 @@ struct State {
     stored: Stored,
     /// The room stands in the journal's queue or in a batch that is under way.
     queued: bool,
+    /// The room stands in line, or is seen to, because it lacks what other nodes have stored.
+    behind: bool,
     /// A compaction was asked for and has not answered.
     compacting: bool,
     /// Its operator was told that the room is nearly full.
@@ -248,7 +265,7 @@ impl Room {
     /// A room that stands on what was loaded.
     pub fn new(name: RoomName, opened: Opened, shared: Arc<RoomsShared>) -> Self {
         let state = State {
-            log: Log::on(opened.base),
+            log: Log::on(opened.base, opened.stored.sequence.applied()),
             clocks: opened.clocks,
             awareness: Awareness::new(shared.config.presence),
             seats: Slab::new(),
@@ -261,6 +278,7 @@ impl Room {
             },
             stored: opened.stored,
             queued: false,
+            behind: false,
             compacting: false,
             warned: false,
             changing: false,
@@ -295,7 +313,8 @@ impl Room {
         }
         let (mut bytes, mut end) = (0, state.log.committed());
         let mut updates = Vec::new();
-        for (position, entry) in state.log.entries_from(state.log.committed()) {
+        let entries = state.log.entries_from(state.log.committed());
+        for (position, entry) in entries.filter(|(_, entry)| entry.seq().is_none()) {
             let update = entry.update.update();
             if !updates.is_empty() && bytes + update.len() > max_bytes {
                 break;
@@ -311,27 +330,39 @@ impl Room {
         }
     }
 
-    /// Notes that all before `end` is stored, its first update under the number `first_seq`: authors get their echoes. Queues
-    /// the room again if more waits.
+    /// Notes that the updates before `end` that waited are stored, under consecutive numbers from `first_seq` on: authors get their
+    /// echoes. Queues the room again if more waits.
     pub fn committed(self: &Arc<Self>, stored_as: i64, first_seq: u64, end: u64) {
         let mut state = self.state.lock();
         if state.end == Some(End::Failed) {
             // It failed while its batch was under way; what it held was written off then.
             return;
         }
-        let entries = state.log.committed()..end;
-        self.time_commits(&state.log, &entries);
-        let freed = state.log.commit(end);
-        state.stored.committed(stored_as, first_seq, entries, freed);
+        let state = &mut *state;
+        if !state.stored.is_known_as(stored_as) {
+            tracing::error!(room = ?self.name, "it was deleted and made anew while this was stored");
+            return self.fail_locked(state);
+        }
+        self.time_commits(&state.log, end);
+        let waited = state.log.uncommitted();
+        let freed = state.log.commit(end, first_seq);
+        let count = waited - state.log.uncommitted();
+        state.stored.added(freed);
+        state.stored.sequence.wrote(first_seq, count);
         self.shared
             .uncommitted_bytes
             .fetch_sub(freed, Ordering::Relaxed);
-        let committed = state.log.committed();
-        state.wake(|seat| seat.waits_for(committed));
-        state.queued = committed < state.log.head();
+        state.queued = state.log.uncommitted() > 0;
         if state.queued {
             self.shared.journal.push(self.clone());
         }
+        self.take_rows_in_turn(state);
+        let committed = state.log.committed();
+        state.wake(|seat| seat.waits_for(committed));
+        self.ask_for_compaction(state);
+    }
+
+    fn ask_for_compaction(&self, state: &mut State) {
         let due = state.stored.compaction_due(&self.shared.config.compaction);
         if due && !std::mem::replace(&mut state.compacting, true) {
             self.shared.compaction.push(&self.name, Why::Size);
@@ -346,21 +377,25 @@ impl Room {
     }
 
     /// Measures how long entries that are stored now have waited for that.
-    fn time_commits(&self, log: &Log, entries: &std::ops::Range<u64>) {
+    fn time_commits(&self, log: &Log, end: u64) {
         let now = Instant::now();
         let commit = &self.shared.metrics.updates.commit;
-        log.entries_from(entries.start)
-            .take_while(|(position, _)| *position < entries.end)
+        log.entries_from(log.committed())
+            .take_while(|(position, _)| *position < end)
+            .filter(|(_, entry)| entry.seq().is_none())
             .for_each(|(_, entry)| commit.time(now.duration_since(entry.at)));
     }
 
     /// Ends the room: what it holds uncommitted cannot be stored. Its sessions must sync anew with what is stored.
     pub fn fail(&self) {
-        let mut state = self.state.lock();
+        self.fail_locked(&mut self.state.lock());
+    }
+
+    fn fail_locked(&self, state: &mut State) {
         if state.end.replace(End::Failed) == Some(End::Failed) {
             return;
         }
-        let lost = state.log.head() - state.log.committed();
+        let lost = state.log.uncommitted();
         self.shared.metrics.rooms.failed.inc();
         self.shared.metrics.rooms.lost_updates.inc_by(lost);
         tracing::error!(room = ?self.name, lost, "room ended; what was not stored is gone unless its clients bring it back");
@@ -429,7 +464,7 @@ impl Room {
         let state = self.state.lock();
         match state.end {
             Some(End::Failed) => 0,
-            _ => state.log.head() - state.log.committed(),
+            _ => state.log.uncommitted(),
         }
     }
 
@@ -463,32 +498,31 @@ impl Room {
         }
     }
 
+    /// What the newest snapshot covers that this room knows of.
+    pub fn snapshot_seq(&self) -> u64 {
+        self.state.lock().stored.snapshot().seq
+    }
+
     /// Stands the log on a snapshot that was stored. Readers go on reading: what they have not heard stays until they have.
     pub fn compacted(&self, compacted: Compacted) {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.compacting = false;
         let Compacted { snapshot, base, .. } = compacted;
-        // Unknown where rows that this room never saw are in it.
-        let end = state.stored.position(snapshot.seq);
-        let (rows, bytes) = match end {
-            Some(end) => (
-                state.log.committed().saturating_sub(end),
-                state.log.committed_bytes_from(end),
-            ),
-            None => (0, 0),
-        };
-        state
-            .stored
-            .compacted(snapshot, rows, bytes, compacted.took);
+        let bytes = state.log.bytes_above(snapshot.seq);
+        state.stored.compacted(snapshot, bytes, compacted.took);
         if compacted.listed {
             state.stored.versioned();
         }
-        // Not where the log was merged further meanwhile.
-        if let Some(end) =
-            end.filter(|end| (state.log.base().end..=state.log.committed()).contains(end))
-        {
-            state.log.rebase(Base { content: base, end });
+        // Not where it holds what nobody here has heard, nor where the log was merged further meanwhile.
+        let seq = snapshot.seq;
+        if (state.log.base().seq..=state.stored.sequence.applied()).contains(&seq) {
+            let end = state.log.covered_by(seq);
+            state.log.rebase(Base {
+                content: base,
+                end,
+                seq,
+            });
             state.trim();
         }
     }
@@ -510,26 +544,27 @@ impl Room {
     /// Merges the committed entries into a new base, outside the lock.
     fn fold(&self) {
         let limits = &self.shared.config.limits;
-        let (parts, end) = {
+        let (parts, end, seq) = {
             let state = self.state.lock();
             let (base, end) = (state.log.base(), state.log.committed());
             let entries = state.log.entries_from(base.end);
             let entries = entries.take_while(|(position, _)| *position < end);
-            let parts: Vec<_> = base
-                .content
-                .updates()
-                .chain(entries.map(|(_, entry)| entry.update.update()))
-                .collect();
-            (parts, end)
+            let mut parts: Vec<_> = base.content.updates().collect();
+            let mut seq = base.seq;
+            for (_, entry) in entries {
+                parts.push(entry.update.update());
+                seq = seq.max(entry.seq().unwrap_or(0));
+            }
+            (parts, end, seq)
         };
         let merged = scrible_wire::merge::merge(parts.iter().map(|part| &part[..]), limits)
             .and_then(|merged| Content::new(&merged, limits));
         let mut state = self.state.lock();
         match merged {
             // A compaction that was faster has more.
-            Ok(_) if state.log.base().end > end => {}
+            Ok(_) if state.log.base().end > end || state.log.base().seq > seq => {}
             Ok(content) => {
-                state.log.rebase(Base { content, end });
+                state.log.rebase(Base { content, end, seq });
                 state.trim();
             }
             // Nothing is lost, but the log goes on growing. The parts passed the gate one by one, so this is ours to look at.

@@ -15,6 +15,7 @@ use super::{
     Author, Membership, OpenError, Opened, Room, RoomName, RoomTotals, RoomsShared, Source,
 };
 use crate::access::Identity;
+use crate::bus::{Commit, Hearer, NodeId};
 use crate::telemetry::{LimitMet, Openings};
 
 /// How often presence is looked at for states that nobody renewed.
@@ -129,6 +130,11 @@ impl Registry {
         }
     }
 
+    /// A room by its canonical name, if it is open.
+    pub fn open_by(&self, name: &str) -> Option<Arc<Room>> {
+        self.find(&RoomName::new(name).ok()?)
+    }
+
     /// How many updates in all rooms are not stored.
     pub fn unstored(&self) -> u64 {
         self.open().iter().map(|room| room.unstored()).sum()
@@ -201,7 +207,8 @@ impl Registry {
         tracing::debug!(room = ?room.name(), "room unloaded");
     }
 
-    fn open(&self) -> Vec<Arc<Room>> {
+    /// All open rooms, in no particular order.
+    pub fn open(&self) -> Vec<Arc<Room>> {
         let rooms = self.rooms.lock();
         let open = rooms.values().filter_map(|slot| match slot {
             Slot::Open(room) => Some(room.clone()),
@@ -220,6 +227,10 @@ impl Registry {
         self.shared.tasks.spawn(async move {
             let (metrics, began) = (&this.shared.metrics.rooms, Instant::now());
             let loaded = if this.make_place(began) {
+                // What is stored from now on is heard, so that nothing is missed between what is read and what comes after it.
+                if let Err(away) = this.shared.bus.join(&name_).await {
+                    tracing::debug!(room = ?name_, %away, "opening a room without the other nodes");
+                }
                 this.source.load(&name_).await
             } else {
                 this.shared.metrics.limits.count(LimitMet::RoomMemory);
@@ -233,7 +244,13 @@ impl Registry {
             let room = loaded
                 .map(|opened| Arc::new(Room::new(name_.clone(), opened, this.shared.clone())));
             match &room {
-                Ok(room) => drop(this.rooms.lock().insert(name_, Slot::Open(room.clone()))),
+                Ok(room) => {
+                    this.rooms.lock().insert(name_, Slot::Open(room.clone()));
+                    if this.shared.bus.has_others() {
+                        // What came while it was being read was heard by nobody.
+                        room.look_for_more();
+                    }
+                }
                 Err(error) => {
                     match error {
                         // Told once, by whoever found it; its clients come back every few seconds.
@@ -242,7 +259,7 @@ impl Registry {
                         }
                         _ => tracing::error!(room = ?name_, %error, "room refused"),
                     }
-                    this.rooms.lock().remove(&name_);
+                    this.forget(&name_, |_| true);
                 }
             }
             tell.send_replace(Some(room));
@@ -264,7 +281,24 @@ impl Registry {
         let mut rooms = self.rooms.lock();
         if rooms.get(name).is_some_and(which) {
             rooms.remove(name);
+            self.shared.bus.leave(name);
         }
+    }
+}
+
+impl Hearer for Registry {
+    fn stored(&self, room: &str, commit: Commit) {
+        if let Some(room) = self.open_by(room) {
+            room.stored_elsewhere(&commit);
+        }
+    }
+
+    fn shown(&self, _room: &str, _node: NodeId, _states: &[u8]) {}
+
+    fn gone(&self, _node: NodeId) {}
+
+    fn missed(&self) {
+        self.open().iter().for_each(Room::look_for_more);
     }
 }
 
@@ -314,6 +348,7 @@ mod tests {
 
     use super::super::{Carrier, RoomsConfig};
     use super::*;
+    use crate::bus::Alone;
 
     /// Loads as often as it has permits; fails when told to.
     struct Slow {
@@ -350,7 +385,7 @@ mod tests {
     }
 
     fn registry(source: Arc<Slow>, idle: Duration) -> Arc<Registry> {
-        let shared = RoomsShared::new(config(idle));
+        let shared = RoomsShared::new(config(idle), Arc::new(Alone));
         Registry::new(source, Arc::new(shared))
     }
 
@@ -457,7 +492,7 @@ mod tests {
         let source = slow(100, false);
         let mut config = config(Duration::from_secs(3_600));
         config.memory = 3 << 20;
-        let shared = Arc::new(RoomsShared::new(config));
+        let shared = Arc::new(RoomsShared::new(config, Arc::new(Alone)));
         let registry = Registry::new(source.clone(), shared);
         let mut here = Vec::new();
         let fill = async |name: &str| {

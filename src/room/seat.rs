@@ -256,10 +256,10 @@ mod tests {
         seat.authored(0);
         seat.authored(2);
         assert_eq!(pulled(&mut seat, &log), [2]);
-        log.commit(1);
+        log.commit(1, 1);
         assert_eq!(pulled(&mut seat, &log), [1]);
         assert!(!seat.waits_for(2));
-        log.commit(3);
+        log.commit(3, 1);
         assert!(seat.waits_for(3));
         assert_eq!(pulled(&mut seat, &log), [1]);
         assert!(pulled(&mut seat, &log).is_empty());
@@ -274,9 +274,9 @@ mod tests {
             ..Place::default()
         });
         seat.knew(2, Bytes::from_static(&[9]));
-        log.commit(1);
+        log.commit(1, 1);
         assert!(pulled(&mut seat, &log).is_empty());
-        log.commit(2);
+        log.commit(2, 1);
         assert_eq!(pulled(&mut seat, &log), [9]);
     }
 
@@ -303,7 +303,7 @@ mod tests {
             });
         }
         assert!(pulled(&mut seat, &log).is_empty());
-        log.commit(3);
+        log.commit(3, 1);
         assert_eq!(pulled(&mut seat, &log), [2, 2]);
     }
 
@@ -314,10 +314,11 @@ mod tests {
         assert!(pulled(&mut seat, &log).is_empty());
         assert_eq!(seat.slowest(), u64::MAX);
         seat.join(Place::default());
-        log.commit(2);
+        log.commit(2, 1);
         log.rebase(super::super::log::Base {
             content: Default::default(),
             end: 2,
+            seq: 2,
         });
         log.trim(seat.slowest(), 0);
         log.append(Entry::new(&[7], 2, vec![]));

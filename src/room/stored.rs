@@ -1,11 +1,12 @@
-//! How far the store has a room, and when what it has should become a new base.
+//! What the store has of a room, and when that should become a new base.
 //!
-//! Translates between positions of the log, which begin anew whenever a room is opened, and the store's sequence numbers. The one
-//! rule: where somebody else wrote rows of this room meanwhile, positions say nothing about numbers any more, and it says so.
+//! It counts rows and bytes, whoever wrote them; which of them are in the log is `sequence`'s to say.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::sequence::Sequence;
 
 /// When a base should be replaced because of its size.
 #[derive(Debug, Clone)]
@@ -32,13 +33,10 @@ const REST: u32 = 10;
 #[derive(Debug, Default)]
 pub struct Stored {
     id: Option<i64>,
-    /// Position p of the log has the sequence number `origin` + p + 1.
-    origin: u64,
-    /// Rows of this room that are not in the log.
-    shared: bool,
+    /// Its rows, and which of them are in the log.
+    pub sequence: Sequence,
     snapshot: Extent,
-    /// What came after the newest snapshot.
-    rows: u64,
+    /// Bytes that came after the newest snapshot.
     bytes: usize,
     /// Since when there is something that no version holds.
     changed: Option<Instant>,
@@ -59,9 +57,8 @@ impl Stored {
     pub fn loaded(id: i64, snapshot: Extent, rows: u64, bytes: usize) -> Self {
         Self {
             id: Some(id),
-            origin: snapshot.seq + rows,
+            sequence: Sequence::at(snapshot.seq + rows),
             snapshot,
-            rows,
             bytes,
             changed: (rows > 0).then(Instant::now),
             ..Self::default()
@@ -73,25 +70,31 @@ impl Stored {
         self.id
     }
 
-    /// Notes a commit: the entries from position `from` to before `to`, `bytes` long, have the numbers from `first_seq` on.
-    pub fn committed(
-        &mut self,
-        id: i64,
-        first_seq: u64,
-        entries: std::ops::Range<u64>,
-        bytes: usize,
-    ) {
-        self.id = Some(id);
-        self.shared |= first_seq != self.origin + entries.start + 1;
-        self.rows += entries.end - entries.start;
+    /// The newest snapshot that is known of.
+    pub fn snapshot(&self) -> Extent {
+        self.snapshot
+    }
+
+    /// Whether this is the store's id of the room; it is from now on, where there was none.
+    pub fn is_known_as(&mut self, id: i64) -> bool {
+        *self.id.get_or_insert(id) == id
+    }
+
+    /// Notes that rows of `bytes` were added.
+    pub fn added(&mut self, bytes: usize) {
         self.bytes += bytes;
         self.changed.get_or_insert_with(Instant::now);
+    }
+
+    /// Rows after the newest snapshot, as far as they are in the log.
+    fn rows(&self) -> u64 {
+        self.sequence.applied().saturating_sub(self.snapshot.seq)
     }
 
     /// Whether the base should be replaced because of what came after it, and may be.
     pub fn compaction_due(&self, config: &CompactionConfig) -> bool {
         let much =
-            self.rows >= config.rows || self.bytes > config.bytes.max(self.snapshot.bytes / 4);
+            self.rows() >= config.rows || self.bytes > config.bytes.max(self.snapshot.bytes / 4);
         much && self.rests_until.is_none_or(|until| until <= Instant::now())
     }
 
@@ -109,24 +112,16 @@ impl Stored {
         self.changed.is_some()
     }
 
-    /// The position before which everything is in a snapshot that covers `seq`; `None` where positions don't tell.
-    pub fn position(&self, seq: u64) -> Option<u64> {
-        match self.shared {
-            true => None,
-            false => seq.checked_sub(self.origin),
-        }
-    }
-
-    /// Notes a snapshot that was stored: of the rows after it, `rows` of `bytes` are left.
-    pub fn compacted(&mut self, snapshot: Extent, rows: u64, bytes: usize, took: Duration) {
+    /// Notes a snapshot that was stored: of what came after it, `bytes` are left.
+    pub fn compacted(&mut self, snapshot: Extent, bytes: usize, took: Duration) {
         self.snapshot = snapshot;
-        (self.rows, self.bytes) = (rows, bytes);
+        self.bytes = bytes;
         self.rest(took);
     }
 
     /// Notes that the newest snapshot is a version.
     pub fn versioned(&mut self) {
-        self.changed = (self.rows > 0).then(Instant::now);
+        self.changed = (self.rows() > 0).then(Instant::now);
     }
 
     /// Keeps compaction away for a while.
@@ -144,6 +139,11 @@ mod tests {
         bytes: 1000,
     };
 
+    fn commit(stored: &mut Stored, first_seq: u64, count: u64, bytes: usize) {
+        stored.sequence.wrote(first_seq, count);
+        stored.added(bytes);
+    }
+
     fn loaded() -> Stored {
         Stored::loaded(
             7,
@@ -160,14 +160,14 @@ mod tests {
     async fn k1_a_base_is_replaced_at_so_many_rows_or_a_quarter_of_its_size() {
         let mut stored = loaded();
         assert!(!stored.compaction_due(&CONFIG));
-        stored.committed(7, 61, 0..89, 1);
+        commit(&mut stored, 61, 89, 1);
         assert!(!stored.compaction_due(&CONFIG));
-        stored.committed(7, 150, 89..90, 1);
+        commit(&mut stored, 150, 1, 1);
         assert!(stored.compaction_due(&CONFIG), "rows");
         let mut stored = loaded();
-        stored.committed(7, 61, 0..1, 1500);
+        commit(&mut stored, 61, 1, 1500);
         assert!(!stored.compaction_due(&CONFIG), "a quarter is allowed");
-        stored.committed(7, 62, 1..2, 1);
+        commit(&mut stored, 62, 1, 1);
         assert!(stored.compaction_due(&CONFIG), "bytes");
         stored.compacted(
             Extent {
@@ -175,24 +175,12 @@ mod tests {
                 bytes: 400,
             },
             0,
-            0,
             Duration::from_secs(3),
         );
-        stored.committed(7, 63, 2..3, 1001);
+        commit(&mut stored, 63, 1, 1001);
         assert!(!stored.compaction_due(&CONFIG), "it rests");
         tokio::time::advance(Duration::from_secs(30)).await;
         assert!(stored.compaction_due(&CONFIG));
-    }
-
-    #[test]
-    fn k2_positions_are_numbers_until_somebody_else_writes() {
-        let mut stored = loaded();
-        assert_eq!(stored.position(60), Some(0));
-        assert_eq!(stored.position(59), None, "before the room was opened");
-        stored.committed(7, 61, 0..3, 30);
-        assert_eq!(stored.position(62), Some(2));
-        stored.committed(7, 65, 3..4, 10);
-        assert_eq!(stored.position(62), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -209,12 +197,12 @@ mod tests {
         );
         tokio::time::advance(interval * 2).await;
         assert!(!stored.version_due(interval) && !stored.is_changed());
-        stored.committed(7, 51, 0..1, 10);
+        commit(&mut stored, 51, 1, 10);
         tokio::time::advance(interval / 2).await;
-        stored.committed(7, 52, 1..2, 10);
+        commit(&mut stored, 52, 1, 10);
         tokio::time::advance(interval / 2).await;
         assert!(stored.version_due(interval));
-        stored.compacted(Extent { seq: 52, bytes: 1 }, 0, 0, Duration::ZERO);
+        stored.compacted(Extent { seq: 52, bytes: 1 }, 0, Duration::ZERO);
         stored.versioned();
         assert!(!stored.is_changed());
         assert!(loaded().is_changed(), "rows that no version holds");

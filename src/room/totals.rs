@@ -50,7 +50,7 @@ impl Room {
         if state.end == Some(End::Failed) {
             return;
         }
-        totals.uncommitted_updates += log.head() - log.committed();
+        totals.uncommitted_updates += log.uncommitted();
         let oldest = log.get(log.committed()).map(|entry| entry.at);
         totals.oldest_uncommitted = match (totals.oldest_uncommitted, oldest) {
             (Some(known), Some(this)) => Some(known.min(this)),

@@ -19,6 +19,7 @@ mod faults;
 mod hostile;
 mod importing;
 mod inspecting;
+mod nodes;
 mod operating;
 mod quarantine;
 mod repairing;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scrible::access::{Admission, Gate, Identity, Knock, Role};
+use scrible::bus::{Alone, Bus};
 use scrible::doc_worker::DocWorkersConfig;
 use scrible::room::RoomsConfig;
-use scrible::server::{self, Listeners, ServerConfig, Stopped};
+use scrible::server::{self, Listeners, ServerConfig, Stopped, Writers};
 use scrible::service::Versions;
 use scrible::session::SessionConfig;
 use scrible::socket::{self, SocketsConfig};
@@ -53,6 +54,14 @@ impl Node {
         store: &Arc<impl Store>,
         change: impl FnOnce(&mut ServerConfig),
     ) -> Self {
+        Self::start_on(store, Arc::new(Alone), change).await
+    }
+
+    pub async fn start_on(
+        store: &Arc<impl Store>,
+        bus: Arc<dyn Bus>,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
         let clients = socket::listen("127.0.0.1", 0).await.unwrap();
         let address = clients.local_addr().unwrap();
         let for_metrics = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -91,11 +100,12 @@ impl Node {
                 fonts: Default::default(),
             },
             retention: Default::default(),
+            writers: Writers::One,
         };
         change(&mut config);
         let shutdown = CancellationToken::new();
         let store: Arc<dyn Store> = store.clone();
-        let node = server::Node::new(store, Arc::new(QueryGate), config);
+        let node = server::Node::new(store, bus, Arc::new(QueryGate), config);
         let versions = node.versions();
         let listeners = Listeners {
             clients,

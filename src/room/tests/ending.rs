@@ -83,22 +83,6 @@ fn j3_a_reader_that_reconnects_is_no_writer() {
     assert!(ann.offer(&[0, 0], Carrier::Step2, None).is_ok());
 }
 
-#[test]
-fn k2_rows_of_somebody_else_keep_a_room_on_its_own_base() {
-    let room = room();
-    let (ann, _) = enter(&room, 1, &[]);
-    offer(&ann, &typed(10, 0));
-    let end = room.uncommitted(usize::MAX).end;
-    room.committed(1, 5, end);
-    room.compacted(Compacted {
-        snapshot: Extent { seq: 5, bytes: 1 },
-        base: Content::new(&typed(10, 0), &Limits::default()).unwrap(),
-        listed: true,
-        took: Duration::ZERO,
-    });
-    assert_eq!(room.state.lock().log.base().end, 0);
-}
-
 #[tokio::test]
 async fn k5_compaction_is_asked_for_once_and_a_version_when_a_changed_room_ends() {
     let mut shared = shared();

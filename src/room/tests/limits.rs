@@ -7,7 +7,7 @@ fn holding(capacity: Capacity) -> Arc<Room> {
         capacity,
         ..config()
     };
-    room_with(Arc::new(RoomsShared::new(config)))
+    room_with(Arc::new(RoomsShared::new(config, Arc::new(Alone))))
 }
 
 fn refused(member: &Membership, update: &[u8]) -> Refused {

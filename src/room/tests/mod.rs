@@ -4,6 +4,7 @@ mod answers;
 mod ending;
 mod hearing;
 mod limits;
+mod others;
 mod presence;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use scrible_wire::{Message, Messages, Missing, StateVector, Taking};
 
 use super::*;
 use crate::access::Identity;
+use crate::bus::Alone;
 
 /// An update of `client` that appends one character at `clock` to the text `t`.
 fn typed(client: u8, clock: u8) -> Vec<u8> {
@@ -65,7 +67,7 @@ fn typed_after(client: u8, other: u8, clock: u8) -> Vec<u8> {
 }
 
 fn shared() -> Arc<RoomsShared> {
-    Arc::new(RoomsShared::new(config()))
+    Arc::new(RoomsShared::new(config(), Arc::new(Alone)))
 }
 
 fn config() -> RoomsConfig {

@@ -1,0 +1,162 @@
+//! Brings into open rooms what other nodes have stored and the bus did not carry: the store is asked for the highest numbers of all
+//! open rooms every now and then, and rooms that lack something get it, from the bus while it still has it, else from the store.
+//!
+//! It does not know how rows come into a room's log. The one rule: one room that cannot be helped keeps no other waiting.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrible_store::{Since, Store, StoreError};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::room::{Registry, Room, Rows};
+
+/// How often the store is asked for the heads of all open rooms while the bus works: what it may have lost is the last message of
+/// all, whose gap nobody can see.
+const POLL: Duration = Duration::from_secs(2);
+/// How often while it doesn't, or where there is none.
+const POLL_ALONE: Duration = Duration::from_secs(1);
+/// Names in one question.
+const NAMES: usize = 1_000;
+/// What comes too early is mostly followed by what it waits for.
+const SETTLE: Duration = Duration::from_millis(20);
+/// Rooms that are looked after at a time.
+const AT_ONCE: usize = 16;
+/// Bytes that are read from the store at a time.
+const READ_BYTES: usize = 4 << 20;
+/// Between attempts while the store does not answer or has nothing yet.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
+
+/// Keeps the rooms of a node up with all others.
+pub struct Follower {
+    /// The rooms.
+    pub rooms: Arc<Registry>,
+    /// The truth.
+    pub store: Arc<dyn Store>,
+}
+
+impl Follower {
+    /// Runs for ever.
+    pub async fn run(self) {
+        let this = Arc::new(self);
+        tokio::join!(this.poll(), this.catch_up());
+    }
+
+    /// Asks for heads.
+    async fn poll(&self) {
+        let bus = &self.rooms.shared().bus;
+        let mut answers = true;
+        loop {
+            let works = bus.has_others() && bus.trouble().is_none();
+            tokio::time::sleep(if works { POLL } else { POLL_ALONE }).await;
+            let asked = self.ask_heads().await;
+            match (&asked, answers) {
+                (Err(error), true) => {
+                    tracing::warn!(%error, "what other nodes store cannot be seen for now");
+                }
+                (Ok(()), false) => tracing::info!("what other nodes store can be seen again"),
+                _ => {}
+            }
+            answers = asked.is_ok();
+        }
+    }
+
+    async fn ask_heads(&self) -> Result<(), StoreError> {
+        let rooms = self.rooms.open();
+        for rooms in rooms.chunks(NAMES) {
+            let names: Vec<_> = rooms.iter().map(|room| room.name().shared()).collect();
+            // Before the question, so that the answer cannot be older.
+            let asked: HashMap<_, _> = names
+                .iter()
+                .cloned()
+                .zip(rooms.iter().map(|room| (room, room.applied())))
+                .collect();
+            for head in self.store.heads(&names).await? {
+                if let Some((room, applied)) = asked.get(&head.room) {
+                    room.heard_of(head.id.0, head.seq, *applied);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks after the rooms that lack something.
+    async fn catch_up(self: &Arc<Self>) {
+        let slots = Arc::new(Semaphore::new(AT_ONCE));
+        let mut tasks = JoinSet::new();
+        loop {
+            let slot = slots.clone().acquire_owned().await.expect("never closed");
+            let room = self.rooms.shared().behind.next().await;
+            while tasks.try_join_next().is_some() {}
+            let this = self.clone();
+            tasks.spawn(async move {
+                this.help(&room).await;
+                drop(slot);
+            });
+        }
+    }
+
+    /// Looks after one room until it lacks nothing.
+    async fn help(&self, room: &Arc<Room>) {
+        let bus = &self.rooms.shared().bus;
+        tokio::time::sleep(SETTLE).await;
+        let after = room.applied();
+        match bus.recent(room.name(), after).await {
+            Ok(updates) => room.take_recent(after, &updates),
+            Err(away) => tracing::debug!(room = ?room.name(), %away, "the bus has no answer"),
+        }
+        let mut pauses = PAUSES.iter();
+        while !room.caught_up() {
+            let after = room.applied();
+            if let Err(error) = self.read(room, after).await {
+                match error {
+                    StoreError::Unavailable(_) => {
+                        tracing::debug!(room = ?room.name(), %error, "cannot catch up yet");
+                    }
+                    error => {
+                        tracing::error!(room = ?room.name(), %error, "what other nodes stored cannot be read");
+                        room.fail();
+                    }
+                }
+            }
+            if room.applied() > after {
+                pauses = PAUSES.iter();
+                continue;
+            }
+            let pause = pauses.next().unwrap_or(&PAUSES[PAUSES.len() - 1]);
+            tokio::time::sleep(*pause).await;
+        }
+    }
+
+    async fn read(&self, room: &Arc<Room>, after: u64) -> Result<(), StoreError> {
+        let name = room.name().as_str();
+        let since = self.store.since(name, after, READ_BYTES).await?;
+        // A snapshot may be large.
+        let room = room.clone();
+        let taking = tokio::task::spawn_blocking(move || room.take_stored(after, since.map(rows)));
+        taking.await.map_err(|error| StoreError::Corrupt {
+            room: name.to_owned(),
+            what: format!("taking in what was read: {error}"),
+        })
+    }
+}
+
+fn rows(since: Since) -> Rows {
+    Rows {
+        stored_as: since.id.0,
+        head: since.head,
+        snapshot: since.base.map(|base| (base.info.seq, base.data)),
+        updates: since
+            .updates
+            .into_iter()
+            .map(|row| (row.seq, row.bytes))
+            .collect(),
+    }
+}
