@@ -157,6 +157,31 @@ impl Keeper {
         kept
     }
 
+    /// A sound snapshot that covers more than `seq`, which somebody else has made meanwhile; only a version where one is wanted.
+    ///
+    /// # Errors
+    /// As [`keep`](Self::keep).
+    pub async fn made_since(
+        &self,
+        room: &str,
+        seq: u64,
+        keep: &Keep,
+    ) -> Result<Option<Kept>, KeepError> {
+        let Some(known) = self.store.snapshots(room).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        let wanted = |info: &&SnapshotInfo| info.seq > seq && (info.listed || *keep == Keep::Base);
+        let Some(newest) = known.snapshots.iter().find(wanted) else {
+            return Ok(None);
+        };
+        match self.store.snapshot(room, newest.version).await {
+            Ok(found) => Ok(found.map(|snapshot| kept(&snapshot, snapshot.info.listed))),
+            // Whoever makes the next one will find that out as well, and say so.
+            Err(StoreError::Corrupt { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// Keeps a lease until the work is done. Both must be polled all the time: work that stands still may have the store's only
     /// turn to write, for which renewing would wait for ever, and everyone else with it.
     async fn renew(&self, room: &str, lease: &Lease, done: &CancellationToken) {
@@ -229,13 +254,7 @@ impl Keeper {
             }
             _ => {}
         }
-        Ok(Some(Kept {
-            version: info.version,
-            snapshot: extent(info.seq, &base.data),
-            data: base.data.clone(),
-            listed: info.listed || *keep != Keep::Base,
-            is_old: true,
-        }))
+        Ok(Some(kept(base, info.listed || *keep != Keep::Base)))
     }
 
     /// Reads what is stored. A snapshot whose bytes are whole but make no sense is passed over like a damaged one.
@@ -370,6 +389,17 @@ impl Keeper {
 }
 
 /// What was made, under the number that comes next.
+/// A snapshot that was there before.
+fn kept(snapshot: &Snapshot, listed: bool) -> Kept {
+    Kept {
+        version: snapshot.info.version,
+        snapshot: extent(snapshot.info.seq, &snapshot.data),
+        data: snapshot.data.clone(),
+        listed,
+        is_old: true,
+    }
+}
+
 fn new_snapshot(keep: &Keep, read: &Read, known: &Snapshots, made: Made) -> NewSnapshot {
     // Of what cannot be read the number counts all the same.
     let readable = known.snapshots.iter().map(|info| info.version);

@@ -58,12 +58,26 @@ impl Compactor {
         }
     }
 
+    /// Makes a snapshot, unless another node has made one that this room does not know of. All nodes on which a room is open come to this at
+    /// about the same time.
+    async fn keep(&self, name: &RoomName, why: Why) -> Result<Kept, KeepError> {
+        let keep = why.keep();
+        if why != Why::Unload
+            && let Some(room) = self.rooms.find(name)
+            && let known = room.snapshot_seq()
+            && let Some(kept) = self.keeper.made_since(name.as_str(), known, &keep).await?
+        {
+            return Ok(kept);
+        }
+        self.keeper.keep(name.as_str(), &keep).await
+    }
+
     async fn serve(&self, name: &RoomName, why: Why) {
         let started = Instant::now();
         let mut attempt = 0;
         let kept = loop {
             attempt += 1;
-            match self.keeper.keep(name.as_str(), &why.keep()).await {
+            match self.keep(name, why).await {
                 Err(KeepError::Busy) if attempt < ATTEMPTS => tokio::time::sleep(RETRY).await,
                 Err(KeepError::Unavailable(error)) if attempt < ATTEMPTS && why == Why::Unload => {
                     tracing::debug!(room = ?name, error, "trying again to keep a version");

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use scrible::bus::{Alone, Bus};
 use scrible::server::Writers;
-use scrible_store::MemoryStore;
+use scrible_store::{MemoryStore, Store};
 use scrible_wire::{Clocks, Limits};
 
 use self::hub::{Fate, Hub};
 use crate::client::{Client, Heard, typed};
-use crate::node::Node;
+use crate::node::{Node, get};
 
 async fn node(store: &MemoryStore, bus: Arc<dyn Bus>) -> Node {
     let store = Arc::new(store.reopen());
@@ -202,4 +202,47 @@ async fn n4_who_moves_to_another_node_with_what_was_not_echoed_loses_nothing() {
     let mut clocks = Clocks::new();
     clocks.take(&content, &Limits::default()).unwrap();
     assert_eq!(clocks.clock(10), 2);
+}
+
+#[tokio::test]
+async fn k3_a_snapshot_that_one_node_makes_serves_all_of_them() {
+    let (store, hub) = (MemoryStore::new(), Arc::new(Hub::default()));
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        let store = Arc::new(store.reopen());
+        let node = Node::start_on(&store, hub.port(), |config| {
+            config.writers = Writers::Many;
+            config.rooms.idle = Duration::from_secs(60);
+            config.rooms.compaction.rows = 20;
+        });
+        nodes.push(node.await);
+    }
+    let mut clients = Vec::new();
+    for node in &nodes {
+        clients.push(Client::join(node.address, "/demo").await.0);
+    }
+    // All three come to the limit with the same row.
+    for clock in 0..20 {
+        clients[0].update(&typed(10, clock)).await;
+        for client in &mut clients {
+            assert_eq!(client.next_update().await, typed(10, clock));
+        }
+    }
+    let turns = async |node: &Node| -> u64 {
+        let (_, metrics) = get(node.metrics, "/metrics").await;
+        let of = |outcome| format!("scrible_compactions_total{{outcome=\"{outcome}\"}} ");
+        let done = metrics.lines().filter_map(|line| {
+            let count = ["stored", "unchanged"].map(|outcome| line.strip_prefix(&of(outcome)));
+            count.into_iter().flatten().next()?.parse::<u64>().ok()
+        });
+        done.sum()
+    };
+    for node in &nodes {
+        while turns(node).await < 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let snapshots = store.snapshots("demo").await.unwrap().unwrap();
+    let seqs: Vec<_> = snapshots.snapshots.iter().map(|info| info.seq).collect();
+    assert_eq!(seqs, [20]);
 }
