@@ -64,6 +64,15 @@ enum Command {
         #[arg(long, default_value_t = 100)]
         rounds: u32,
     },
+    /// Kill and halt nodes of several on one database while clients draw and move between them, over many seeds
+    Nodes {
+        /// How many seeds
+        #[arg(long, default_value_t = 100)]
+        seeds: u32,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        from: u32,
+    },
     /// Let the server stand still for a while
     Frozen {
         /// How long
@@ -95,6 +104,9 @@ fn main() -> ExitCode {
             stages::clients(&workspace, "differential", &wide)
         }
         Command::Kill9 { rounds } => stages::clients(&workspace, "kill9", &[("ROUNDS", rounds)]),
+        Command::Nodes { seeds, from } => {
+            stages::clients(&workspace, "nodes", &[("SEEDS", seeds), ("SEED", from)])
+        }
         Command::Frozen { seconds } => {
             stages::clients(&workspace, "frozen", &[("FROZEN_SECONDS", seconds)])
         }

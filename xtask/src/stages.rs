@@ -79,18 +79,18 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
         ])
     });
     let mut server = None;
-    report.stage("Postgres", rust && !postgres::is_given(), || {
-        server = Some(Postgres::start(&at.root)?);
-        Ok(())
-    });
+    report.stage(
+        "Postgres",
+        (rust || interop) && !postgres::is_given(),
+        || {
+            server = Some(Postgres::start(&at.root)?);
+            Ok(())
+        },
+    );
     report.stage("Rust tests", rust, || {
         let tests = Run::cargo(&at.root).args(["test", "--locked", "--workspace"]);
-        match &server {
-            Some(server) => tests.env(postgres::URL, server.url()).run(),
-            None => tests.run(),
-        }
+        with(&server, tests).run()
     });
-    drop(server);
     report.stage("server binary", interop || browser, || {
         at.cargo(&["build", "--locked"])
     });
@@ -99,10 +99,10 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
         packages::python(&at.interop).map(drop)
     });
     report.stage("clients", interop, || {
-        at.interop_npm(&packages::python(&at.interop)?)
-            .args(["test"])
-            .run()
+        let npm = at.interop_npm(&packages::python(&at.interop)?);
+        with(&server, npm.args(["test"])).run()
     });
+    drop(server);
     report.stage("tldraw example", browser, || {
         packages::npm(&at.example)?;
         Run::new("npm", &at.example).args(["run", "build"]).run()
@@ -117,6 +117,14 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
     report.finish()
 }
 
+/// Tells a program where the server of the tests is; one that was given already is known to it.
+fn with<'a>(server: &Option<Postgres>, program: Run<'a>) -> Run<'a> {
+    match server {
+        Some(server) => program.env(postgres::URL, server.url()),
+        None => program,
+    }
+}
+
 /// Runs one of the client tests (a script of its npm package) as widely as the settings say.
 pub fn clients(workspace: &Workspace, test: &'static str, settings: &[(&str, u32)]) -> Result<()> {
     let at = workspace;
@@ -124,10 +132,16 @@ pub fn clients(workspace: &Workspace, test: &'static str, settings: &[(&str, u32
     report.stage("tools", true, || {
         tools::prepare(&at.root, |part| part == Part::Interop)
     });
+    let mut server = None;
+    report.stage("Postgres", !postgres::is_given(), || {
+        server = Some(Postgres::start(&at.root)?);
+        Ok(())
+    });
     report.stage("server binary", true, || at.cargo(&["build", "--locked"]));
     report.stage("client packages", true, || packages::npm(&at.interop));
     report.stage(test, true, || {
         let npm = at.interop_npm(&packages::python(&at.interop)?);
+        let npm = with(&server, npm);
         let npm = settings
             .iter()
             .fold(npm, |npm, (name, value)| npm.env(name, value.to_string()));

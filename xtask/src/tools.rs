@@ -19,7 +19,8 @@ const DEBIAN_CHROMIUM: &str = "/usr/bin/chromium";
 /// Checks that all is there that the parts need, and installs what is missing.
 pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
     let mut packages = Vec::new();
-    if selected(Part::Rust) && !postgres::is_given() && postgres::programs(root).is_none() {
+    let server = selected(Part::Rust) || selected(Part::Interop);
+    if server && !postgres::is_given() && postgres::programs(root).is_none() {
         packages.push("postgresql");
     }
     if selected(Part::Interop) || selected(Part::Browser) {

@@ -19,14 +19,29 @@ export class Member {
   /** How many step 2s and echoes of an empty update came on the present socket. */
   step2s = 0
   barriers = 0
+  #connection
 
   /** `options.lagMs`: how long each outgoing message may wait in this client; `options.onMessage` hears every message that comes. */
   constructor (name, version, url, room, options = {}) {
     this.name = name
     this.doc = new Y.Doc()
-    this.provider = new (version === '1.5.4' ? Provider1 : Provider3)(url, room, this.doc, {
-      connect: false, disableBc: true, maxBackoffTime: MAX_BACKOFF_MS, WebSocketPolyfill: recorded(this, options)
+    this.#connection = { version, room, options }
+    this.provider = this.#provided(url)
+  }
+
+  #provided (url) {
+    const { version, room, options } = this.#connection
+    return new (version === '1.5.4' ? Provider1 : Provider3)(url, room, this.doc, {
+      connect: false, disableBc: true, maxBackoffTime: MAX_BACKOFF_MS, WebSocketPolyfill: recorded(this, options), awareness: this.provider?.awareness
     })
+  }
+
+  /** Goes on at another server with the same doc, as an application does that is told of another address. */
+  moveTo (url) {
+    this.provider.destroy()
+    this.step2s = this.barriers = 0
+    this.provider = this.#provided(url)
+    this.provider.connect()
   }
 
   /** Whether the socket is open and its first step 2 has come. */

@@ -1,32 +1,25 @@
 // People who draw all the time, and what a room must hold because of them.
 //
-// An echo is recorded where it arrives, at the author's socket. The one rule: a room is judged from a doc that has never seen it.
+// The one rule: what they must find again is what came back to them, and no more.
 
-import assert from 'node:assert/strict'
-import * as Y from 'yjs'
 import { canonical } from './canonical.mjs'
+import { Echoes, holds, joined } from './echoes.mjs'
 import { shown } from './edits.mjs'
 import { Member, until } from './member.mjs'
-import { Raw } from './raw.mjs'
 
 /** A person who draws, and what came back of it. */
 export class Painter {
-  /** The updates that came back, in the order in which they did. */
-  echoes = []
+  #echoes = new Echoes()
   drawing = false
 
   constructor (url, room, version) {
     this.room = room
-    this.sent = new Set()
-    this.member = new Member(`${room} ${version}`, version, url, room, {
-      onMessage: message => {
-        if (message.kind === 'update' && this.sent.delete(Buffer.from(message.body).toString('base64'))) this.echoes.push(message.body)
-      }
-    })
-    this.member.doc.on('update', (update, origin) => {
-      if (origin === this) this.sent.add(Buffer.from(update).toString('base64'))
-    })
+    this.member = new Member(`${room} ${version}`, version, url, room, { onMessage: this.#echoes.onMessage })
+    this.#echoes.watch(this.member.doc, origin => origin === this)
   }
+
+  /** The updates that came back, in the order in which they did. */
+  get echoes () { return this.#echoes.heard }
 
   /** Draws until it is told to stop. */
   async draw (random) {
@@ -47,30 +40,9 @@ export class Painter {
 /** Holds what a cold joiner gets against every echo there ever was; gives the doc that it got. */
 export async function judge (server, room, painters) {
   // What comes back from now on need not be in what is joined now.
-  const echoed = painters.map(({ member, echoes }) => ({ member, echoes: [...echoes] }))
-  const raw = await Raw.join(`${server.url}/${room}`)
-  const cold = new Y.Doc()
-  // A large answer comes in parts.
-  for (const { kind, body } of raw.messages.flat()) if (kind === 'update' || kind === 'step2') Y.applyUpdate(cold, body)
-  await raw.close()
-  assert.equal(cold.store.pendingStructs, null)
-  assert.equal(cold.store.pendingDs, null)
-  const deleted = Y.createDeleteSetFromStructStore(cold.store)
-  for (const { member, echoes } of echoed) {
-    for (const echo of echoes) {
-      const { structs, ds } = Y.decodeUpdate(echo)
-      for (const { id, length } of structs) {
-        assert.ok(Y.getState(cold.store, id.client) >= id.clock + length, `${member.name}: ${id.client}:${id.clock} is lost`)
-      }
-      for (const [client, ranges] of ds.clients) {
-        for (const { clock, len } of ranges) {
-          for (let at = clock; at < clock + len; at++) {
-            assert.ok(Y.isDeleted(deleted, Y.createID(client, at)), `${member.name}: the delete of ${client}:${at} is lost`)
-          }
-        }
-      }
-    }
-  }
+  const echoed = painters.map(({ member, echoes }) => [member.name, [...echoes]])
+  const cold = await joined(server.url, room)
+  for (const [name, echoes] of echoed) holds(cold, name, echoes)
   return cold
 }
 
