@@ -78,8 +78,9 @@ pub trait Bus: Send + Sync + 'static {
     /// [`BusAway`].
     async fn recent(&self, room: &RoomName, after: u64) -> Result<Vec<Bytes>, BusAway>;
 
-    /// Tells the others the awareness states that changed here: the body of an awareness message. Of each client the latest counts, and no more
-    /// than about 20 a second are carried. Returns at once.
+    /// Tells the others the awareness states that changed here: the body of an awareness message. Of each client the latest counts (the higher clock, and
+    /// at the same clock a farewell), and no more than about 20 a second are carried. Farewells are carried also of clients that were never shown
+    /// here: they ask the node that has them to have them speak again. Returns at once.
     fn show(&self, room: &RoomName, states: &[u8]);
 
     /// The awareness states of the people who are in a room on other nodes that live, by node.

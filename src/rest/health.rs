@@ -29,6 +29,10 @@ struct Health {
     parts: Parts,
     rooms: usize,
     connections: usize,
+    /// Clients that show themselves in the rooms that are open on this node, wherever they are connected.
+    people: usize,
+    /// Those of them that are connected to other nodes.
+    people_elsewhere: usize,
     /// Bytes of updates that wait to be stored.
     uncommitted_bytes: usize,
     /// Memory of this process.
@@ -156,6 +160,8 @@ pub async fn health(view: &View, is_local: bool) -> Response {
         },
         rooms: totals.rooms,
         connections: totals.sessions,
+        people: totals.people,
+        people_elsewhere: totals.people_elsewhere,
         uncommitted_bytes: view.uncommitted_bytes(),
         resident_bytes: Process::resident_bytes(),
         compactions_pending: view.rooms.shared().compaction.pending(),

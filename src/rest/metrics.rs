@@ -119,8 +119,13 @@ impl Collector for Moment {
             ("scrible_rooms", "Rooms in memory", totals.rooms),
             (
                 "scrible_people",
-                "Clients that show themselves to others",
-                totals.people,
+                "Clients of this node that show themselves to others",
+                totals.people - totals.people_elsewhere,
+            ),
+            (
+                "scrible_people_elsewhere",
+                "Clients of other nodes that show themselves in rooms that are open here",
+                totals.people_elsewhere,
             ),
             (
                 "scrible_base_bytes",

@@ -85,19 +85,23 @@ fn render(host: &str, rooms: Option<&[RoomInfo]>) -> Markup {
 }
 
 fn live(rooms: &[RoomInfo]) -> Markup {
+    let others = rooms.iter().any(|room| room.people_elsewhere > 0);
     html! {
         h2 { "Live rooms" }
         @if rooms.is_empty() {
             p.empty { "Nobody is drawing yet. Rooms appear here as soon as a client connects; reload to look again." }
         } @else {
             table {
-                thead { tr { th { "Room" } th.number { "Connections" } th.number { "People" } th.number { "In memory" } } }
+                thead { tr { th { "Room" } th.number { "Connections" @if others { " here" } } th.number { "People" } th.number { "In memory" } } }
                 tbody {
                     @for room in rooms {
                         tr {
                             td { bdi { (room.name) } }
                             td.number { (room.sessions) }
-                            td.number { (room.people) }
+                            td.number {
+                                (room.people)
+                                @if room.people_elsewhere > 0 { ", " (room.people_elsewhere) " on other nodes" }
+                            }
                             td.number { (bytesize::ByteSize(room.bytes as u64)) }
                         }
                     }
@@ -133,16 +137,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn p2_names_are_escaped() {
-        let name = RoomName::new("<script>alert(1)</script>&\"").unwrap();
-        let room = RoomInfo {
-            name,
+    fn info(name: &str) -> RoomInfo {
+        RoomInfo {
+            name: RoomName::new(name).unwrap(),
             sessions: 2,
             people: 1,
+            people_elsewhere: 0,
             bytes: 4096,
             uncommitted_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn n46_the_page_tells_who_is_here_from_who_is_on_other_nodes() {
+        let alone = live(&[info("demo")]).into_string();
+        assert!(alone.contains(">Connections<") && !alone.contains("other nodes"));
+        let shared = RoomInfo {
+            people: 5,
+            people_elsewhere: 3,
+            ..info("demo")
         };
+        let page = live(&[shared]).into_string();
+        assert!(page.contains(">Connections here<"), "{page}");
+        assert!(page.contains(">5, 3 on other nodes<"), "{page}");
+    }
+
+    #[test]
+    fn p2_names_are_escaped() {
+        let room = info("<script>alert(1)</script>&\"");
         let page = render("localhost:3001", Some(&[room])).into_string();
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
         assert!(!page.contains("<script"));

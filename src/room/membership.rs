@@ -16,7 +16,6 @@ use super::awareness::Speaker;
 use super::seat::Seat;
 use super::{Answer, Author, Carrier, Refused, Room, State};
 use crate::access::Identity;
-use crate::telemetry::LimitMet;
 
 /// An update of nothing.
 const NOTHING: &[u8] = &[0, 0];
@@ -171,26 +170,9 @@ impl Membership {
         if heard.changed {
             self.room.arm(&mut state, now);
         }
-        for ask in heard.ask {
-            let farewell = AwarenessEntry {
-                client: ask.client,
-                clock: ask.clock,
-                state: None,
-            };
-            let frame =
-                message::awareness(&scrible_wire::awareness::encode([farewell].into_iter()));
-            if let Some((_, seat)) = state
-                .seats
-                .iter_mut()
-                .find(|(_, seat)| seat.session == ask.session)
-            {
-                seat.ask(frame.into());
-            }
-            state.wake(|seat| seat.session == ask.session);
-        }
-        let met = &self.room.shared.metrics.limits;
-        met.add(LimitMet::PresenceIds, heard.ids_refused.into());
-        met.add(LimitMet::PresenceBytes, heard.bytes_refused.into());
+        state.ask(&heard);
+        drop(state);
+        self.room.pass_on(&heard);
         heard.changed
     }
 

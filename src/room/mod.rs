@@ -16,6 +16,7 @@ mod name;
 mod offer;
 mod open;
 mod others;
+mod people;
 mod registry;
 mod seat;
 mod sequence;
@@ -433,11 +434,17 @@ impl Room {
         state.end.is_some() && state.seats.is_empty()
     }
 
-    /// Drops presence that nobody renewed.
+    /// Drops presence that nobody renewed, and has those speak again whom somebody here may have missed.
     pub fn expire_presence(self: &Arc<Self>, now: Instant) {
         let mut state = self.state.lock();
         if state.awareness.expire(now) {
             self.arm(&mut state, now);
+        }
+        if self.shared.bus.has_others() {
+            let heard = state.awareness.look_again(now);
+            state.ask(&heard);
+            drop(state);
+            self.pass_on(&heard);
         }
     }
 
@@ -454,6 +461,7 @@ impl Room {
             name: self.name.clone(),
             sessions: state.seats.len(),
             people: state.awareness.people(),
+            people_elsewhere: state.awareness.people_elsewhere(),
             bytes: state.log.weight(),
             uncommitted_bytes: state.log.uncommitted_bytes(),
         }
@@ -585,7 +593,7 @@ impl Room {
         });
     }
 
-    /// Makes the awareness changes since the last tick into one message for all.
+    /// Makes the awareness changes since the last tick into one message for all, and tells other nodes those of this one's people.
     fn tick(&self, now: Instant) {
         let mut state = self.state.lock();
         let (from, to) = (state.tick.to, state.awareness.version());
@@ -593,6 +601,10 @@ impl Room {
             .awareness
             .changes_since(from)
             .map(|body| message::awareness(&body).into());
+        let own = match self.shared.bus.has_others() {
+            true => state.awareness.own_changes_since(from),
+            false => None,
+        };
         state.tick = Tick {
             armed: false,
             last: now,
@@ -601,6 +613,10 @@ impl Room {
             frame,
         };
         state.wake(|seat| seat.awareness < to);
+        drop(state);
+        if let Some(own) = own {
+            self.shared.bus.show(&self.name, &own);
+        }
     }
 }
 

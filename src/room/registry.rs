@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Author, Membership, OpenError, Opened, Room, RoomName, RoomTotals, RoomsShared, Source,
@@ -20,6 +20,9 @@ use crate::telemetry::{LimitMet, Openings};
 
 /// How often presence is looked at for states that nobody renewed.
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// How long those who wait for a room are kept waiting until it is known who is in it on other nodes, so that they are greeted with these.
+const MEETING: Duration = Duration::from_millis(200);
 
 /// What a waiting session hears of an opening room.
 type Opening = watch::Receiver<Option<Result<Arc<Room>, OpenError>>>;
@@ -46,8 +49,10 @@ pub struct RoomInfo {
     pub name: RoomName,
     /// Open connections.
     pub sessions: usize,
-    /// Clients that show themselves.
+    /// Clients that show themselves, on all nodes.
     pub people: usize,
+    /// Those of them that are on other nodes.
+    pub people_elsewhere: usize,
     /// Memory of base and log, in bytes.
     pub bytes: usize,
     /// Bytes that wait for the journal.
@@ -249,6 +254,11 @@ impl Registry {
                     if this.shared.bus.has_others() {
                         // What came while it was being read was heard by nobody.
                         room.look_for_more();
+                        let meeting = room.clone();
+                        let meeting = async move { meeting.meet_others().await };
+                        let meeting = this.shared.tasks.spawn(meeting);
+                        // It goes on beyond that.
+                        let _ = timeout(MEETING, meeting).await;
                     }
                 }
                 Err(error) => {
@@ -293,12 +303,20 @@ impl Hearer for Registry {
         }
     }
 
-    fn shown(&self, _room: &str, _node: NodeId, _states: &[u8]) {}
+    fn shown(&self, room: &str, node: NodeId, states: &[u8]) {
+        if let Some(room) = self.open_by(room) {
+            room.shown(node, states, Instant::now());
+        }
+    }
 
-    fn gone(&self, _node: NodeId) {}
+    fn gone(&self, node: NodeId) {
+        let now = Instant::now();
+        self.open().iter().for_each(|room| room.gone(node, now));
+    }
 
     fn missed(&self) {
         self.open().iter().for_each(Room::look_for_more);
+        self.meet_others();
     }
 }
 

@@ -13,8 +13,10 @@ pub struct RoomTotals {
     pub rooms: usize,
     /// Sessions in them.
     pub sessions: usize,
-    /// Clients that show themselves.
+    /// Clients that show themselves in them, on all nodes.
     pub people: usize,
+    /// Those of them that are on other nodes.
+    pub people_elsewhere: usize,
     /// Memory of their bases, in bytes.
     pub base_bytes: usize,
     /// Memory of the updates after those, in bytes.
@@ -43,6 +45,7 @@ impl Room {
         totals.rooms += 1;
         totals.sessions += state.seats.len();
         totals.people += state.awareness.people();
+        totals.people_elsewhere += state.awareness.people_elsewhere();
         totals.base_bytes += base_bytes;
         totals.log_bytes += log.weight() - base_bytes;
         totals.clock_bytes += state.clock_bytes();

@@ -4,6 +4,7 @@ mod answers;
 mod ending;
 mod hearing;
 mod limits;
+mod nodes;
 mod others;
 mod presence;
 
