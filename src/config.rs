@@ -106,7 +106,9 @@ pub struct TimingConfig {
     pub ping_interval: Duration,
     /// How long a client may go without a message.
     pub keepalive: Duration,
-    /// How long stopping may take.
+    /// How long a server that was told to stop goes on before it does.
+    pub drain_delay: Duration,
+    /// How long stopping may take after that.
     pub shutdown: Duration,
 }
 
@@ -286,6 +288,7 @@ impl Effective {
                 ),
                 ping_interval: self.seconds("SCRIBLE_PING_INTERVAL_SECONDS", 1..=3600)?,
                 keepalive: self.seconds("SCRIBLE_KEEPALIVE_SECONDS", 1..=29)?,
+                drain_delay: self.seconds("SCRIBLE_DRAIN_DELAY_SECONDS", 0..=3600)?,
                 shutdown: self.seconds("SCRIBLE_SHUTDOWN_SECONDS", 1..=3600)?,
             },
             history: HistoryConfig {

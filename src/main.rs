@@ -117,6 +117,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         places: places(&config.edge),
         patience: Patience::default(),
         trusted_proxies: TrustedProxies(config.edge.trusted_proxies),
+        drain_delay: config.timing.drain_delay,
         shutdown: config.timing.shutdown,
         documents: config.documents.workers(),
         retention: config.history.retention(),

@@ -1,6 +1,6 @@
 //! Builds the parts of a node, runs them, and stops them in order.
 //!
-//! Stopping is one function read from top to bottom: refuse, close, flush, let go. What could not be stored is counted
+//! Stopping is one function read from top to bottom: drain, refuse, close, flush, let go. What could not be stored is counted
 //! and returned, so that the process can end with an error instead of a silence.
 
 use std::net::IpAddr;
@@ -45,7 +45,9 @@ pub struct ServerConfig {
     pub places: PlacesConfig,
     /// How long a connection that is no WebSocket may take.
     pub patience: Patience,
-    /// How long stopping may take altogether.
+    /// How long a node that is told to stop goes on, not ready, before it does: what sends it newcomers needs time to notice.
+    pub drain_delay: Duration,
+    /// How long stopping may take after that.
     pub shutdown: Duration,
     /// Where documents are opened.
     pub documents: DocWorkersConfig,
@@ -94,6 +96,7 @@ pub struct Node {
     store: Arc<dyn Store>,
     gate: Arc<dyn Gate>,
     connections: ConnectionsConfig,
+    drain_delay: Duration,
     shutdown: Duration,
     writers: Writers,
     tasks: TaskTracker,
@@ -143,6 +146,7 @@ impl Node {
                 places: config.places,
                 patience: config.patience,
             },
+            drain_delay: config.drain_delay,
             shutdown: config.shutdown,
             writers: config.writers,
             tasks,
@@ -241,13 +245,20 @@ impl Node {
         ));
 
         tokio::select! {
-            () = shutdown.cancelled() => {}
+            () = async {
+                shutdown.cancelled().await;
+                // Drain: not ready from now on, but otherwise as before.
+                connections.drain.cancel();
+                tracing::info!(delay = ?self.drain_delay, "draining");
+                tokio::time::sleep(self.drain_delay).await;
+            } => {}
             // It never ends by itself. Going on would mean to share what is never stored.
             ended = &mut journal => tracing::error!(?ended, "the journal ended; stopping"),
         }
         let deadline = Instant::now() + self.shutdown;
 
         // Refuse: new sockets get 503, health says so; the listener stays for those who ask.
+        connections.drain.cancel();
         connections.refuse.cancel();
         // Close: sessions end one after another, so that their clients do not all come back at once.
         tracing::info!(sessions = connections.sessions.len(), "stopping");

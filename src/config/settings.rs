@@ -399,12 +399,21 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "SCRIBLE_DRAIN_DELAY_SECONDS",
+        key: "drain_delay_seconds",
+        flag: Some("drain-delay-seconds"),
+        default: Some("0"),
+        unit: "SECONDS",
+        meaning: "How long a server that was told to stop goes on as before, but not ready, so that balancers notice first",
+        secret: false,
+    },
+    Setting {
         name: "SCRIBLE_SHUTDOWN_SECONDS",
         key: "shutdown_seconds",
         flag: Some("shutdown-seconds"),
         default: Some("20"),
         unit: "SECONDS",
-        meaning: "How long stopping may take to close connections and store everything",
+        meaning: "How long stopping may take after that, to close connections and store everything",
         secret: false,
     },
 ];

@@ -69,13 +69,14 @@ fn defaults_are_what_the_table_says() {
     assert_eq!(config.edge.max_per_address, Some(500));
     assert_eq!(config.edge.max_per_room, Some(2000));
     assert_eq!(config.timing.awareness_interval, Duration::from_millis(40));
-    let seconds = [30, 20, 12, 20].map(Duration::from_secs);
+    let seconds = [30, 20, 12, 0, 20].map(Duration::from_secs);
     let timing = config.timing;
     assert_eq!(
         [
             timing.room_idle,
             timing.ping_interval,
             timing.keepalive,
+            timing.drain_delay,
             timing.shutdown
         ],
         seconds

@@ -92,10 +92,15 @@ struct Serving {
 
 impl Serving {
     async fn of(view: &View) -> Self {
-        let stopping = view.connections.refuse.is_cancelled();
-        let stopping = stopping.then(|| "the server is stopping and takes no one new".to_owned());
+        let stopping = if view.connections.refuse.is_cancelled() {
+            Some("the server is stopping and takes no one new")
+        } else if view.connections.drain.is_cancelled() {
+            Some("the server is about to stop: newcomers had better go elsewhere")
+        } else {
+            None
+        };
         Self {
-            connections: Part::new(stopping),
+            connections: Part::new(stopping.map(str::to_owned)),
             store: Part::new(store_trouble(view).await),
             journal: Part::new(view.journal.trouble().or_else(|| backlog(view))),
         }

@@ -50,6 +50,8 @@ pub struct Connections {
     pub session: SessionConfig,
     /// How WebSockets are made.
     pub sockets: Sockets,
+    /// Cancelled when newcomers should go elsewhere. Those who come nevertheless are taken.
+    pub drain: CancellationToken,
     /// Cancelled when no new socket is taken any more.
     pub refuse: CancellationToken,
     /// Cancelled when sessions are to end.
@@ -89,6 +91,7 @@ impl Connections {
         stop: CancellationToken,
     ) -> Self {
         Self {
+            drain: CancellationToken::new(),
             sockets: Sockets::new(config.sockets, &rooms.shared().metrics),
             rooms,
             gate,

@@ -91,6 +91,7 @@ impl Node {
             },
             places: Default::default(),
             patience: Default::default(),
+            drain_delay: Duration::ZERO,
             shutdown: Duration::from_secs(10),
             documents: DocWorkersConfig {
                 program: env!("CARGO_BIN_EXE_scrible").into(),

@@ -1,7 +1,7 @@
 //! How a node stops.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use scrible_store::{MemoryStore, StoreError};
 
@@ -43,4 +43,42 @@ async fn s1_what_could_not_be_stored_is_counted() {
     bob.next_update().await;
     bob.next_update().await;
     assert_eq!(node.stopped().await.unstored, 2);
+}
+
+#[tokio::test]
+async fn s1_a_node_that_drains_is_not_ready_and_otherwise_as_before() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start_with(&store, |config| {
+        config.drain_delay = Duration::from_secs(3600)
+    })
+    .await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    assert_eq!(node.json("/health/ready").await.0, 200);
+    node.stop();
+    let told = loop {
+        let (status, told) = node.json("/health/ready").await;
+        if status == 503 {
+            break told;
+        }
+    };
+    let reason = told["reasons"]["connections"].as_str().unwrap();
+    assert!(reason.contains("about to stop"), "{told}");
+    assert_eq!(node.json("/health/live").await.0, 200);
+    let (mut bob, _) = Client::join(node.address, "/demo").await;
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(bob.next_update().await, typed(10, 0));
+    assert_eq!(ann.next_update().await, typed(10, 0));
+}
+
+#[tokio::test]
+async fn s1_after_the_delay_a_node_stops() {
+    let store = Arc::new(MemoryStore::new());
+    let delay = Duration::from_millis(300);
+    let node = Node::start_with(&store, |config| config.drain_delay = delay).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let told = Instant::now();
+    node.stop();
+    assert_eq!(ann.closed().await, 1012);
+    assert!(told.elapsed() >= delay);
+    assert_eq!(node.stopped().await.unstored, 0);
 }
