@@ -21,8 +21,8 @@ export class Painter {
   /** The updates that came back, in the order in which they did. */
   get echoes () { return this.#echoes.heard }
 
-  /** Draws until it is told to stop. */
-  async draw (random) {
+  /** Draws until it is told to stop; `pauseMs` bounds the time between two edits. */
+  async draw (random, pauseMs = 6) {
     const { doc } = this.member
     const [map, list] = [doc.getMap('map'), doc.getArray('list')]
     this.drawing = true
@@ -32,7 +32,7 @@ export class Painter {
         list.push([random.below(1000)])
         if (list.length > 100) list.delete(random.below(50), 20)
       }, this)
-      await new Promise(resolve => setTimeout(resolve, random.below(6)))
+      await new Promise(resolve => setTimeout(resolve, random.below(pauseMs)))
     }
   }
 }
