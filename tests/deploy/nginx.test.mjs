@@ -5,8 +5,8 @@ import { createServer, request } from 'node:http'
 import { test } from 'node:test'
 import { Member, until } from '../interop/harness/member.mjs'
 import { Raw } from '../interop/harness/raw.mjs'
-import { Cluster } from './harness/cluster.mjs'
 import { Nginx } from './harness/nginx.mjs'
+import { Proxied } from './harness/proxied.mjs'
 
 const SECRET = 'no-log-may-hold-this'
 /** Names as applications give them to a provider, which puts them into the address as they are. */
@@ -14,7 +14,7 @@ const NAMES = ['plain', 'x/y/z', 'żółw', 'a//b', 'with space', 'wsx', 'versio
 const PLENTY = Array.from({ length: 20 }, (_, at) => `room-${at}`)
 
 test('all clients of a room come to one node, however they write its name, and no log holds a token', async () => {
-  const cluster = await Cluster.start(2)
+  const cluster = await Proxied.start(2)
   const rooms = [...NAMES, ...PLENTY]
   const sockets = []
   try {
@@ -49,7 +49,7 @@ test('all clients of a room come to one node, however they write its name, and n
 })
 
 test('L10 L12: clients count under their own addresses, whatever they say', async () => {
-  const cluster = await Cluster.start(2, { SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS: '2' })
+  const cluster = await Proxied.start(2, { SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS: '2' })
   try {
     const from = (address, headers = {}) => ({ ws: { localAddress: address, headers } })
     const url = `${cluster.url}/demo`
@@ -69,7 +69,7 @@ test('L10 L12: clients count under their own addresses, whatever they say', asyn
 })
 
 test('when a node is killed its rooms go on at the other, with everything that was echoed', async () => {
-  const cluster = await Cluster.start(2)
+  const cluster = await Proxied.start(2)
   const members = PLENTY.map((room, at) => new Member(room, at % 2 ? '1.5.4' : '3.1.0', cluster.url, room))
   try {
     for (const member of members) {

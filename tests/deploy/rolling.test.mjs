@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { until } from '../interop/harness/member.mjs'
 import { Painter, converge, judge } from '../interop/harness/painter.mjs'
 import { Random } from '../interop/harness/random.mjs'
-import { Cluster, ready } from './harness/cluster.mjs'
+import { Proxied, ready } from './harness/proxied.mjs'
 
 const NODES = Number(process.env.NODES ?? 2)
 const CLIENTS = Number(process.env.CLIENTS ?? 30)
@@ -20,7 +20,7 @@ const STROKE_MS = 100
 
 test(`S1: a rolling restart of ${NODES} nodes under ${CLIENTS} people in ${ROOMS} rooms loses nothing and nobody (SEED=${SEED})`, async t => {
   const random = new Random(SEED)
-  const cluster = await Cluster.start(NODES, { SCRIBLE_DRAIN_DELAY_SECONDS: '1' })
+  const cluster = await Proxied.start(NODES, { SCRIBLE_DRAIN_DELAY_SECONDS: '1' })
   const painters = Array.from({ length: CLIENTS }, (_, at) => {
     return new Painter(cluster.url, `rolling/${at % ROOMS}`, at % 2 ? '1.5.4' : '3.1.0')
   })
