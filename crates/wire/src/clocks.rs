@@ -8,26 +8,23 @@ pub(crate) mod ready;
 
 use smallvec::SmallVec;
 
+use self::ready::{Have, Ready, Scanned};
 use crate::by_client::ByClient;
 use crate::deletes::{self, Ranges};
 use crate::limits::Limits;
 use crate::malformed::Malformed;
 use crate::scan::{DeletedRanges, ListFacts, Visit, Walked, each_deleted, walk};
 use crate::state_vector::StateVector;
-use crate::structs::Struct;
-use crate::varint::write_number;
+use crate::structs::{Facts, Struct};
+use crate::varint::{Reader, write_number};
 
 /// The clocks and delete ranges of everything that a room has taken.
 #[derive(Debug, Clone, Default)]
 pub struct Clocks {
-    clients: ByClient<Held>,
-}
-
-/// What there is of one client. Its clock is never 0.
-#[derive(Debug, Clone, Default)]
-struct Held {
-    clock: u32,
-    deleted: Ranges,
+    /// Never 0. Apart from the deletions, which most clients of a hostile update have none of: what is touched costs time.
+    clients: ByClient<u32>,
+    /// Never empty, and within the clocks.
+    deleted: ByClient<Ranges>,
 }
 
 /// What an update meant, and what of it the room has now.
@@ -82,11 +79,10 @@ struct Part<'a> {
     client: u64,
     start: u32,
     end: u32,
-    structs: usize,
-    /// The first struct, where its beginning had to be cut off.
-    cut: Vec<u8>,
-    /// The others.
-    rest: &'a [u8],
+    structs: u32,
+    /// How many clocks are to be cut off the first one.
+    cut: u32,
+    bytes: &'a [u8],
 }
 
 impl Clocks {
@@ -98,7 +94,7 @@ impl Clocks {
     /// The next clock of `client`, 0 when nothing of it is there.
     #[inline]
     pub fn clock(&self, client: u64) -> u32 {
-        self.clients.get(&client).map_or(0, |held| held.clock)
+        self.clients.get(&client).copied().unwrap_or(0)
     }
 
     /// Whether what was missing is there by now.
@@ -110,7 +106,7 @@ impl Clocks {
     pub fn state_vector(&self) -> StateVector {
         self.clients
             .iter()
-            .map(|(client, held)| (*client, held.clock))
+            .map(|(client, clock)| (*client, *clock))
             .collect()
     }
 
@@ -121,15 +117,14 @@ impl Clocks {
 
     /// How many delete ranges are held. Goes over all clients.
     pub fn delete_ranges(&self) -> usize {
-        self.clients.values().map(|held| held.deleted.len()).sum()
+        self.deleted.values().map(Ranges::len).sum()
     }
 
     /// The deleted ranges of each client that has any, in no particular order of clients.
     pub fn deleted(&self) -> impl Iterator<Item = DeletedRanges> + '_ {
-        self.clients
+        self.deleted
             .iter()
-            .filter(|(_, held)| !held.deleted.is_empty())
-            .map(|(client, held)| (*client, held.deleted.iter().collect()))
+            .map(|(client, ranges)| (*client, ranges.iter().collect()))
     }
 
     /// Judges an update against what is there, and adds what is taken of it. On an error nothing has changed.
@@ -145,78 +140,89 @@ impl Clocks {
         let walked = walk(update, limits, &mut straight)?;
         let Straight { lists, fits, .. } = straight;
 
-        let mut early = None;
-        let mut parts = Vec::new();
-        let whole_lists = if fits {
-            true
+        let ready = if fits {
+            Ready::Whole
         } else {
-            let ready = ready::ready(|client| self.clock(client), update, &lists, limits)?;
-            early = ready.early;
-            parts = ready.parts;
-            ready.whole
+            let scanned = Scanned {
+                update,
+                lists: &lists,
+                limits,
+            };
+            ready::ready(self, &scanned)?
+        };
+        // The new clocks, and what the entry begins with where that isn't the lists as they stand.
+        let (brought, cut_lists, early): (Vec<(u64, u32, u32)>, _, _) = match ready {
+            Ready::Whole => {
+                let brought = lists.iter().map(|l| (l.client, l.start, l.end));
+                (brought.collect(), None, None)
+            }
+            Ready::Parts { parts, early } => {
+                let brought = parts.iter().map(|p| (p.client, p.start, p.end));
+                let cut_lists = encode(update.len(), &parts, limits)?;
+                (brought.collect(), Some(cut_lists), early)
+            }
         };
 
         // Nothing can fail from here on.
-        let brought: Vec<(u64, u32, u32)> = if fits {
-            lists.iter().map(|l| (l.client, l.start, l.end)).collect()
-        } else {
-            parts.iter().map(|p| (p.client, p.start, p.end)).collect()
-        };
         self.clients.reserve(brought.len());
         for (client, _, end) in &brought {
-            self.clients.entry(*client).or_default().clock = *end;
+            self.clients.insert(*client, *end);
         }
-        let deletes = self.take_deletes(update, &walked, limits);
-        early = early.or(deletes.early);
+        let deletes = self.take_deletes(update, &walked);
 
         let entry = if brought.is_empty() && !deletes.any {
             Taking::Nothing
-        } else if whole_lists && deletes.cut.is_none() {
+        } else if cut_lists.is_none() && deletes.cut.is_none() {
             Taking::Whole
         } else {
-            if fits {
-                parts = whole_parts(update, &lists);
-            }
-            let deletes = deletes.cut.unwrap_or_else(|| {
-                let mut all = Vec::new();
-                each_deleted(update, &walked, limits, |client, ranges| {
-                    all.push((client, ranges.to_vec()));
-                });
-                all
+            let (lists, all_deletes) = update.split_at(walked.deletes_at);
+            let mut out = cut_lists.unwrap_or_else(|| {
+                let mut out = Vec::with_capacity(update.len());
+                out.extend_from_slice(lists);
+                out
             });
-            Taking::Part(encode(update.len(), &parts, &deletes))
+            match &deletes.cut {
+                Some(cut) => deletes::write(&mut out, cut.iter().map(|(c, r)| (*c, &r[..]))),
+                None => out.extend_from_slice(all_deletes),
+            }
+            Taking::Part(out)
         };
         Ok(Taken {
             has_subdoc: walked.facts.has_subdoc && entry != Taking::Nothing,
             has_hook: walked.facts.has_hook && entry != Taking::Nothing,
             has_deletes: deletes.any,
             entry,
-            early,
+            early: early.or(deletes.early),
             brought,
         })
     }
 
     /// Adds the delete ranges that are new and lie within the clocks.
-    fn take_deletes(&mut self, update: &[u8], walked: &Walked, limits: &Limits) -> Deletes {
+    fn take_deletes(&mut self, update: &[u8], walked: &Walked) -> Deletes {
         if walked.deletes == 0 {
             return Deletes::default();
         }
         // An honest live update deletes only what is there and was not deleted, in order: look first, so that its bytes
         // can stay.
         let mut all_new = true;
-        each_deleted(update, walked, limits, |client, ranges| {
+        let mut clients = 0;
+        each_deleted(update, walked, |client, ranges| {
+            clients += 1;
             all_new = all_new
-                && self.clients.get(&client).is_some_and(|held| {
-                    deletes::ascend(ranges)
-                        && ranges.last().is_some_and(|(_, end)| *end <= held.clock)
-                        && ranges.iter().all(|(s, e)| held.deleted.lacks_all(*s, *e))
+                && deletes::ascend(ranges)
+                && ranges
+                    .last()
+                    .is_some_and(|(_, end)| *end <= self.clock(client))
+                && self.deleted.get(&client).is_none_or(|deleted| {
+                    ranges
+                        .iter()
+                        .all(|(start, end)| deleted.lacks_all(*start, *end))
                 });
         });
         if all_new {
-            each_deleted(update, walked, limits, |client, ranges| {
-                if let Some(held) = self.clients.get_mut(&client) {
-                    held.deleted.insert_all(ranges);
-                }
+            self.deleted.reserve(clients);
+            each_deleted(update, walked, |client, ranges| {
+                self.deleted.entry(client).or_default().insert_all(ranges);
             });
             return Deletes {
                 any: true,
@@ -225,18 +231,20 @@ impl Clocks {
         }
         let mut cut = Vec::new();
         let mut early = None;
-        each_deleted(update, walked, limits, |client, ranges| {
-            let held = self.clients.get_mut(&client);
-            let clock = held.as_ref().map_or(0, |held| held.clock);
+        each_deleted(update, walked, |client, ranges| {
+            let clock = self.clock(client);
             if let Some((_, end)) = ranges.iter().find(|(_, end)| *end > clock) {
                 early = early.or(Some(Missing {
                     client,
                     clock: *end,
                 }));
             }
-            let Some(held) = held else { return };
+            if clock == 0 {
+                return;
+            }
+            let held = self.deleted.get(&client);
             // The common case of a reconnect, which brings the whole delete set again.
-            if held.deleted.covers(ranges) {
+            if held.is_some_and(|held| held.covers(ranges)) {
                 return;
             }
             let there = ranges.iter().filter(|(start, _)| *start < clock);
@@ -244,9 +252,12 @@ impl Clocks {
                 .map(|(start, end)| (*start, clock.min(*end)))
                 .collect();
             deletes::normalize(&mut there);
-            let new = held.deleted.missing(&there);
+            let new = match held {
+                Some(held) => held.missing(&there),
+                None => there,
+            };
             if !new.is_empty() {
-                held.deleted.insert_all(&new);
+                self.deleted.entry(client).or_default().insert_all(&new);
                 cut.push((client, new));
             }
         });
@@ -255,6 +266,18 @@ impl Clocks {
             early,
             cut: Some(cut),
         }
+    }
+}
+
+impl Have for Clocks {
+    #[inline]
+    fn of_list(&self, list: &ListFacts) -> u32 {
+        self.clock(list.client)
+    }
+
+    #[inline]
+    fn of_other(&self, client: u64) -> u32 {
+        self.clock(client)
     }
 }
 
@@ -301,6 +324,10 @@ impl Straight<'_> {
 }
 
 impl Visit for Straight<'_> {
+    fn lists(&mut self, count: usize) {
+        self.lists.reserve_exact(count);
+    }
+
     #[inline]
     fn structure(&mut self, client: u64, structure: &Struct) {
         if !self.fits {
@@ -324,37 +351,27 @@ impl Visit for Straight<'_> {
     fn deleted(&mut self, _client: u64, _start: u32, _end: u32) {}
 }
 
-/// All lists as they stand.
-fn whole_parts<'a>(update: &'a [u8], lists: &[ListFacts]) -> Vec<Part<'a>> {
-    let mut parts = Vec::with_capacity(lists.len());
-    for list in lists {
-        parts.push(Part {
-            client: list.client,
-            start: list.start,
-            end: list.end,
-            structs: list.structs,
-            cut: Vec::new(),
-            rest: &update[list.at..list.end_at],
-        });
+/// Client lists, of an update about so long.
+fn encode(about: usize, parts: &[Part<'_>], limits: &Limits) -> Result<Vec<u8>, Malformed> {
+    let mut out = Vec::new();
+    if !parts.is_empty() {
+        out.reserve(about);
     }
-    parts
-}
-
-fn encode(about: usize, parts: &[Part<'_>], deletes: &[DeletedRanges]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(about);
     write_number(&mut out, parts.len() as u64);
     for part in parts {
-        write_number(&mut out, part.structs as u64);
+        write_number(&mut out, u64::from(part.structs));
         write_number(&mut out, part.client);
         write_number(&mut out, u64::from(part.start));
-        out.extend_from_slice(&part.cut);
-        out.extend_from_slice(part.rest);
+        let mut uncut = part.bytes;
+        if part.cut > 0 {
+            let mut reader = Reader::new(part.bytes);
+            let ignored = &mut Facts::default();
+            let clock = part.start - part.cut;
+            let first = Struct::read(&mut reader, part.client, clock, limits, ignored)?;
+            first.write_cut(part.bytes, part.client, part.cut, limits, &mut out)?;
+            uncut = reader.rest();
+        }
+        out.extend_from_slice(uncut);
     }
-    deletes::write(
-        &mut out,
-        deletes
-            .iter()
-            .map(|(client, ranges)| (*client, &ranges[..])),
-    );
-    out
+    Ok(out)
 }

@@ -17,10 +17,6 @@ pub(crate) struct Ranges {
 }
 
 impl Ranges {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.ranges.iter().map(|(start, end)| (*start, *end))
     }
@@ -152,13 +148,11 @@ pub(crate) fn ascend(ranges: &[(u32, u32)]) -> bool {
 /// Sorts ranges and joins those that overlap or touch.
 pub(crate) fn normalize(ranges: &mut Vec<(u32, u32)>) {
     if !ranges.is_sorted() {
-        // As single numbers they sort four times as fast.
-        let one = |(start, end): &(u32, u32)| u64::from(*start) << 32 | u64::from(*end);
-        let mut ones: Vec<u64> = ranges.iter().map(one).collect();
+        let mut ones: Vec<u64> = ranges.iter().copied().map(one).collect();
         // Finds what is in order already, as two sets behind one another are.
         ones.sort();
         ranges.clear();
-        ranges.extend(ones.iter().map(|one| ((one >> 32) as u32, *one as u32)));
+        ranges.extend(ones.into_iter().map(both));
     }
     ranges.dedup_by(|next, held| {
         let joined = next.0 <= held.1;
@@ -171,15 +165,31 @@ pub(crate) fn normalize(ranges: &mut Vec<(u32, u32)>) {
 
 /// Writes the delete set that ranges of any clients make, clients in descending order as Yjs writes them.
 pub(crate) fn write_merged(out: &mut Vec<u8>, mut ranges: Vec<(u64, u32, u32)>) {
-    ranges.sort_by_key(|(client, start, _)| (Reverse(*client), *start));
+    let order = |(client, ..): &(u64, u32, u32)| Reverse(*client);
+    if !ranges.is_sorted_by_key(order) {
+        // Finds what is in order already, as the sets of several updates behind one another are.
+        ranges.sort_by_key(order);
+    }
+    let mut ones = Vec::new();
+    for client in ranges.chunk_by_mut(same_client) {
+        if client.is_sorted_by_key(|(_, start, _)| *start) {
+            continue;
+        }
+        ones.clear();
+        ones.extend(client.iter().map(|(_, start, end)| one((*start, *end))));
+        ones.sort();
+        for (range, one) in client.iter_mut().zip(&ones) {
+            (range.1, range.2) = both(*one);
+        }
+    }
     ranges.dedup_by(|next, held| {
-        let joined = next.0 == held.0 && next.1 <= held.2;
+        let joined = same_client(next, held) && next.1 <= held.2;
         if joined {
             held.2 = held.2.max(next.2);
         }
         joined
     });
-    let clients = || ranges.chunk_by(|one, other| one.0 == other.0);
+    let clients = || ranges.chunk_by(same_client);
     write_number(out, clients().count() as u64);
     for client in clients() {
         write_number(out, client[0].0);
@@ -189,6 +199,19 @@ pub(crate) fn write_merged(out: &mut Vec<u8>, mut ranges: Vec<(u64, u32, u32)>) 
             write_number(out, u64::from(end - start));
         }
     }
+}
+
+fn same_client(one: &(u64, u32, u32), other: &(u64, u32, u32)) -> bool {
+    one.0 == other.0
+}
+
+/// A range as a single number: so they sort four times as fast.
+fn one((start, end): (u32, u32)) -> u64 {
+    u64::from(start) << 32 | u64::from(end)
+}
+
+fn both(one: u64) -> (u32, u32) {
+    ((one >> 32) as u32, one as u32)
 }
 
 /// Writes a delete set. Each client must come once.

@@ -6,16 +6,13 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use smallvec::SmallVec;
-
-use crate::by_client::ByClient;
 use crate::deletes;
 use crate::limits::Limits;
 use crate::malformed::{Malformed, Reason};
-use crate::scan::{ListFacts, Visit, walk};
+use crate::scan::{ListFacts, Visit, declared_lists, walk};
 use crate::state_vector::StateVector;
-use crate::structs::Struct;
-use crate::varint::write_number;
+use crate::structs::{Facts, Struct};
+use crate::varint::{Reader, write_number};
 
 /// Merges updates into one.
 ///
@@ -42,23 +39,43 @@ pub fn diff<'a>(
     Merger::read(parts, Some(have), limits)?.write()
 }
 
+/// What the parts bring, as it stands in them.
 struct Merger<'a, 'h> {
     have: Option<&'h StateVector>,
     limits: Limits,
-    clients: Vec<Merged<'a>>,
-    index: ByClient<usize>,
+    parts: Vec<&'a [u8]>,
+    /// In the order of the bytes.
+    lists: Vec<List>,
     /// Client, first clock, the one behind the last; in the order of the bytes.
     deletes: Vec<(u64, u32, u32)>,
-    bytes: usize,
 }
 
-/// What was put together of one client.
-struct Merged<'a> {
+/// A client list of one of the parts. Hostile updates hold nothing but very many of these, and then most of the time goes by with
+/// touching fresh memory, so it is kept small.
+struct List {
     client: u64,
+    /// Offset of the first struct, and the one behind the last.
+    at: usize,
+    end_at: usize,
     start: u32,
     end: u32,
-    structs: usize,
-    pieces: SmallVec<[Cow<'a, [u8]>; 1]>,
+    /// Which of the parts.
+    part: u32,
+    /// Each takes a clock, so they are less than 2^31: the highest bit says whether there are Skips.
+    structs: u32,
+}
+
+const HAS_SKIP: u32 = 1 << 31;
+
+/// A client as it is put together.
+#[derive(Default)]
+struct Merged<'a> {
+    /// The clock that it starts with; not known before the first struct where anything may be the start.
+    start: Option<u32>,
+    /// The clock behind it.
+    end: u32,
+    structs: u64,
+    pieces: Vec<Cow<'a, [u8]>>,
 }
 
 impl<'a, 'h> Merger<'a, 'h> {
@@ -67,128 +84,205 @@ impl<'a, 'h> Merger<'a, 'h> {
         have: Option<&'h StateVector>,
         limits: &Limits,
     ) -> Result<Self, Malformed> {
-        let mut merger = Merger {
-            have,
-            limits: limits.without_counts(),
-            clients: Vec::new(),
-            index: ByClient::default(),
+        let parts: Vec<&[u8]> = parts.into_iter().collect();
+        let lists = parts.iter().map(|part| declared_lists(part)).sum();
+        let mut adding = Adding {
+            part: 0,
+            has_skip: false,
+            lists: Vec::with_capacity(lists),
             deletes: Vec::new(),
-            bytes: 0,
         };
-        let limits = merger.limits.clone();
-        for part in parts {
-            let mut adding = Adding {
-                merger: &mut merger,
-                part,
-                list: None,
-                failed: None,
-            };
+        let limits = limits.without_counts();
+        for (number, part) in parts.iter().enumerate() {
+            adding.part = number as u32;
             walk(part, &limits, &mut adding)?;
-            if let Some(failed) = adding.failed {
-                return Err(failed);
-            }
         }
-        Ok(merger)
-    }
-
-    fn merged(&mut self, client: u64, clock: u32) -> usize {
-        *self.index.entry(client).or_insert_with(|| {
-            let start = self.have.map_or(clock, |have| have.get(client));
-            self.clients.push(Merged {
-                client,
-                start,
-                end: start,
-                structs: 0,
-                pieces: SmallVec::new(),
-            });
-            self.clients.len() - 1
+        Ok(Merger {
+            have,
+            limits,
+            parts,
+            lists: adding.lists,
+            deletes: adding.deletes,
         })
     }
 
-    fn write(mut self) -> Result<Vec<u8>, Malformed> {
-        self.clients.retain(|merged| merged.structs > 0);
-        // In descending order, as Yjs writes: it resolves conflicts faster when it reads them so.
-        self.clients
-            .sort_unstable_by_key(|merged| Reverse(merged.client));
-        let mut out =
-            Vec::with_capacity(self.bytes + self.clients.len() * 16 + 16 + self.deletes.len() * 4);
-        write_number(&mut out, self.clients.len() as u64);
-        for merged in &self.clients {
-            write_number(&mut out, merged.structs as u64);
-            write_number(&mut out, merged.client);
-            write_number(&mut out, u64::from(merged.start));
-            for piece in &merged.pieces {
-                out.extend_from_slice(piece);
+    fn write(self) -> Result<Vec<u8>, Malformed> {
+        // In descending order, as Yjs writes: it resolves conflicts faster when it reads them so. Lists of one client stay in
+        // the order of the parts. What is in order already, as each part mostly is, costs little.
+        let mut order: Vec<(u64, u32)> = Vec::with_capacity(self.lists.len());
+        order.extend(
+            (0_u32..)
+                .zip(&self.lists)
+                .map(|(at, list)| (list.client, at)),
+        );
+        order.sort_by_key(|(client, _)| Reverse(*client));
+        let bytes: usize = self.parts.iter().map(|part| part.len()).sum();
+        let mut out = Vec::with_capacity(bytes + 16);
+        write_number(&mut out, self.lists.len() as u64);
+        let count_end = out.len();
+        let mut clients = 0;
+        let mut merged = Merged::default();
+        for lists in order.chunk_by(|one, other| one.0 == other.0) {
+            let client = lists[0].0;
+            merged.begin(self.have.map(|have| have.get(client)));
+            for (_, at) in lists {
+                self.merge(&self.lists[*at as usize], &mut merged)?;
             }
+            clients += usize::from(merged.write(client, &mut out));
         }
+        if clients < self.lists.len() {
+            let mut count = Vec::new();
+            write_number(&mut count, clients as u64);
+            drop(out.splice(..count_end, count));
+        }
+        drop((order, self.lists));
         deletes::write_merged(&mut out, self.deletes);
+        // Of a log that somebody has nearly all of, little is left.
+        if out.len() < out.capacity() / 2 {
+            out.shrink_to_fit();
+        }
         Ok(out)
     }
-}
 
-/// One part on its way in.
-struct Adding<'m, 'a, 'h> {
-    merger: &'m mut Merger<'a, 'h>,
-    part: &'a [u8],
-    /// Which client the list belongs to, and the bytes to take that were not stored yet.
-    list: Option<(usize, usize, usize)>,
-    failed: Option<Malformed>,
-}
-
-impl Visit for Adding<'_, '_, '_> {
+    /// Adds what is new of a list. Mostly that is all of it, or nothing, and its structs need not be looked at again.
     #[inline]
-    fn structure(&mut self, client: u64, structure: &Struct) {
-        if self.failed.is_some() || structure.is_skip() {
-            return;
+    fn merge(&self, list: &List, merged: &mut Merged<'a>) -> Result<(), Malformed> {
+        let part = self.parts[list.part as usize];
+        if list.structs & HAS_SKIP == 0 {
+            if merged.reached(list.start) == list.start {
+                let all = Cow::Borrowed(&part[list.at..list.end_at]);
+                merged.take(list.structs, list.end, all);
+                return Ok(());
+            }
+            if list.end <= merged.end {
+                return Ok(());
+            }
         }
-        let (at, mut from, mut to) = match self.list {
-            Some(list) => list,
-            None => (self.merger.merged(client, structure.clock), 0, 0),
-        };
-        let merged = &mut self.merger.clients[at];
-        if structure.end() > merged.end {
+        self.merge_structs(list, part, merged)
+    }
+
+    /// The same, struct by struct. The first new one is cut where its beginning is known.
+    fn merge_structs(
+        &self,
+        list: &List,
+        part: &'a [u8],
+        merged: &mut Merged<'a>,
+    ) -> Result<(), Malformed> {
+        let mut reader = Reader::starting_at(part, list.at);
+        let mut clock = list.start;
+        // Those that are taken as they are lie side by side: known ones and Skips over them only come before.
+        let mut side_by_side = 0..0;
+        let mut structs = 0;
+        while reader.at() < list.end_at {
+            let facts = &mut Facts::default();
+            let structure = Struct::read(&mut reader, list.client, clock, &self.limits, facts)?;
+            clock = structure.end();
+            if structure.is_skip() || clock <= merged.reached(structure.clock) {
+                continue;
+            }
             if structure.clock > merged.end {
-                self.failed = Some(Reason::Gap.at(structure.at));
-                return;
+                return Err(Reason::Gap.at(structure.at));
             }
             if structure.clock < merged.end {
+                let known = merged.end - structure.clock;
                 let mut cut = Vec::new();
-                let clocks = merged.end - structure.clock;
-                let limits = &self.merger.limits;
-                match structure.write_cut(self.part, client, clocks, limits, &mut cut) {
-                    Ok(()) => {
-                        self.merger.bytes += cut.len();
-                        merged.pieces.push(Cow::Owned(cut));
-                    }
-                    Err(e) => self.failed = Some(e),
-                }
-                (from, to) = (structure.end_at, structure.end_at);
-            } else if from == to {
-                (from, to) = (structure.at, structure.end_at);
+                structure.write_cut(part, list.client, known, &self.limits, &mut cut)?;
+                merged.take(1, clock, Cow::Owned(cut));
             } else {
-                // Taken structs of a list lie side by side: known ones and Skips over them only come before.
-                to = structure.end_at;
+                if structs == 0 {
+                    side_by_side.start = structure.at;
+                }
+                structs += 1;
+                side_by_side.end = structure.end_at;
+                merged.end = clock;
             }
-            merged.end = structure.end();
-            merged.structs += 1;
         }
-        self.list = Some((at, from, to));
+        if structs > 0 {
+            merged.take(structs, merged.end, Cow::Borrowed(&part[side_by_side]));
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Merged<'a> {
+    /// Begins with another client.
+    #[inline]
+    fn begin(&mut self, start: Option<u32>) {
+        self.start = start;
+        self.end = start.unwrap_or_default();
+        self.structs = 0;
+        self.pieces.clear();
+    }
+
+    /// The clock behind it: this one, where that is the first and may be any.
+    #[inline]
+    fn reached(&mut self, clock: u32) -> u32 {
+        if self.start.is_none() {
+            self.start = Some(clock);
+            self.end = clock;
+        }
+        self.end
     }
 
     #[inline]
-    fn list(&mut self, _list: &ListFacts) {
-        if let Some((at, from, to)) = self.list.take()
-            && from < to
-        {
-            self.merger.bytes += to - from;
-            self.merger.clients[at]
-                .pieces
-                .push(Cow::Borrowed(&self.part[from..to]));
+    fn take(&mut self, structs: u32, end: u32, piece: Cow<'a, [u8]>) {
+        self.structs += u64::from(structs);
+        self.end = end;
+        self.pieces.push(piece);
+    }
+
+    /// Writes it, if there is anything.
+    #[inline]
+    fn write(&self, client: u64, out: &mut Vec<u8>) -> bool {
+        let Some(start) = self.start.filter(|_| self.structs > 0) else {
+            return false;
+        };
+        write_number(out, self.structs);
+        write_number(out, client);
+        write_number(out, u64::from(start));
+        for piece in &self.pieces {
+            out.extend_from_slice(piece);
         }
+        true
+    }
+}
+
+/// The parts on their way in.
+struct Adding {
+    /// Which one it is.
+    part: u32,
+    /// The list that is being read has Skips.
+    has_skip: bool,
+    lists: Vec<List>,
+    deletes: Vec<(u64, u32, u32)>,
+}
+
+impl Visit for Adding {
+    #[inline]
+    fn structure(&mut self, _client: u64, structure: &Struct) {
+        self.has_skip |= structure.is_skip();
+    }
+
+    #[inline]
+    fn list(&mut self, list: &ListFacts) {
+        let has_skip = std::mem::take(&mut self.has_skip);
+        self.lists.push(List {
+            client: list.client,
+            at: list.at,
+            end_at: list.end_at,
+            start: list.start,
+            end: list.end,
+            part: self.part,
+            structs: list.structs as u32 | if has_skip { HAS_SKIP } else { 0 },
+        });
+    }
+
+    fn delete_sets(&mut self, count: usize) {
+        self.deletes.reserve(count);
     }
 
     #[inline]
     fn deleted(&mut self, client: u64, start: u32, end: u32) {
-        self.merger.deletes.push((client, start, end));
+        self.deletes.push((client, start, end));
     }
 }

@@ -83,6 +83,10 @@ pub fn scan(update: &[u8], limits: &Limits) -> Result<Scan, Malformed> {
     struct Collect(Scan);
 
     impl Visit for Collect {
+        fn lists(&mut self, count: usize) {
+            self.0.lists.reserve_exact(count);
+        }
+
         fn structure(&mut self, _client: u64, structure: &Struct) {
             self.0.has_skip |= structure.is_skip();
         }
@@ -90,6 +94,10 @@ pub fn scan(update: &[u8], limits: &Limits) -> Result<Scan, Malformed> {
         fn list(&mut self, list: &ListFacts) {
             self.0.structs += list.structs;
             self.0.lists.push(*list);
+        }
+
+        fn delete_sets(&mut self, count: usize) {
+            self.0.deletes.reserve_exact(count);
         }
 
         fn deleted(&mut self, client: u64, start: u32, end: u32) {
@@ -112,12 +120,17 @@ pub fn scan(update: &[u8], limits: &Limits) -> Result<Scan, Malformed> {
 
 /// Is told what a walk comes by.
 ///
-/// The walk may still fail after any of these, so nothing may be changed for good before it has ended.
+/// The walk may still fail after any of these, so nothing may be changed for good before it has ended. Counts come first, so that room
+/// can be made at once: pages that were never touched cost nothing, and those that are moved cost twice.
 pub(crate) trait Visit {
+    /// How many lists follow, at most: no more than a fifth of the bytes.
+    fn lists(&mut self, _count: usize) {}
     /// A struct, in the order of the bytes, Skips included.
     fn structure(&mut self, client: u64, structure: &Struct);
     /// The end of a list, after its structs.
     fn list(&mut self, list: &ListFacts);
+    /// How many clients have deletions, at most: no more than half of the bytes.
+    fn delete_sets(&mut self, _count: usize) {}
     /// A delete range, after all lists.
     fn deleted(&mut self, client: u64, start: u32, end: u32);
 }
@@ -142,7 +155,8 @@ pub(crate) fn walk(
     let mut facts = Facts::default();
     // A list takes at least its count, client and clock, and one struct.
     let lists = reader.count_within(3 + MIN_BYTES, limits.clients_per_update)?;
-    let mut clients = Clients::default();
+    visit.lists(lists);
+    let mut clients = Clients::of(lists);
     for _ in 0..lists {
         let list_at = reader.at();
         let count = reader.count(MIN_BYTES)?;
@@ -151,7 +165,7 @@ pub(crate) fn walk(
         }
         let client = reader.client()?;
         let start = reader.clock()?;
-        clients.push(client, list_at);
+        clients.push(client);
         let at = reader.at();
         let mut clock = start;
         for _ in 0..count {
@@ -168,11 +182,12 @@ pub(crate) fn walk(
             end_at: reader.at(),
         });
     }
-    clients.all_different()?;
+    if let Some(twice) = clients.twice() {
+        let again = &mut Reader::new(update);
+        return Err(Reason::ClientTwice.at(second_list(again, twice, limits)?));
+    }
     let deletes_at = reader.at();
-    let deletes = walk_deletes(&mut reader, limits, &mut |client, start, end| {
-        visit.deleted(client, start, end);
-    })?;
+    let deletes = walk_deletes(&mut reader, limits, visit)?;
     reader.end()?;
     Ok(Walked {
         facts,
@@ -185,38 +200,45 @@ pub(crate) fn walk(
 pub(crate) fn each_deleted(
     update: &[u8],
     walked: &Walked,
-    limits: &Limits,
-    mut deleted: impl FnMut(u64, &[(u32, u32)]),
+    deleted: impl FnMut(u64, &[(u32, u32)]),
 ) {
-    let mut reader = Reader::starting_at(update, walked.deletes_at);
-    let mut held: SmallVec<[(u32, u32); 8]> = SmallVec::new();
-    let mut of = None;
-    let again = walk_deletes(&mut reader, limits, &mut |client, start, end| {
-        if let Some(before) = of.replace(client)
-            && before != client
-        {
-            deleted(before, &held);
-            held.clear();
+    let read = read_deletes(Reader::starting_at(update, walked.deletes_at), deleted);
+    debug_assert_eq!(read, Ok(()));
+}
+
+fn read_deletes(
+    mut reader: Reader<'_>,
+    mut deleted: impl FnMut(u64, &[(u32, u32)]),
+) -> Result<(), Malformed> {
+    let mut ranges: SmallVec<[(u32, u32); 8]> = SmallVec::new();
+    for _ in 0..reader.count(2)? {
+        let client = reader.client()?;
+        let count = reader.count(2)?;
+        ranges.clear();
+        ranges.reserve_exact(count);
+        for _ in 0..count {
+            ranges.push(range(&mut reader)?);
         }
-        held.push((start, end));
-    });
-    debug_assert_eq!(again, Ok(walked.deletes));
-    if let Some(client) = of {
-        deleted(client, &held);
+        if count > 0 {
+            deleted(client, &ranges);
+        }
     }
+    Ok(())
 }
 
 fn walk_deletes(
     reader: &mut Reader<'_>,
     limits: &Limits,
-    deleted: &mut impl FnMut(u64, u32, u32),
+    visit: &mut impl Visit,
 ) -> Result<usize, Malformed> {
-    let mut clients = Clients::default();
+    let again = reader.clone();
+    let sets = reader.count_within(2, limits.clients_per_update)?;
+    visit.delete_sets(sets);
+    let mut clients = Clients::of(sets);
     let mut ranges = 0;
-    for _ in 0..reader.count_within(2, limits.clients_per_update)? {
-        let at = reader.at();
+    for _ in 0..sets {
         let client = reader.client()?;
-        clients.push(client, at);
+        clients.push(client);
         let at = reader.at();
         let count = reader.count(2)?;
         ranges += count;
@@ -224,43 +246,94 @@ fn walk_deletes(
             return Err(Reason::TooMany.at(at));
         }
         for _ in 0..count {
-            let start = reader.clock()?;
-            let len = reader.clock_len(start)?;
-            deleted(client, start, start + len);
+            let (start, end) = range(reader)?;
+            visit.deleted(client, start, end);
         }
     }
-    clients.all_different()?;
-    Ok(ranges)
+    match clients.twice() {
+        Some(twice) => Err(Reason::ClientTwice.at(second_delete_set(again, twice)?)),
+        None => Ok(ranges),
+    }
 }
 
-/// The clients listed so far. Yjs and yrs write them in descending order, so mostly nothing needs to be kept.
+#[inline]
+fn range(reader: &mut Reader<'_>) -> Result<(u32, u32), Malformed> {
+    let start = reader.clock()?;
+    let len = reader.clock_len(start)?;
+    Ok((start, start + len))
+}
+
+/// The clients listed so far. Yjs and yrs write them in descending order, so mostly nothing is to be compared.
 ///
 /// Twice the same is refused: in Yjs the second list of a client silently replaces the first, in yrs the second set of
-/// delete ranges does.
-#[derive(Default)]
+/// delete ranges does. Where they stand is not kept: that is read again for whoever is told of it.
 struct Clients {
-    listed: SmallVec<[(u64, usize); 4]>,
-    disordered: bool,
+    listed: SmallVec<[u64; 4]>,
+    ascend: bool,
+    descend: bool,
 }
 
 impl Clients {
-    #[inline]
-    fn push(&mut self, client: u64, at: usize) {
-        if let Some((last, _)) = self.listed.last() {
-            self.disordered |= *last <= client;
+    /// Of so many, at most.
+    fn of(count: usize) -> Self {
+        let mut listed = SmallVec::new();
+        listed.reserve_exact(count);
+        Clients {
+            listed,
+            ascend: true,
+            descend: true,
         }
-        self.listed.push((client, at));
     }
 
-    fn all_different(mut self) -> Result<(), Malformed> {
-        if self.disordered {
-            self.listed.sort_unstable();
-            for pair in self.listed.windows(2) {
-                if pair[0].0 == pair[1].0 {
-                    return Err(Reason::ClientTwice.at(pair[1].1));
-                }
-            }
+    #[inline]
+    fn push(&mut self, client: u64) {
+        if let Some(last) = self.listed.last() {
+            self.ascend &= *last < client;
+            self.descend &= *last > client;
         }
-        Ok(())
+        self.listed.push(client);
     }
+
+    /// The lowest that is listed twice.
+    fn twice(mut self) -> Option<u64> {
+        if self.ascend || self.descend {
+            return None;
+        }
+        self.listed.sort_unstable();
+        let same = self.listed.windows(2).find(|pair| pair[0] == pair[1]);
+        same.map(|pair| pair[0])
+    }
+}
+
+/// Where the second list of a client begins.
+fn second_list(reader: &mut Reader<'_>, client: u64, limits: &Limits) -> Result<usize, Malformed> {
+    let mut seen = false;
+    for _ in 0..reader.number()? {
+        let at = reader.at();
+        let count = reader.number()?;
+        let of = reader.client()?;
+        if of == client && std::mem::replace(&mut seen, true) {
+            return Ok(at);
+        }
+        let mut clock = reader.clock()?;
+        for _ in 0..count {
+            clock = Struct::read(reader, of, clock, limits, &mut Facts::default())?.end();
+        }
+    }
+    Ok(reader.at())
+}
+
+/// Where the second delete set of a client begins.
+fn second_delete_set(mut reader: Reader<'_>, client: u64) -> Result<usize, Malformed> {
+    let mut seen = false;
+    for _ in 0..reader.number()? {
+        let at = reader.at();
+        if reader.client()? == client && std::mem::replace(&mut seen, true) {
+            return Ok(at);
+        }
+        for _ in 0..reader.number()? {
+            range(&mut reader)?;
+        }
+    }
+    Ok(reader.at())
 }

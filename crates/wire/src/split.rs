@@ -4,14 +4,14 @@
 //! Does not look at who gets the parts. The rule: no part builds on a later one, and deletions come with or after what they
 //! delete, so that nobody ever waits for the next part.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 
 use crate::by_client::{self, ByClient};
-use crate::clocks::ready::in_order;
-use crate::deletes;
+use crate::clocks::ready::{Have, Scanned, in_order};
 use crate::limits::Limits;
 use crate::malformed::Malformed;
-use crate::scan::{DeletedRanges, ListFacts, scan};
+use crate::scan::{ListFacts, Visit, Walked, each_deleted, walk};
 use crate::structs::Struct;
 use crate::varint::write_number;
 
@@ -23,29 +23,64 @@ pub fn split(update: &[u8], bytes: usize, limits: &Limits) -> Result<Vec<Vec<u8>
     if update.len() <= bytes {
         return Ok(vec![update.to_vec()]);
     }
-    let limits = limits.without_counts();
-    let facts = scan(update, &limits)?;
-    let starts: ByClient<u32> = facts.lists.iter().map(|l| (l.client, l.start)).collect();
+    let limits = &limits.without_counts();
+    let mut read = Lists(Vec::new());
+    let walked = walk(update, limits, &mut read)?;
+    let scanned = Scanned {
+        update,
+        lists: &read.0,
+        limits,
+    };
     let mut splitter = Splitter {
-        lists: &facts.lists,
+        lists: scanned.lists,
         bytes,
         filled: 0,
+        pieces: Vec::with_capacity(scanned.lists.len()),
+        last: vec![0; scanned.lists.len()],
         parts: vec![Part::default()],
-        open: vec![(0, 0); facts.lists.len()],
-        reached: facts.lists.iter().map(|list| list.start).collect(),
+        index: OnceCell::new(),
     };
-    // What does not come with the update is taken to be there.
-    let have = |client| starts.get(&client).copied().unwrap_or(u32::MAX);
-    in_order(have, update, &facts.lists, &limits, |list, structure| {
+    let rest = in_order(&AllElse, &scanned, |list, structure| {
         splitter.add(list, structure);
     })?;
-    splitter.add_rest(update, &limits)?;
-    splitter.add_deletes(facts.deletes);
-    Ok(splitter
-        .parts
-        .iter()
-        .map(|part| part.write(update))
-        .collect())
+    splitter.add_rest(&rest, &scanned)?;
+    splitter.add_deletes(update, &walked);
+    Ok(splitter.write(update))
+}
+
+/// The client lists of an update.
+struct Lists(Vec<ListFacts>);
+
+impl Visit for Lists {
+    fn lists(&mut self, count: usize) {
+        self.0.reserve_exact(count);
+    }
+
+    #[inline]
+    fn structure(&mut self, _client: u64, _structure: &Struct) {}
+
+    #[inline]
+    fn list(&mut self, list: &ListFacts) {
+        self.0.push(*list);
+    }
+
+    #[inline]
+    fn deleted(&mut self, _client: u64, _start: u32, _end: u32) {}
+}
+
+/// What does not come with the update is taken to be there.
+struct AllElse;
+
+impl Have for AllElse {
+    #[inline]
+    fn of_list(&self, list: &ListFacts) -> u32 {
+        list.start
+    }
+
+    #[inline]
+    fn of_other(&self, _client: u64) -> u32 {
+        u32::MAX
+    }
 }
 
 struct Splitter<'l> {
@@ -53,125 +88,187 @@ struct Splitter<'l> {
     bytes: usize,
     /// Bytes in the last part.
     filled: usize,
+    /// Of all parts, one part after the other.
+    pieces: Vec<Piece>,
+    /// For each list the piece that was made of it last, counted from 1 on; 0 where there is none.
+    last: Vec<u32>,
     parts: Vec<Part>,
-    /// For each list the number of the part that it was last put into, from 1 on, and its piece in there.
-    open: Vec<(usize, usize)>,
-    /// For each list the clock behind what is in a part.
-    reached: Vec<u32>,
+    /// Which list is a client's, where deletions come in another order than the lists.
+    index: OnceCell<ByClient<u32>>,
 }
 
 #[derive(Default)]
 struct Part {
-    pieces: Vec<Piece>,
-    deletes: Vec<DeletedRanges>,
+    /// Its first piece.
+    from: usize,
+    /// Clients with deletions, and these as they are written.
+    deleting: u64,
+    deletes: Vec<u8>,
 }
 
-/// Structs of one client that lie side by side.
+/// Structs of one list that lie side by side.
 struct Piece {
-    client: u64,
-    start: u32,
+    list: u32,
+    /// The piece of the list before it, counted from 1 on; 0 where this is the first.
+    before: u32,
+    /// The clock behind it.
     end: u32,
-    structs: usize,
+    structs: u32,
+    /// Offsets of its bytes.
     from: usize,
     to: usize,
 }
 
 impl Splitter<'_> {
+    #[inline]
     fn add(&mut self, list: usize, structure: &Struct) {
         let size = structure.end_at - structure.at;
         if self.filled > 0 && self.filled + size > self.bytes {
-            self.parts.push(Part::default());
+            self.parts.push(Part {
+                from: self.pieces.len(),
+                ..Part::default()
+            });
             self.filled = 0;
         }
         self.filled += size;
-        self.reached[list] = structure.end();
-        let number = self.parts.len();
-        let pieces = &mut self.parts.last_mut().expect("never empty").pieces;
-        let (part, at) = &mut self.open[list];
-        if *part != number {
-            (*part, *at) = (number, pieces.len());
-            pieces.push(Piece {
-                client: self.lists[list].client,
-                start: structure.clock,
+        let from = self.parts.last().map_or(0, |part| part.from);
+        let last = &mut self.last[list];
+        if *last as usize <= from {
+            self.pieces.push(Piece {
+                list: list as u32,
+                before: *last,
                 end: structure.clock,
                 structs: 0,
                 from: structure.at,
                 to: structure.at,
             });
+            *last = self.pieces.len() as u32;
         }
-        let piece = &mut pieces[*at];
+        let piece = &mut self.pieces[*last as usize - 1];
         piece.end = structure.end();
         piece.structs += 1;
         piece.to = structure.end_at;
     }
 
     /// Adds what was not ready, which only an update from a stranger has: whoever applies it may have to wait anyway.
-    fn add_rest(&mut self, update: &[u8], limits: &Limits) -> Result<(), Malformed> {
-        for (at, list) in self.lists.iter().enumerate() {
-            if self.reached[at] < list.end {
-                let from = self.reached[at];
-                list.each_struct(update, limits, |structure| {
-                    if structure.clock >= from {
-                        self.add(at, structure);
-                    }
-                })?;
-            }
+    fn add_rest(&mut self, rest: &[(usize, u32)], scanned: &Scanned<'_>) -> Result<(), Malformed> {
+        for (at, from) in rest {
+            scanned.lists[*at].each_struct(scanned.update, scanned.limits, |structure| {
+                if structure.clock >= *from {
+                    self.add(*at, structure);
+                }
+            })?;
         }
         Ok(())
     }
 
     /// Gives each part the deletions of what it brings, so that nothing shows up only to vanish with a later part. What is
     /// deleted without being brought is taken to be there and goes with the first.
-    fn add_deletes(&mut self, deletes: Vec<DeletedRanges>) {
-        let mut brought: ByClient<Vec<(u32, usize)>> = by_client::with_capacity(deletes.len());
-        brought.extend(deletes.iter().map(|(client, _)| (*client, Vec::new())));
-        for (at, part) in self.parts.iter().enumerate() {
-            for piece in &part.pieces {
-                if let Some(ends) = brought.get_mut(&piece.client) {
-                    ends.push((piece.end, at));
-                }
+    fn add_deletes(&mut self, update: &[u8], walked: &Walked) {
+        let mut next = 0;
+        // Where the pieces of a client end, and in which part each is; and what to delete, by its part.
+        let mut ends: Vec<(u32, u32)> = Vec::new();
+        let mut placed: Vec<(u32, u32, u32)> = Vec::new();
+        each_deleted(update, walked, |client, ranges| {
+            ends.clear();
+            if let Some(list) = self.list_of(client, next) {
+                next = list + 1;
+                self.ends_of(list, &mut ends);
             }
-        }
-        for (client, ranges) in deletes {
-            let ends = brought.get(&client).map_or(&[][..], Vec::as_slice);
-            for (mut start, end) in ranges {
-                while start < end {
+            placed.clear();
+            for (start, end) in ranges {
+                let mut start = *start;
+                while start < *end {
                     let at = ends.partition_point(|(brought, _)| *brought <= start);
                     let (cut, part) = match ends.get(at) {
-                        Some((brought, part)) => (end.min(*brought), *part),
-                        None => (end, ends.last().map_or(0, |(_, part)| *part)),
+                        Some((brought, part)) => (*brought.min(end), *part),
+                        None => (*end, ends.last().map_or(0, |(_, part)| *part)),
                     };
-                    let deletes = &mut self.parts[part].deletes;
-                    match deletes.last_mut() {
-                        Some((last, ranges)) if *last == client => ranges.push((start, cut)),
-                        _ => deletes.push((client, vec![(start, cut)])),
-                    }
+                    placed.push((part, start, cut));
                     start = cut;
                 }
             }
-        }
+            placed.sort_by_key(|(part, ..)| *part);
+            for ranges in placed.chunk_by(|one, other| one.0 == other.0) {
+                let part = &mut self.parts[ranges[0].0 as usize];
+                part.deleting += 1;
+                write_number(&mut part.deletes, client);
+                write_number(&mut part.deletes, ranges.len() as u64);
+                for (_, start, end) in ranges {
+                    write_number(&mut part.deletes, u64::from(*start));
+                    write_number(&mut part.deletes, u64::from(end - start));
+                }
+            }
+        });
     }
-}
 
-impl Part {
-    fn write(&self, update: &[u8]) -> Vec<u8> {
-        let mut pieces: Vec<&Piece> = self.pieces.iter().collect();
-        pieces.sort_unstable_by_key(|piece| Reverse(piece.client));
-        let size: usize = pieces.iter().map(|piece| piece.to - piece.from + 16).sum();
-        let mut out = Vec::with_capacity(size + 16);
-        write_number(&mut out, pieces.len() as u64);
-        for piece in pieces {
-            write_number(&mut out, piece.structs as u64);
-            write_number(&mut out, piece.client);
-            write_number(&mut out, u64::from(piece.start));
+    /// Which list is a client's: `expected`, where deletions come in the order of the lists.
+    fn list_of(&self, client: u64, expected: usize) -> Option<usize> {
+        if let Some(list) = self.lists.get(expected)
+            && list.client == client
+        {
+            return Some(expected);
+        }
+        if self.lists.is_empty() {
+            return None;
+        }
+        let index = self.index.get_or_init(|| {
+            let mut index = by_client::with_capacity(self.lists.len());
+            let lists = self.lists.iter().enumerate();
+            index.extend(lists.map(|(at, list)| (list.client, at as u32)));
+            index
+        });
+        index.get(&client).map(|at| *at as usize)
+    }
+
+    /// The clock behind each piece of a list, and its part, in ascending order.
+    fn ends_of(&self, list: usize, ends: &mut Vec<(u32, u32)>) {
+        let mut number = self.last[list];
+        while number > 0 {
+            let at = number as usize - 1;
+            let piece = &self.pieces[at];
+            let part = self.parts.partition_point(|part| part.from <= at) - 1;
+            ends.push((piece.end, part as u32));
+            number = piece.before;
+        }
+        ends.reverse();
+    }
+
+    fn write(&self, update: &[u8]) -> Vec<Vec<u8>> {
+        let mut parts = Vec::with_capacity(self.parts.len());
+        let mut order: Vec<u32> = Vec::new();
+        for (at, part) in self.parts.iter().enumerate() {
+            let end = self.parts.get(at + 1);
+            let end = end.map_or(self.pieces.len(), |next| next.from);
+            order.clear();
+            order.extend(part.from as u32..end as u32);
+            order.sort_by_key(|piece| {
+                let list = self.pieces[*piece as usize].list;
+                Reverse(self.lists[list as usize].client)
+            });
+            parts.push(self.write_part(part, &order, update));
+        }
+        parts
+    }
+
+    fn write_part(&self, part: &Part, order: &[u32], update: &[u8]) -> Vec<u8> {
+        let pieces = || order.iter().map(|at| &self.pieces[*at as usize]);
+        let size: usize = pieces().map(|piece| piece.to - piece.from + 16).sum();
+        let mut out = Vec::with_capacity(size + part.deletes.len() + 16);
+        write_number(&mut out, order.len() as u64);
+        for piece in pieces() {
+            let list = &self.lists[piece.list as usize];
+            let start = match piece.before {
+                0 => list.start,
+                before => self.pieces[before as usize - 1].end,
+            };
+            write_number(&mut out, u64::from(piece.structs));
+            write_number(&mut out, list.client);
+            write_number(&mut out, u64::from(start));
             out.extend_from_slice(&update[piece.from..piece.to]);
         }
-        deletes::write(
-            &mut out,
-            self.deletes
-                .iter()
-                .map(|(client, ranges)| (*client, &ranges[..])),
-        );
+        write_number(&mut out, part.deleting);
+        out.extend_from_slice(&part.deletes);
         out
     }
 }
