@@ -487,6 +487,18 @@ fn n45_who_enters_a_room_that_was_just_opened_may_come_from_another_node() {
 }
 
 #[test]
+fn n45_who_left_before_something_was_missed_may_have_been_elsewhere_since() {
+    let (mut table, now) = (table(), Instant::now());
+    table.shown(B, &[say(10, 5, HERE)], now);
+    table.shown(B, &[say(10, 5, None)], now);
+    let since = table.version();
+    table.shown(C, &[say(30, 8, HERE)], now);
+    table.met(since);
+    let back = table.hear(&mut speaker(1), &[say(10, 6, HERE)], now);
+    assert_eq!(back.farewells, [farewell(30, 8)]);
+}
+
+#[test]
 fn n45_who_was_heard_of_late_speaks_again_a_second_after_a_newcomer() {
     let (mut table, start) = (table(), Instant::now());
     let second = Duration::from_secs(1);
