@@ -4,9 +4,11 @@
 //! that no CRDT stands in the measured path. Figures are printed, never asserted: machines differ.
 
 mod client;
+mod nodes;
 mod overload;
 mod server;
 mod soak;
+mod watched;
 mod year;
 
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use clap::{Parser, Subcommand};
 use scrible_wire::message;
 
 use client::{Client, forge};
+use nodes::NodesConfig;
 use overload::{Case, OverloadConfig, overload};
 use server::Server;
 
@@ -29,7 +32,7 @@ struct Args {
     what: Option<What>,
 }
 
-#[derive(Subcommand, Clone, Copy)]
+#[derive(Subcommand, Clone)]
 enum What {
     /// Send to receive, and send to durable echo, at a light load.
     Latency {
@@ -99,6 +102,8 @@ enum What {
         #[arg(long, default_value_t = 30)]
         minutes: u64,
     },
+    /// Several nodes on one database: latency, what they store, and what all parts take while a crowd draws
+    Nodes(NodesConfig),
     /// From connecting to holding a board.
     Open {
         /// Records on the board, about 400 bytes each.
@@ -148,6 +153,10 @@ async fn main() -> Result<()> {
             overload(&args.server, config).await?;
             continue;
         }
+        if let What::Nodes(config) = &what {
+            nodes::nodes(&args.server, config).await?;
+            continue;
+        }
         if let What::Soak { minutes } = what {
             soak::soak(&args.server, minutes).await?;
             continue;
@@ -170,7 +179,7 @@ async fn main() -> Result<()> {
             What::Idle { connections, rooms } => idle(&server, connections, rooms).await?,
             What::Joiners { clients, mib } => joiners(server, clients, mib).await?,
             What::Open { records } => open(server, records).await?,
-            What::Year { .. } | What::Overload { .. } | What::Soak { .. } => {
+            What::Year { .. } | What::Overload { .. } | What::Soak { .. } | What::Nodes(_) => {
                 unreachable!("done above")
             }
         }

@@ -6,10 +6,14 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use rustix::process::Pid;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
 use crate::expect;
+
+/// The setting of where metrics are shown.
+const METRICS: &str = "SCRIBLE_METRICS_LISTEN";
 
 /// A running server; dropping it kills it.
 pub struct Server {
@@ -19,6 +23,8 @@ pub struct Server {
     process: Child,
     /// `ws://host:port`.
     pub url: String,
+    /// Where its metrics are, if it was told to show them.
+    metrics: Option<String>,
 }
 
 impl Server {
@@ -31,14 +37,22 @@ impl Server {
     pub async fn start_with(binary: &Path, settings: &[(&'static str, String)]) -> Result<Self> {
         let data = TempDir::new()?;
         let settings = settings.to_vec();
+        let settings = with_free_port(settings).await?;
         let (process, url) = spawn(binary, data.path(), &settings).await?;
+        let metrics = settings.iter().find(|(name, _)| *name == METRICS);
         Ok(Self {
             binary: binary.to_owned(),
+            metrics: metrics.map(|(_, at)| at.clone()),
             settings,
             data,
             process,
             url,
         })
+    }
+
+    /// Where its metrics are.
+    pub fn metrics(&self) -> Result<&str> {
+        expect(self.metrics.as_deref(), "metrics")
     }
 
     /// Kills it and starts it again on the same data.
@@ -125,6 +139,28 @@ impl Server {
             .parse()?;
         Ok(kib * 1024)
     }
+}
+
+/// Gives metrics a port that is free at this moment, which is as good as it gets for one that must be known.
+async fn with_free_port(
+    mut settings: Vec<(&'static str, String)>,
+) -> Result<Vec<(&'static str, String)>> {
+    for (name, at) in &mut settings {
+        if *name == METRICS && at.ends_with(":0") {
+            *at = TcpListener::bind(&*at).await?.local_addr()?.to_string();
+        }
+    }
+    Ok(settings)
+}
+
+/// The page of metrics of a server.
+pub async fn get_metrics(address: &str) -> Result<String> {
+    let mut socket = TcpStream::connect(address).await?;
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 async fn spawn(binary: &Path, data: &Path, settings: &[(&str, String)]) -> Result<(Child, String)> {

@@ -11,14 +11,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use scrible_wire::{Clocks, Limits, awareness, message};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, forge};
-use crate::server::Server;
+use crate::server::{Server, get_metrics};
+use crate::watched::metric;
 
 /// Rooms that are in use at once.
 const ROOMS: u64 = 50;
@@ -70,10 +69,8 @@ struct Figure {
 
 /// Runs for so many minutes; an error when something echoed is lost or something grows.
 pub async fn soak(binary: &std::path::Path, minutes: u64) -> Result<()> {
-    // Free at this moment, which is as good as it gets for a port that must be known.
-    let metrics = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let settings = [
-        ("SCRIBLE_METRICS_LISTEN", metrics.to_string()),
+        ("SCRIBLE_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
         ("SCRIBLE_ROOM_IDLE_SECONDS", "1".to_owned()),
         ("SCRIBLE_VERSION_INTERVAL_SECONDS", "30".to_owned()),
         ("SCRIBLE_LOG", "error".to_owned()),
@@ -104,7 +101,7 @@ pub async fn soak(binary: &std::path::Path, minutes: u64) -> Result<()> {
             Some(ended) = parts.join_next() => ended??,
         }
         let at = begin.elapsed().as_secs_f64();
-        let now = sample(&server, &metrics.to_string(), at).await?;
+        let now = sample(&server, at).await?;
         println!(
             "{:7.0}  {:7.1}  {:5}  {:7}  {:8}  {:5}",
             now.seconds, now.rss_mib, now.files, now.threads, now.sessions, now.rooms
@@ -301,37 +298,19 @@ fn workers(pid: Pid) -> Result<Vec<Pid>> {
     Ok(workers)
 }
 
-async fn sample(server: &Server, metrics: &str, seconds: f64) -> Result<Sample> {
-    let text = timeout(PATIENCE, get_metrics(metrics))
+async fn sample(server: &Server, seconds: f64) -> Result<Sample> {
+    let page = timeout(PATIENCE, get_metrics(server.metrics()?))
         .await
         .context("metrics")??;
-    let gauge = |name: &str| -> Result<f64> {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(line
-            .context("a metric that is documented")?
-            .trim()
-            .parse()?)
-    };
     let pid = server.pid()?.as_raw_nonzero();
     Ok(Sample {
         seconds,
         rss_mib: server.rss_bytes()? as f64 / 1_048_576.0,
         files: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count() as f64,
         threads: std::fs::read_dir(format!("/proc/{pid}/task"))?.count() as f64,
-        sessions: gauge("scrible_sessions")?,
-        rooms: gauge("scrible_rooms")?,
+        sessions: metric(&page, "scrible_sessions")?,
+        rooms: metric(&page, "scrible_rooms")?,
     })
-}
-
-async fn get_metrics(address: &str) -> Result<String> {
-    let mut socket = TcpStream::connect(address).await?;
-    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    socket.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await?;
-    Ok(answer)
 }
 
 fn summary(counts: &Counts) {

@@ -1,0 +1,102 @@
+//! Processor time and memory of a process and all that it has started: a database, a proxy. Linux' `/proc` only.
+//!
+//! The one rule: what has ended in between is not counted, so this is for programs whose children stay.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+
+/// A program of several processes under a name of its own.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// As it is shown.
+    pub name: String,
+    /// Its first process.
+    pub pid: u32,
+}
+
+/// What a program has taken so far, and takes now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Taken {
+    /// Of a processor, in seconds.
+    pub seconds: f64,
+    /// Memory of its own, in MiB: what processes share counts once for them together.
+    pub mib: f64,
+}
+
+impl std::str::FromStr for Program {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, pid) = text.split_once('=').ok_or("want NAME=PID")?;
+        let pid = pid.parse().map_err(|_| "want NAME=PID, the id a number")?;
+        Ok(Self {
+            name: name.to_owned(),
+            pid,
+        })
+    }
+}
+
+impl Program {
+    /// What it has taken.
+    pub fn taken(&self) -> Result<Taken> {
+        let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if let Some(fields) = stat(pid) {
+                let parent = fields.get(1).and_then(|field| field.parse().ok());
+                children.entry(parent.unwrap_or(0)).or_default().push(pid);
+            }
+        }
+        let (mut taken, mut left) = (Taken::default(), vec![self.pid]);
+        while let Some(pid) = left.pop() {
+            left.extend(children.get(&pid).into_iter().flatten());
+            if let Some(one) = one(pid) {
+                taken.seconds += one.seconds;
+                taken.mib += one.mib;
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// What stands in `/proc/PID/stat` behind the name, which may hold anything.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    Some(fields.split_whitespace().map(str::to_owned).collect())
+}
+
+fn one(pid: u32) -> Option<Taken> {
+    let fields = stat(pid)?;
+    // Linux counts in hundredths for all programs.
+    let ticks: u64 = fields
+        .get(11..13)?
+        .iter()
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let pss = maps.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kib: f64 = pss
+        .and_then(|pss| pss.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0.0);
+    Some(Taken {
+        seconds: ticks as f64 / 100.0,
+        mib: kib / 1024.0,
+    })
+}
+
+/// A figure of a page of metrics; what it counts together where it has labels.
+pub fn metric(page: &str, name: &str) -> Result<f64> {
+    let mut lines = page
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix([' ', '{']))
+        .peekable();
+    lines.peek().with_context(|| format!("no metric {name}"))?;
+    Ok(lines
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum())
+}
