@@ -20,6 +20,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use scrible_store::{Database, Durability};
 
+use crate::bus::RedisAddress;
 use crate::compact::Retention;
 use crate::doc_worker::DocWorkersConfig;
 use crate::fonts::{FontsConfig, SystemFonts};
@@ -41,6 +42,8 @@ pub struct Config {
     pub listen: ListenConfig,
     /// Where and how to store.
     pub store: StoreConfig,
+    /// How to reach other nodes; `None`: there are none.
+    pub redis: Option<RedisConfig>,
     /// What to log.
     pub log: LogConfig,
     /// How much to take.
@@ -75,6 +78,15 @@ pub struct StoreConfig {
     pub durability: Durability,
     /// How long the start waits for a database server that does not answer yet.
     pub wait: Duration,
+}
+
+/// The Redis that nodes talk through.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedisConfig {
+    /// Where.
+    pub address: RedisAddress,
+    /// What all names there begin with.
+    pub prefix: String,
 }
 
 /// What to log.
@@ -272,6 +284,7 @@ impl Effective {
                 )?,
                 wait: self.seconds("SCRIBLE_DATABASE_WAIT_SECONDS", 0..=3600)?,
             },
+            redis: self.redis()?,
             log: LogConfig {
                 filter: self.log_filter()?,
                 format: self.one_of(
@@ -323,11 +336,11 @@ impl Effective {
         let refuse =
             |value: &Value, why: &str| Err(ConfigError(format!("{} {why}", value.place())));
         let redis = self.value("REDIS_URL");
-        if redis.raw.is_some() {
+        if redis.raw.is_some() && self.value("DATABASE_URL").text().starts_with("sqlite:") {
             return refuse(
                 redis,
-                "is set, but this version runs as a single node and shares nothing through Redis: unset it and run one \
-                 node",
+                "is set, but DATABASE_URL is a SQLite file, which nodes cannot share: unset it and run one node, or set \
+                 DATABASE_URL to postgres://USER:PASSWORD@HOST/DATABASE",
             );
         }
         let secret = self.value("JWT_SECRET");
@@ -388,6 +401,27 @@ impl Effective {
             return Err(value.wrong(allowed));
         }
         Database::of(value.text()).map_err(|why| value.wrong(&format!("{allowed} ({why})")))
+    }
+
+    fn redis(&self) -> Result<Option<RedisConfig>, ConfigError> {
+        let value = self.value("REDIS_URL");
+        let prefix = self.value("SCRIBLE_REDIS_PREFIX");
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        // Braces would be a hash tag of their own.
+        if prefix.text().is_empty() || prefix.text().len() > 64 || !prefix.text().chars().all(fits)
+        {
+            return Err(prefix.wrong("up to 64 letters, digits and any of - _ . :"));
+        }
+        if value.raw.is_none() {
+            return Ok(None);
+        }
+        match RedisAddress::parse(value.text()) {
+            Ok(address) => Ok(Some(RedisConfig {
+                address,
+                prefix: prefix.text().to_owned(),
+            })),
+            Err(bad) => Err(value.wrong(&bad.to_string())),
+        }
     }
 
     fn log_filter(&self) -> Result<String, ConfigError> {

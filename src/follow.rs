@@ -108,9 +108,11 @@ impl Follower {
         let bus = &self.rooms.shared().bus;
         tokio::time::sleep(SETTLE).await;
         let after = room.applied();
-        match bus.recent(room.name(), after).await {
-            Ok(updates) => room.take_recent(after, &updates),
-            Err(away) => tracing::debug!(room = ?room.name(), %away, "the bus has no answer"),
+        if let Some(stored_as) = room.stored_as() {
+            match bus.recent(room.name(), stored_as, after).await {
+                Ok(updates) => room.take_recent(after, &updates),
+                Err(away) => tracing::debug!(room = ?room.name(), %away, "the bus has no answer"),
+            }
         }
         let mut pauses = PAUSES.iter();
         while !room.caught_up() {

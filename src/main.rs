@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use scrible::access::OpenGate;
-use scrible::bus::Alone;
+use scrible::bus::{Alone, Bus, RedisBus, RedisBusConfig};
 use scrible::cli::{self, Invocation};
-use scrible::config::{Config, EdgeConfig};
+use scrible::config::{Config, EdgeConfig, RedisConfig};
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, Node, ServerConfig, Writers};
 use scrible::session::SessionConfig;
 use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
 use scrible::telemetry;
-use scrible_store::{DatabaseKind, OpenOptions, Waiting};
+use scrible_store::{DatabaseKind, Incarnation, OpenOptions, Waiting};
+use scrible_wire::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -126,7 +127,8 @@ async fn serve(config: Config) -> Result<ExitCode> {
             DatabaseKind::Postgres => Writers::Many,
         },
     };
-    let node = Node::new(store, Arc::new(Alone), Arc::new(OpenGate), server_config);
+    let bus = bus(config.redis, server_config.rooms.limits.clone());
+    let node = Node::new(store, bus, Arc::new(OpenGate), server_config);
     let listeners = Listeners {
         clients: listener,
         metrics,
@@ -140,6 +142,19 @@ async fn serve(config: Config) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The way to the other nodes, if there are any.
+fn bus(redis: Option<RedisConfig>, limits: Limits) -> Arc<dyn Bus> {
+    let Some(redis) = redis else {
+        return Arc::new(Alone);
+    };
+    Arc::new(RedisBus::start(RedisBusConfig {
+        address: redis.address,
+        prefix: redis.prefix,
+        node: Incarnation::random().0,
+        limits,
+    }))
 }
 
 /// A write beyond the limit on file sizes (`ulimit -f`) would end the process; it shall fail like one to a full disk.

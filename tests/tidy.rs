@@ -203,6 +203,8 @@ fn cited(path: &Path, text: &str) -> BTreeSet<String> {
     let is_rust = path.extension().is_some_and(|extension| extension == "rs");
     let names = text.lines().map(str::trim_start).filter_map(|line| {
         if is_rust {
+            // Cases that a table in another file names are public.
+            let line = line.strip_prefix("pub ").unwrap_or(line);
             line.strip_prefix("async fn ")
                 .or_else(|| line.strip_prefix("fn "))?
                 .split_once('(')

@@ -5,13 +5,17 @@
 //! is ever waited for by an edit.
 
 mod alone;
+mod message;
+mod redis;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use alone::Alone;
+pub use redis::{BadAddress, RedisAddress, RedisBus, RedisBusConfig};
 
 use crate::room::RoomName;
+use crate::telemetry::BusMetrics;
 
 /// One start of one node's process.
 pub type NodeId = u128;
@@ -72,11 +76,16 @@ pub trait Bus: Send + Sync + 'static {
     fn publish(&self, room: &RoomName, commit: &Commit);
 
     /// The updates of a room behind number `after`, as far as the latest ones are kept without a gap: numbers `after + 1`, `after + 2`
-    /// and so on. Often none.
+    /// and so on. Often none. `stored_as` is the store's id of the room: what is kept of an earlier room of the same name is not given.
     ///
     /// # Errors
     /// [`BusAway`].
-    async fn recent(&self, room: &RoomName, after: u64) -> Result<Vec<Bytes>, BusAway>;
+    async fn recent(
+        &self,
+        room: &RoomName,
+        stored_as: i64,
+        after: u64,
+    ) -> Result<Vec<Bytes>, BusAway>;
 
     /// Tells the others the awareness states that changed here: the body of an awareness message. Of each client the latest counts (the higher clock, and
     /// at the same clock a farewell), and no more than about 20 a second are carried. Farewells are carried also of clients that were never shown
@@ -94,6 +103,11 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Whether other nodes can be reached by it at all.
     fn has_others(&self) -> bool;
+
+    /// What it counts; where it counts nothing, nothing.
+    fn metrics(&self) -> BusMetrics {
+        BusMetrics::default()
+    }
 
     /// Takes this node's people away and lets go of all connections.
     async fn close(&self);

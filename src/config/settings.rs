@@ -98,8 +98,17 @@ pub const SETTINGS: &[Setting] = &[
         flag: None,
         default: None,
         unit: "URL",
-        meaning: "Reserved for several nodes; refused by this version",
+        meaning: "Redis that several nodes talk through: redis://, rediss://, unix:// or redis+cluster://HOST:PORT,HOST:PORT; needs Postgres; unset: one node",
         secret: true,
+    },
+    Setting {
+        name: "SCRIBLE_REDIS_PREFIX",
+        key: "redis_prefix",
+        flag: Some("redis-prefix"),
+        default: Some("scrible"),
+        unit: "TEXT",
+        meaning: "What all names in Redis begin with, so that two deployments can share one",
+        secret: false,
     },
     Setting {
         name: "JWT_SECRET",

@@ -226,6 +226,7 @@ fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
             "no less than SCRIBLE_MAX_MESSAGE_BYTES",
         ),
         ("SCRIBLE_MAX_INCOMING_BYTES", "1KiB", "from 1.0 MiB"),
+        ("SCRIBLE_REDIS_PREFIX", "{x}", "letters, digits"),
         ("SCRIBLE_MAX_CONNECTIONS", "0", "from 1 to 10000000"),
         (
             "SCRIBLE_MAX_CONNECTIONS_PER_ADDRESS",
@@ -295,6 +296,42 @@ fn s4_what_this_version_cannot_honour_is_refused_and_stays_secret() {
         "{sentence}"
     );
     assert!(!sentence.contains("hunter2"), "{sentence}");
+}
+
+#[test]
+fn n20_redis_is_taken_beside_postgres_and_refused_in_a_sentence() {
+    let postgres = ("DATABASE_URL", "postgres://ann:hunter2@db/scrible");
+    let config = from_environment(&[postgres, ("REDIS_URL", "rediss://:hunter2@cache")]);
+    let redis = config.unwrap().redis.unwrap();
+    assert_eq!(
+        (redis.address.to_string().as_str(), redis.prefix.as_str()),
+        ("cache:6379", "scrible")
+    );
+    let shared = [
+        postgres,
+        ("REDIS_URL", "redis+cluster://a:1,b:2"),
+        ("SCRIBLE_REDIS_PREFIX", "staging:1"),
+    ];
+    let redis = from_environment(&shared).unwrap().redis.unwrap();
+    assert_eq!(
+        (redis.address.to_string().as_str(), redis.prefix.as_str()),
+        ("a:1, b:2", "staging:1")
+    );
+    for url in [
+        "http://:hunter2@cache",
+        "redis://:hunter2@a,b",
+        "cache:6379",
+        "redis://:hunter2@cache:port",
+    ] {
+        let sentence = from_environment(&[postgres, ("REDIS_URL", url)]).unwrap_err();
+        assert!(
+            sentence.starts_with(
+                "REDIS_URL in the environment is \"****\"; allowed is redis://HOST:PORT, "
+            ),
+            "{sentence}"
+        );
+        assert!(!sentence.contains("hunter2"), "{sentence}");
+    }
 }
 
 #[test]

@@ -225,7 +225,7 @@ mod tests {
             .into_iter()
             .map(|(key, _)| key)
             .collect();
-        assert_eq!(names, ["a".into(), "b".into()]);
+        assert_eq!(names, ["a", "b"].map(Arc::<str>::from));
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub struct RoomsShared {
 impl RoomsShared {
     /// What all rooms of a node share before there are any.
     pub fn new(config: RoomsConfig, bus: Arc<dyn Bus>) -> Self {
-        let metrics = Metrics::default();
+        let metrics = Metrics::new(bus.metrics());
         Self {
             config,
             bus,

@@ -107,6 +107,11 @@ impl Room {
         done
     }
 
+    /// The store's id of the room, once it has one.
+    pub fn stored_as(&self) -> Option<i64> {
+        self.state.lock().stored.id()
+    }
+
     /// Takes in consecutive updates behind `after` that the bus still had.
     pub fn take_recent(self: &Arc<Self>, after: u64, updates: &[Bytes]) {
         let mut state = self.state.lock();

@@ -7,6 +7,7 @@ use std::fmt;
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::counts::{
@@ -62,6 +63,8 @@ pub struct Metrics {
     pub compaction: CompactionMetrics,
     /// Limits that were met.
     pub limits: Counts<LimitMet>,
+    /// What goes to other nodes and comes from them.
+    pub bus: BusMetrics,
     registry: Registry,
 }
 
@@ -141,8 +144,32 @@ pub struct CompactionMetrics {
     pub duration: Distribution,
 }
 
+/// What goes to other nodes and comes from them. Cloning shares the counters.
+#[derive(Debug, Default, Clone)]
+pub struct BusMetrics {
+    /// Commits that were told to other nodes.
+    pub published: Counter,
+    /// Commits that could not be told.
+    pub dropped: Counter,
+    /// Messages that came.
+    pub received: Counter,
+    /// What came and could not be read.
+    pub undecodable: Counter,
+    /// Messages that came too fast to be read.
+    pub overrun: Counter,
+    /// 1 while the bus is connected.
+    pub connected: Gauge,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
+        Self::new(BusMetrics::default())
+    }
+}
+
+impl Metrics {
+    /// With what a bus counts.
+    pub fn new(bus: BusMetrics) -> Self {
         let mut metrics = Self {
             connections: ConnectionMetrics::default(),
             updates: UpdateMetrics {
@@ -171,14 +198,13 @@ impl Default for Metrics {
                 duration: Distribution::of_times(&ROOM_US),
             },
             limits: Counts::default(),
+            bus,
             registry: Registry::default(),
         };
         metrics.register();
         metrics
     }
-}
 
-impl Metrics {
     /// Writes what was counted, without the end mark: more may follow.
     ///
     /// # Errors
@@ -309,6 +335,38 @@ impl Metrics {
             "scrible_limits_met",
             "How often a limit was met, by limit; a connection that has to wait counts once a pause",
             self.limits.clone(),
+        );
+
+        let bus = &self.bus;
+        registry.register(
+            "scrible_bus_published",
+            "Commits that were told to other nodes",
+            bus.published.clone(),
+        );
+        registry.register(
+            "scrible_bus_dropped",
+            "Commits that could not be told to other nodes, which read them in the store instead",
+            bus.dropped.clone(),
+        );
+        registry.register(
+            "scrible_bus_received",
+            "Messages of nodes, this one's own among them",
+            bus.received.clone(),
+        );
+        registry.register(
+            "scrible_bus_undecodable",
+            "What stood or came on the bus and could not be read",
+            bus.undecodable.clone(),
+        );
+        registry.register(
+            "scrible_bus_overrun",
+            "Messages of nodes that came faster than they could be read, and were dropped",
+            bus.overrun.clone(),
+        );
+        registry.register(
+            "scrible_bus_connected",
+            "1 while other nodes can be reached",
+            bus.connected.clone(),
         );
 
         let compaction = &self.compaction;

@@ -16,7 +16,7 @@ pub use counts::{
 pub use distribution::Distribution;
 pub use log::start;
 pub use metrics::{
-    CompactionMetrics, ConnectionMetrics, DeadLetterMetrics, JournalMetrics, Metrics, RoomMetrics,
-    UpdateMetrics,
+    BusMetrics, CompactionMetrics, ConnectionMetrics, DeadLetterMetrics, JournalMetrics, Metrics,
+    RoomMetrics, UpdateMetrics,
 };
 pub use process::Process;

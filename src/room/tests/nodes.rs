@@ -39,7 +39,7 @@ impl Bus for Wire {
 
     fn publish(&self, _: &RoomName, _: &Commit) {}
 
-    async fn recent(&self, _: &RoomName, _: u64) -> Result<Vec<Bytes>, BusAway> {
+    async fn recent(&self, _: &RoomName, _: i64, _: u64) -> Result<Vec<Bytes>, BusAway> {
         Ok(Vec::new())
     }
 

@@ -131,7 +131,12 @@ impl Bus for Port {
         }
     }
 
-    async fn recent(&self, room: &RoomName, after: u64) -> Result<Vec<Bytes>, BusAway> {
+    async fn recent(
+        &self,
+        room: &RoomName,
+        _stored_as: i64,
+        after: u64,
+    ) -> Result<Vec<Bytes>, BusAway> {
         let state = self.hub.state.lock();
         let hot = state.hot.get(room.as_str()).into_iter().flatten();
         let behind = hot.filter(|(seq, _)| *seq > after);
