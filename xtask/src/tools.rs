@@ -1,4 +1,4 @@
-//! The programs that the tests need beyond Rust: Postgres, Node, Python with venv, Chromium. What Debian can install is installed.
+//! The programs that the tests need beyond Rust: Postgres, Redis, Node, Python with venv, Chromium. What Debian can install is installed.
 //!
 //! The one rule: nothing is installed that is already there, and where nothing can be installed the sentence says what to do.
 
@@ -22,6 +22,11 @@ pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
     let server = selected(Part::Rust) || selected(Part::Interop);
     if server && !postgres::is_given() && postgres::programs(root).is_none() {
         packages.push("postgresql");
+    }
+    // The tests start it themselves, many times: what they show is what happens when it dies.
+    let redis = Run::new("redis-server", root).args(["--version"]);
+    if server && redis.try_output().is_none() {
+        packages.push("redis-server");
     }
     if selected(Part::Interop) || selected(Part::Browser) {
         node(root)?;
