@@ -4,7 +4,7 @@ use scrible::bus::Bus;
 use scrible::room::RoomName;
 
 use crate::node::{Event, Node, room, update};
-use crate::server::Cluster;
+use crate::server::{Cluster, Redis};
 
 /// A room for each master, by the hash slot of its keys.
 async fn rooms(cluster: &Cluster, node: &Node) -> Vec<RoomName> {
@@ -131,4 +131,59 @@ pub async fn n23_a_failing_part_of_a_cluster_leaves_the_others_alone() {
     }
     let gone = |event: &Event| matches!(event, Event::Gone(_));
     assert!(!b.heard.all().iter().any(gone), "both nodes live");
+}
+
+pub async fn n23_a_room_that_moves_to_another_part_of_a_cluster_is_heard_there() {
+    let cluster = Cluster::start().await;
+    let (a, b) = (
+        Node::start(&cluster.url(), 1).await,
+        Node::start(&cluster.url(), 2).await,
+    );
+    let rooms = rooms(&cluster, &a).await;
+    for room in &rooms {
+        b.join(room).await;
+        talk(&a, &b, room, 2).await;
+    }
+    let [from, to] = [&cluster.masters[0], &cluster.masters[2]];
+    let keys: Vec<String> = from.run("KEYS *").await;
+    let hot = a_hot_buffer_of(from, &rooms[0], &a).await;
+    assert!(keys.contains(&hot));
+    let slot: u16 = from.run(&format!("CLUSTER KEYSLOT {hot}")).await;
+    // A slot moves without its keys, which is all the same to the bus.
+    let in_slot: Vec<String> = from.run(&format!("CLUSTER GETKEYSINSLOT {slot} 100")).await;
+    for key in &in_slot {
+        let () = from.run(&format!("DEL {key}")).await;
+    }
+    b.heard.clear();
+    let owner: String = to.run("CLUSTER MYID").await;
+    for master in [to, from, &cluster.masters[1]] {
+        let () = master
+            .run(&format!("CLUSTER SETSLOT {slot} NODE {owner}"))
+            .await;
+    }
+    b.heard.has(&Event::Missed).await;
+    b.until("well", async || b.bus.trouble().is_none()).await;
+    for room in &rooms {
+        talk(&a, &b, room, 100).await;
+    }
+    let moved: Vec<String> = to.run("KEYS *:hot").await;
+    assert!(moved.contains(&hot), "{moved:?}");
+}
+
+/// The name of a room's hot buffer: the one that goes on growing when the room is spoken in.
+async fn a_hot_buffer_of(master: &Redis, room: &RoomName, node: &Node) -> String {
+    let before: Vec<String> = master.run("KEYS *:hot").await;
+    let published = node.bus.metrics().published.get();
+    node.say(room, 50);
+    node.until("published", async || {
+        node.bus.metrics().published.get() > published
+    })
+    .await;
+    for hot in before {
+        let high: u64 = master.run(&format!("HGET {hot} high")).await;
+        if high == 50 {
+            return hot;
+        }
+    }
+    panic!("the room is not there");
 }

@@ -53,7 +53,8 @@ const CASES: &[(&str, Start)] = cases! {
         n28_states_that_nobody_renews_are_not_given;
     cluster:
         n20_rooms_live_in_all_parts_of_a_cluster
-        n23_a_failing_part_of_a_cluster_leaves_the_others_alone;
+        n23_a_failing_part_of_a_cluster_leaves_the_others_alone
+        n23_a_room_that_moves_to_another_part_of_a_cluster_is_heard_there;
 };
 
 fn main() -> ExitCode {

@@ -4,6 +4,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -35,25 +36,24 @@ impl Redis {
 
     /// Starts one with further options.
     pub async fn start_with(options: &[&str]) -> Self {
-        Self::start_at(free_port(), options).await
-    }
-
-    /// Starts one on a port that is known to be free.
-    pub async fn start_at(port: u16, options: &[&str]) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("scrible-redis-")
-            .tempdir()
-            .unwrap();
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-        let process = spawn(port, &folder, &options);
-        let mut server = Self {
-            port,
-            folder,
-            options,
-            process,
-        };
-        server.answers().await;
-        server
+        loop {
+            let mut folder = tempfile::Builder::new();
+            let folder = folder.prefix("scrible-redis-").tempdir().unwrap();
+            let port = free_port();
+            let process = spawn(port, &folder, &options);
+            let mut server = Self {
+                port,
+                folder,
+                options: options.clone(),
+                process,
+            };
+            // Somebody else may have taken the port meanwhile.
+            match server.is_ready().await {
+                Ok(()) => return server,
+                Err(log) => assert!(log.contains("Address already in use"), "{log}"),
+            }
+        }
     }
 
     pub fn url(&self) -> String {
@@ -94,8 +94,9 @@ impl Redis {
 
     /// Starts it again where it was.
     pub async fn restart(&mut self) {
+        std::fs::remove_file(self.log()).unwrap();
         self.process = spawn(self.port, &self.folder, &self.options);
-        self.answers().await;
+        self.is_ready().await.unwrap();
     }
 
     /// Lets it stand still.
@@ -112,23 +113,23 @@ impl Redis {
         Pid::from_child(&self.process)
     }
 
-    async fn answers(&mut self) {
-        for _ in 0..500 {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                let log = std::fs::read_to_string(self.folder.path().join("log"));
-                panic!(
-                    "redis-server ended with {status}: {}",
-                    log.unwrap_or_default()
-                );
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Waits until this very server takes connections: another one might answer on its port.
+    async fn is_ready(&mut self) -> Result<(), String> {
+        for _ in 0..1_000 {
+            let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+            if log.contains("Ready to accept connections") {
+                return Ok(());
             }
-            // Where a password is asked for, it answers as well.
-            match self.connect().await {
-                Err(error) if error.is_io_error() => {}
-                _ => return,
+            if self.process.try_wait().unwrap().is_some() {
+                return Err(log);
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("redis-server does not answer");
+        panic!("redis-server does not come up");
     }
 }
 
