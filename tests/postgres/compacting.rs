@@ -7,16 +7,23 @@ use async_trait::async_trait;
 use scrible::compact::{Keep, KeepError};
 use scrible_store::{PostgresOptions, PostgresStore};
 
+use crate::Cases;
 use crate::database::Database;
 use crate::room::{AS_VERSION, Place, ROOM, keeper, loaded, scrible};
 use crate::watched::{Deadly, Watch, Watched};
+
+pub const CASES: Cases = &[
+    case!(k3_two_that_compact_a_room_at_once_lose_no_row),
+    case!(k3_two_that_both_think_they_have_the_lease_lose_no_row),
+    case!(k7_killed_at_each_step_a_room_loads_whole_and_the_next_attempt_succeeds),
+];
 
 /// Where the child finds its database, and after how many steps it dies.
 const DATABASE: &str = "COMPACTION_DATABASE";
 const STEPS: &str = "COMPACTION_STEPS";
 
 /// Every node thinks that the room is its business, and draws on.
-pub async fn k3_two_that_compact_a_room_at_once_lose_no_row() {
+async fn k3_two_that_compact_a_room_at_once_lose_no_row() {
     let at = Database::new().await;
     let mut place = Place::on(at.store().await);
     let nodes = [at.store().await, at.store().await];
@@ -57,7 +64,7 @@ pub async fn k3_two_that_compact_a_room_at_once_lose_no_row() {
 }
 
 /// As by a lease that ran out under somebody who stood still: both go on to the end.
-pub async fn k3_two_that_both_think_they_have_the_lease_lose_no_row() {
+async fn k3_two_that_both_think_they_have_the_lease_lose_no_row() {
     let at = Database::new().await;
     let mut place = Place::on(at.store().await);
     let mut keepers = Vec::new();
@@ -106,7 +113,7 @@ impl Watch for Forgetful {
     }
 }
 
-pub async fn k7_killed_at_each_step_a_room_loads_whole_and_the_next_attempt_succeeds() {
+async fn k7_killed_at_each_step_a_room_loads_whole_and_the_next_attempt_succeeds() {
     let at = Database::new().await;
     let mut place = Place::on(at.store().await);
     let keeper = keeper(place.store.clone(), scrible());

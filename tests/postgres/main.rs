@@ -25,6 +25,12 @@ mod room;
 #[path = "../it/compaction/watched.rs"]
 mod watched;
 
+macro_rules! case {
+    ($case:ident) => {
+        (stringify!($case), || Box::pin($case()))
+    };
+}
+
 mod compacting;
 mod outages;
 mod server;
@@ -36,42 +42,24 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use sqlx::Connection;
 
-use self::compacting::*;
+use self::compacting::as_child;
 use self::database::{Database, execute};
-use self::outages::*;
 use self::painter::{Painter, stored};
 use self::program::Place;
-use self::starting::*;
 
 const URL: &str = "SCRIBLE_TEST_POSTGRES_URL";
 
 type Case = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Start = fn() -> Case;
+/// What cases are called, and how each begins.
+type Cases = &'static [(&'static str, Start)];
 
-macro_rules! case {
-    ($case:ident) => {
-        (stringify!($case), || Box::pin($case()))
-    };
-}
-
-const CASES: &[(&str, Start)] = &[
+const CASES: Cases = &[
     case!(j3_j4_a_database_that_crashes_in_the_middle_costs_nothing_that_was_echoed),
     case!(j3_sessions_that_are_ended_cost_nothing),
     case!(j5_a_room_that_is_held_does_not_hold_up_others),
     case!(j4_a_server_that_is_killed_leaves_everything_that_was_echoed),
     case!(s4_commands_work_or_say_what_to_use_instead),
-    case!(j3_j4_a_database_that_is_stopped_and_started_costs_nothing),
-    case!(j2_j4_a_line_that_is_cut_under_commits_doubles_and_loses_nothing),
-    case!(j3_j4_a_slow_database_delays_echoes_and_nothing_else),
-    case!(j3_j4_a_database_that_can_only_be_read_is_waited_for),
-    case!(j3_memory_stays_bounded_while_a_database_is_down),
-    case!(j5_a_room_whose_rows_were_tampered_with_opens_for_nobody_and_others_live),
-    case!(k3_two_that_compact_a_room_at_once_lose_no_row),
-    case!(k3_two_that_both_think_they_have_the_lease_lose_no_row),
-    case!(k7_killed_at_each_step_a_room_loads_whole_and_the_next_attempt_succeeds),
-    case!(s5_the_start_waits_for_a_database_and_goes_on_when_it_comes),
-    case!(s5_the_start_waits_so_long_and_not_for_what_somebody_must_change),
-    case!(s6_a_server_starts_on_what_a_newer_one_has_added_to),
 ];
 
 fn main() -> ExitCode {
@@ -96,7 +84,8 @@ fn main() -> ExitCode {
         };
         Trial::test(*name, run).with_ignored_flag(!is_there)
     };
-    let trials = CASES.iter().map(trial).collect();
+    let all = [CASES, outages::CASES, compacting::CASES, starting::CASES];
+    let trials = all.into_iter().flatten().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

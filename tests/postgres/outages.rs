@@ -8,12 +8,22 @@ use scrible_wire::{Limits, merge, message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::Cases;
 use crate::client::{Client, Heard};
 use crate::database::{Database, PATIENCE, execute};
 use crate::line::{At, Line, What};
 use crate::painter::{Painter, drawn, stored};
 use crate::program::Place;
 use crate::server::{Server, Stop};
+
+pub const CASES: Cases = &[
+    case!(j3_j4_a_database_that_is_stopped_and_started_costs_nothing),
+    case!(j2_j4_a_line_that_is_cut_under_commits_doubles_and_loses_nothing),
+    case!(j3_j4_a_slow_database_delays_echoes_and_nothing_else),
+    case!(j3_j4_a_database_that_can_only_be_read_is_waited_for),
+    case!(j3_memory_stays_bounded_while_a_database_is_down),
+    case!(j5_a_room_whose_rows_were_tampered_with_opens_for_nobody_and_others_live),
+];
 
 /// The status and the body of `GET /health`, and how long that took.
 async fn health(address: SocketAddr) -> (String, Duration) {
@@ -52,7 +62,7 @@ async fn draw_unstored(ann: &mut Painter, items: std::ops::Range<usize>, bob: &m
     ann.nothing_echoed().await;
 }
 
-pub async fn j3_j4_a_database_that_is_stopped_and_started_costs_nothing() {
+async fn j3_j4_a_database_that_is_stopped_and_started_costs_nothing() {
     let mut postgres = Server::new().await;
     postgres.start().await;
     let place = Place::on(&postgres.url());
@@ -81,7 +91,7 @@ pub async fn j3_j4_a_database_that_is_stopped_and_started_costs_nothing() {
 }
 
 /// In the middle of what it does, again and again.
-pub async fn j2_j4_a_line_that_is_cut_under_commits_doubles_and_loses_nothing() {
+async fn j2_j4_a_line_that_is_cut_under_commits_doubles_and_loses_nothing() {
     let at = Database::new().await;
     let line = Line::to(at.options()).await;
     let place = Place::on(&line.url());
@@ -107,7 +117,7 @@ pub async fn j2_j4_a_line_that_is_cut_under_commits_doubles_and_loses_nothing() 
     assert_eq!(rows, updates, "an update is stored twice");
 }
 
-pub async fn j3_j4_a_slow_database_delays_echoes_and_nothing_else() {
+async fn j3_j4_a_slow_database_delays_echoes_and_nothing_else() {
     let at = Database::new().await;
     let line = Line::to(at.options()).await;
     let place = Place::on(&line.url());
@@ -132,7 +142,7 @@ pub async fn j3_j4_a_slow_database_delays_echoes_and_nothing_else() {
     server.stop();
 }
 
-pub async fn j3_j4_a_database_that_can_only_be_read_is_waited_for() {
+async fn j3_j4_a_database_that_can_only_be_read_is_waited_for() {
     let at = Database::new().await;
     let place = Place::on(&at.url());
     let server = place.serve();
@@ -184,7 +194,7 @@ async fn in_parts(address: SocketAddr, path: &str) -> Vec<u8> {
 }
 
 /// Writers are turned away before memory is, and bring back what they have drawn.
-pub async fn j3_memory_stays_bounded_while_a_database_is_down() {
+async fn j3_memory_stays_bounded_while_a_database_is_down() {
     let mut postgres = Server::new().await;
     postgres.start().await;
     let place = Place::on(&postgres.url());
@@ -219,7 +229,7 @@ pub async fn j3_memory_stays_bounded_while_a_database_is_down() {
 }
 
 /// By SQL, past every server.
-pub async fn j5_a_room_whose_rows_were_tampered_with_opens_for_nobody_and_others_live() {
+async fn j5_a_room_whose_rows_were_tampered_with_opens_for_nobody_and_others_live() {
     let at = Database::new().await;
     let place = Place::on(&at.url());
     let server = place.serve();

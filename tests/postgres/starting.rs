@@ -6,11 +6,18 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
+use crate::Cases;
 use crate::database::Database;
 use crate::line::Line;
 use crate::painter::{Painter, stored};
 use crate::program::Place;
 use crate::server::free_port;
+
+pub const CASES: Cases = &[
+    case!(s5_the_start_waits_for_a_database_and_goes_on_when_it_comes),
+    case!(s5_the_start_waits_so_long_and_not_for_what_somebody_must_change),
+    case!(s6_a_server_starts_on_what_a_newer_one_has_added_to),
+];
 
 /// Of a database that nobody can reach yet.
 fn url_at(at: &Database, port: u16) -> String {
@@ -34,7 +41,7 @@ fn until_it_waits(child: &mut Child) {
     panic!("it has ended");
 }
 
-pub async fn s5_the_start_waits_for_a_database_and_goes_on_when_it_comes() {
+async fn s5_the_start_waits_for_a_database_and_goes_on_when_it_comes() {
     let at = Database::new().await;
     let port = free_port();
     let place = Place::on(&url_at(&at, port));
@@ -89,7 +96,7 @@ pub async fn s5_the_start_waits_for_a_database_and_goes_on_when_it_comes() {
     assert!(applied >= 4);
 }
 
-pub async fn s5_the_start_waits_so_long_and_not_for_what_somebody_must_change() {
+async fn s5_the_start_waits_so_long_and_not_for_what_somebody_must_change() {
     let at = Database::new().await;
     let place = Place::on(&url_at(&at, free_port()));
     for arguments in [&["migrate"][..], &["serve", "--port", "0"]] {
@@ -110,7 +117,7 @@ pub async fn s5_the_start_waits_so_long_and_not_for_what_somebody_must_change() 
     assert!(began.elapsed() < Duration::from_secs(20));
 }
 
-pub async fn s6_a_server_starts_on_what_a_newer_one_has_added_to() {
+async fn s6_a_server_starts_on_what_a_newer_one_has_added_to() {
     let at = Database::new().await;
     let place = Place::on(&at.url());
     let server = place.serve();
