@@ -1,7 +1,7 @@
 //! The program itself on a Postgres server that crashes, is locked, or loses its sessions; and what its commands do there.
 //!
 //! As the store's own tests it needs SCRIBLE_TEST_POSTGRES_URL, as a superuser: it makes the server crash, so nothing else may run on
-//! that one meanwhile. Without it all cases are listed as ignored. The rule: an edit counts as stored when a server that never
+//! that one meanwhile; and that server's programs on this machine, for some cases start one of their own. Without it all cases are listed as ignored. The rule: an edit counts as stored when a server that never
 //! saw it sends it.
 
 #[path = "../it/client.rs"]
