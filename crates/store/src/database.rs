@@ -217,6 +217,28 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn s5_a_server_is_waited_for_and_a_file_is_not() {
+        let told = parking_lot::Mutex::new(Vec::new());
+        let waiting = Waiting {
+            longest: Duration::from_millis(1200),
+            tell: &|why| told.lock().push(why.to_string()),
+        };
+        // Nobody listens there.
+        let server = Database::of("postgres://ann:hunter2@127.0.0.1:1/boards").unwrap();
+        let began = Instant::now();
+        let error = server.migrate_when_there(waiting).await.unwrap_err();
+        assert!(error.to_string().ends_with("; waited for 1 seconds"));
+        assert!(began.elapsed() >= waiting.longest);
+        let heard = std::mem::take(&mut *told.lock());
+        assert_eq!(heard.len(), 1, "{heard:?}");
+        assert!(heard[0].contains("127.0.0.1:1") && !heard[0].contains("hunter2"));
+        let file = Database::of("/proc/nowhere/x.db").unwrap();
+        let opened = file.open_when_there(OpenOptions::default(), waiting).await;
+        assert!(opened.is_err());
+        assert_eq!(*told.lock(), [""; 0]);
+    }
+
     #[test]
     fn both_databases_have_the_same_migrations() {
         let names = |folder: &str| {
