@@ -123,8 +123,9 @@ async fn s6_a_server_starts_on_what_a_newer_one_has_added_to() {
     let server = place.serve();
     let mut ann = Painter::join(server.address, "/a", 10).await;
     ann.draw(0..5, 10).await;
+    // In the order in which a batch comes to them, or one of the two would be a deadlock's victim, and try again.
     at.execute(
-        "ALTER TABLE room_updates ADD COLUMN later TEXT; ALTER TABLE rooms ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
+        "ALTER TABLE rooms ADD COLUMN later BIGINT NOT NULL DEFAULT 7; ALTER TABLE room_updates ADD COLUMN later TEXT; \
          INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (999, 'later', true, '\\x00', 0)",
     )
