@@ -73,6 +73,18 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         from: u32,
     },
+    /// Restart nodes behind nginx one after another while clients draw
+    Rolling {
+        /// How many nodes
+        #[arg(long, default_value_t = 3)]
+        nodes: u32,
+        /// How many clients
+        #[arg(long, default_value_t = 200)]
+        clients: u32,
+        /// In how many rooms
+        #[arg(long, default_value_t = 20)]
+        rooms: u32,
+    },
     /// Let the server stand still for a while
     Frozen {
         /// How long
@@ -88,6 +100,8 @@ enum Part {
     Rust,
     /// Clients from npm and `PyPI` against the server
     Interop,
+    /// The files for containers and clusters; several nodes behind nginx
+    Deploy,
     /// The tldraw example in Chromium
     Browser,
 }
@@ -106,6 +120,14 @@ fn main() -> ExitCode {
         Command::Kill9 { rounds } => stages::clients(&workspace, "kill9", &[("ROUNDS", rounds)]),
         Command::Nodes { seeds, from } => {
             stages::clients(&workspace, "nodes", &[("SEEDS", seeds), ("SEED", from)])
+        }
+        Command::Rolling {
+            nodes,
+            clients,
+            rooms,
+        } => {
+            let wide = [("NODES", nodes), ("CLIENTS", clients), ("ROOMS", rooms)];
+            stages::clients(&workspace, "rolling", &wide)
         }
         Command::Frozen { seconds } => {
             stages::clients(&workspace, "frozen", &[("FROZEN_SECONDS", seconds)])

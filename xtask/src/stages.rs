@@ -16,6 +16,7 @@ pub struct Workspace {
     root: PathBuf,
     interop: PathBuf,
     browser: PathBuf,
+    deploy: PathBuf,
     example: PathBuf,
     /// The server binary as `cargo build` leaves it.
     binary: PathBuf,
@@ -33,6 +34,7 @@ impl Workspace {
         Self {
             interop: root.join("tests/interop"),
             browser: root.join("tests/browser"),
+            deploy: root.join("tests/deploy"),
             example: root.join("examples/tldraw"),
             binary: root.join(target).join("debug/scrible"),
             root,
@@ -52,16 +54,18 @@ impl Workspace {
     fn interop_npm(&self, python: &Path) -> Run<'_> {
         Run::new("npm", &self.interop)
             .env("SCRIBLE_BIN", &self.binary)
+            .env("NGINX", tools::nginx())
             .env("PYTHON", python)
     }
 }
 
 /// Runs every stage that a selected part needs.
 pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()> {
-    let [rust, interop, browser] = [Part::Rust, Part::Interop, Part::Browser].map(&selected);
+    let parts = [Part::Rust, Part::Interop, Part::Deploy, Part::Browser];
+    let [rust, interop, deploy, browser] = parts.map(&selected);
     let at = workspace;
     let mut report = Report::default();
-    report.stage("tools", rust || interop || browser, || {
+    report.stage("tools", rust || interop || deploy || browser, || {
         tools::prepare(&at.root, &selected)
     });
     report.stage("formatting", rust, || {
@@ -81,7 +85,7 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
     let mut server = None;
     report.stage(
         "Postgres",
-        (rust || interop) && !postgres::is_given(),
+        (rust || interop || deploy) && !postgres::is_given(),
         || {
             server = Some(Postgres::start(&at.root)?);
             Ok(())
@@ -91,16 +95,25 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
         let tests = Run::cargo(&at.root).args(["test", "--locked", "--workspace"]);
         with(&server, tests).run()
     });
-    report.stage("server binary", interop || browser, || {
+    report.stage("server binary", interop || deploy || browser, || {
         at.cargo(&["build", "--locked"])
     });
-    report.stage("client packages", interop, || {
+    report.stage("client packages", interop || deploy, || {
         packages::npm(&at.interop)?;
         packages::python(&at.interop).map(drop)
     });
     report.stage("clients", interop, || {
         let npm = at.interop_npm(&packages::python(&at.interop)?);
         with(&server, npm.args(["test"])).run()
+    });
+    report.stage("deployment files", deploy, || {
+        let python = packages::python(&at.deploy)?;
+        let tests = Run::new(python, &at.deploy).env("SCRIBLE_BIN", &at.binary);
+        tests.args(["files.py"]).run()
+    });
+    report.stage("nodes behind nginx", deploy, || {
+        let npm = at.interop_npm(&packages::python(&at.interop)?);
+        with(&server, npm.args(["run", "deploy"])).run()
     });
     drop(server);
     report.stage("tldraw example", browser, || {
@@ -125,12 +138,20 @@ fn with<'a>(server: &Option<Postgres>, program: Run<'a>) -> Run<'a> {
     }
 }
 
+/// Which part's tools a client test needs.
+fn part_of(test: &str) -> Part {
+    match test {
+        "rolling" => Part::Deploy,
+        _ => Part::Interop,
+    }
+}
+
 /// Runs one of the client tests (a script of its npm package) as widely as the settings say.
 pub fn clients(workspace: &Workspace, test: &'static str, settings: &[(&str, u32)]) -> Result<()> {
     let at = workspace;
     let mut report = Report::default();
     report.stage("tools", true, || {
-        tools::prepare(&at.root, |part| part == Part::Interop)
+        tools::prepare(&at.root, |part| part == part_of(test))
     });
     let mut server = None;
     report.stage("Postgres", !postgres::is_given(), || {

@@ -1,4 +1,4 @@
-//! The programs that the tests need beyond Rust: Postgres, Redis, Node, Python with venv, Chromium. What Debian can install is installed.
+//! The programs that the tests need beyond Rust: Postgres, Redis, nginx, Node, Python with venv, Chromium. What Debian can install is installed.
 //!
 //! The one rule: nothing is installed that is already there, and where nothing can be installed the sentence says what to do.
 
@@ -16,10 +16,14 @@ const OLDEST_NODE: u32 = 20;
 /// Where Debian puts its Chromium.
 const DEBIAN_CHROMIUM: &str = "/usr/bin/chromium";
 
+/// Where Debian puts its nginx.
+const DEBIAN_NGINX: &str = "/usr/sbin/nginx";
+
 /// Checks that all is there that the parts need, and installs what is missing.
 pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
     let mut packages = Vec::new();
-    let server = selected(Part::Rust) || selected(Part::Interop);
+    let [rust, interop, deploy] = [Part::Rust, Part::Interop, Part::Deploy].map(&selected);
+    let server = rust || interop || deploy;
     if server && !postgres::is_given() && postgres::programs(root).is_none() {
         packages.push("postgresql");
     }
@@ -28,10 +32,13 @@ pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
     if server && redis.try_output().is_none() {
         packages.push("redis-server");
     }
-    if selected(Part::Interop) || selected(Part::Browser) {
+    if deploy && Run::new(nginx(), root).args(["-v"]).try_output().is_none() {
+        packages.push("nginx-light");
+    }
+    if interop || deploy || selected(Part::Browser) {
         node(root)?;
     }
-    if selected(Part::Interop)
+    if (interop || deploy)
         && Run::new("python3", root)
             .args(["-c", "import venv, ensurepip, sqlite3"])
             .try_output()
@@ -53,6 +60,14 @@ pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
         }
     }
     apt(root, &packages)
+}
+
+/// The nginx under test. Debian puts it where only root looks.
+pub fn nginx() -> OsString {
+    match Path::new(DEBIAN_NGINX).is_file() {
+        true => DEBIAN_NGINX.into(),
+        false => "nginx".into(),
+    }
 }
 
 /// The browser under test.

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { until } from '../../interop/harness/member.mjs'
 
 const DELIVERED = fileURLToPath(new URL('../../../deploy/nginx/', import.meta.url))
+const PROGRAM = process.env.NGINX ?? 'nginx'
 const running = new Set()
 process.on('exit', () => {
   for (const nginx of running) nginx.discard()
@@ -47,9 +48,9 @@ export class Nginx {
     // Files, because nginx opens /dev/stdout by name, and a socket cannot be opened.
     const [out, err] = ['access', 'error'].map(name => openSync(join(nginx.folder, name), 'a'))
     const stdio = ['ignore', out, err]
-    const test = spawnSync('nginx', nginx.#arguments('-t'), { stdio })
+    const test = spawnSync(PROGRAM, nginx.#arguments('-t'), { stdio })
     if (test.status !== 0) throw new Error(`nginx -t: ${test.error ?? nginx.errors}`)
-    nginx.#child = spawn('nginx', nginx.#arguments('-g', 'daemon off;'), { stdio })
+    nginx.#child = spawn(PROGRAM, nginx.#arguments('-g', 'daemon off;'), { stdio })
     closeSync(out)
     closeSync(err)
     nginx.#exit = new Promise((resolve, reject) => nginx.#child.once('error', reject).once('exit', resolve))

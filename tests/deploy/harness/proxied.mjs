@@ -1,22 +1,26 @@
-// A cluster with nginx in front.
+// A cluster with a Redis, and nginx in front.
 //
 // The one rule: clients come through nginx and never see the nodes.
 
 import { Cluster } from '../../interop/harness/cluster.mjs'
 import { until } from '../../interop/harness/member.mjs'
+import { Redis } from '../../interop/harness/redis.mjs'
 import { Nginx } from './nginx.mjs'
 
 export class Proxied {
+  #redis
   #cluster
 
   /** So many nodes, once nginx reaches them. `env` adds settings. */
   static async start (count, env = {}) {
     const proxied = new Proxied()
-    proxied.#cluster = await Cluster.start(count, {}, { SCRIBLE_TRUSTED_PROXIES: '127.0.0.1', ...env })
+    proxied.#redis = await Redis.start()
     try {
+      proxied.#cluster = await Cluster.start(count, proxied.#redis.url, { SCRIBLE_TRUSTED_PROXIES: '127.0.0.1', ...env })
       proxied.nginx = await Nginx.start(proxied.nodes.map(({ port }) => port))
     } catch (error) {
-      await proxied.#cluster.end()
+      await proxied.#cluster?.end()
+      await proxied.#redis.end()
       throw error
     }
     return proxied
@@ -42,6 +46,7 @@ export class Proxied {
   async end () {
     await this.nginx.end()
     await this.#cluster.end()
+    await this.#redis.end()
   }
 }
 
