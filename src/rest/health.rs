@@ -23,7 +23,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Health {
-    /// `ok`, `degraded` (edits are shared, but storing them is in trouble) or `stopping`.
+    /// `ok`, `degraded` (edits are shared, but storing them or telling other nodes at once is in trouble) or `stopping`.
     status: &'static str,
     version: &'static str,
     parts: Parts,
@@ -58,6 +58,8 @@ struct Parts {
     rooms: Part,
     compaction: Part,
     doc_workers: Part,
+    /// The way to other nodes, which do without it, only later.
+    bus: Part,
 }
 
 #[derive(Serialize, Clone)]
@@ -140,7 +142,12 @@ impl Serving {
 /// All parts. 200 while the node can serve and store, else 503. A marked room is no reason to take it out of service.
 pub async fn health(view: &View, is_local: bool) -> Response {
     let serving = Serving::of(view).await;
-    let (status, code) = (serving.status(), serving.code());
+    let code = serving.code();
+    let bus = Part::new(view.rooms.shared().bus.trouble());
+    let status = match (serving.status(), &bus.reason) {
+        ("ok", Some(_)) => "degraded",
+        (status, _) => status,
+    };
     let totals = view.rooms.totals();
     let marks = view.marked();
     let documents = view.documents.health();
@@ -162,6 +169,7 @@ pub async fn health(view: &View, is_local: bool) -> Response {
             rooms: Part::new(short.or(marked)),
             compaction: Part::new(compaction),
             doc_workers: Part::new(view.documents.trouble()),
+            bus,
         },
         rooms: totals.rooms,
         connections: totals.sessions,

@@ -267,6 +267,7 @@ async fn t4_health_names_each_part_and_why_it_is_not_well() {
     assert_eq!((status, &health["status"]), (200, &json!("ok")));
     let parts: Vec<&String> = health["parts"].as_object().unwrap().keys().collect();
     let all = [
+        "bus",
         "compaction",
         "connections",
         "doc_workers",

@@ -4,12 +4,19 @@
 //! for a time where it can wait for an event.
 
 mod away;
+#[path = "../it/client.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod client;
 mod cluster;
+mod drawing;
 mod hot;
 mod node;
 mod presence;
 mod server;
 mod talking;
+#[path = "../it/node.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod whole;
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -51,6 +58,10 @@ const CASES: &[(&str, Start)] = cases! {
         n28_the_people_of_a_killed_node_vanish_within_15_seconds
         n28_a_node_that_says_goodbye_takes_its_people_along
         n28_states_that_nobody_renews_are_not_given;
+    drawing:
+        n22_people_on_two_nodes_draw_together_at_once
+        n23_people_go_on_drawing_together_while_redis_is_away
+        n27_cursors_are_seen_on_other_nodes_and_vanish_with_theirs;
     cluster:
         n20_rooms_live_in_all_parts_of_a_cluster
         n23_a_failing_part_of_a_cluster_leaves_the_others_alone
