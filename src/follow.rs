@@ -34,12 +34,23 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(1),
 ];
 
+/// Who writes to a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// One node alone. A room that was loaded anew may still lack what it had stored under its old life.
+    One,
+    /// Any number of nodes.
+    Many,
+}
+
 /// Keeps the rooms of a node up with all others.
 pub struct Follower {
     /// The rooms.
     pub rooms: Arc<Registry>,
     /// The truth.
     pub store: Arc<dyn Store>,
+    /// Whether anybody else writes to it.
+    pub writers: Writers,
 }
 
 impl Follower {
@@ -49,8 +60,11 @@ impl Follower {
         tokio::join!(this.poll(), this.catch_up());
     }
 
-    /// Asks for heads.
+    /// Asks for heads, where others may have raised them.
     async fn poll(&self) {
+        if self.writers == Writers::One {
+            return;
+        }
         let bus = &self.rooms.shared().bus;
         let mut answers = true;
         loop {

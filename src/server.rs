@@ -18,7 +18,7 @@ use crate::access::Gate;
 use crate::bus::Bus;
 use crate::compact::{Compactor, Keeper, Marks, Retention};
 use crate::doc_worker::{DocWorkers, DocWorkersConfig};
-use crate::follow::Follower;
+use crate::follow::{Follower, Writers};
 use crate::guard::Guard;
 use crate::journal::{Journal, JournalHealth};
 use crate::rest::{self, View};
@@ -55,15 +55,6 @@ pub struct ServerConfig {
     pub retention: Retention,
     /// Who else writes to the store.
     pub writers: Writers,
-}
-
-/// Who writes to a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writers {
-    /// One node alone.
-    One,
-    /// Any number of nodes.
-    Many,
 }
 
 /// Where a node is reached.
@@ -197,13 +188,12 @@ impl Node {
             let (bus, rooms) = (bus.clone(), rooms.clone());
             async move { bus.listen(&*rooms).await }
         });
-        let follower = (self.writers == Writers::Many).then(|| {
-            let follower = Follower {
-                rooms: rooms.clone(),
-                store: store.clone(),
-            };
-            tokio::spawn(follower.run())
-        });
+        let follower = Follower {
+            rooms: rooms.clone(),
+            store: store.clone(),
+            writers: self.writers,
+        };
+        let follower = tokio::spawn(follower.run());
         let compactor = Compactor {
             keeper: keeper.clone(),
             rooms: rooms.clone(),
@@ -280,9 +270,7 @@ impl Node {
         let unstored = rooms.unstored();
         // Let go.
         journal.abort();
-        if let Some(follower) = follower {
-            follower.abort();
-        }
+        follower.abort();
         if timeout_at(deadline, bus.close()).await.is_err() {
             tracing::warn!("the other nodes could not be told in time that this one stops");
         }

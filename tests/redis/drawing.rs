@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scrible::bus::{RedisAddress, RedisBus, RedisBusConfig};
-use scrible::server::Writers;
+use scrible::follow::Writers;
 use scrible_store::MemoryStore;
 use scrible_wire::awareness::{self, Entry};
 use scrible_wire::{Limits, message};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scrible::bus::{Alone, Bus};
-use scrible::server::Writers;
+use scrible::follow::Writers;
 use scrible_store::{MemoryStore, Store};
 use scrible_wire::{Clocks, Limits};
 
