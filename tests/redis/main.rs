@@ -36,6 +36,7 @@ const CASES: &[(&str, Start)] = cases! {
     talking:
         n22_nodes_hear_what_is_said_in_rooms_that_they_joined
         n22_what_is_said_after_joining_is_heard
+        n24_what_was_said_right_before_a_node_stops_is_heard
         n22_an_older_redis_is_spoken_to_in_its_own_way
         n20_one_redis_serves_several_deployments_and_sockets
         n20_a_password_is_needed_where_it_is_asked_for_and_never_shown
@@ -55,6 +56,7 @@ const CASES: &[(&str, Start)] = cases! {
     presence:
         n27_people_are_seen_on_other_nodes_until_they_leave
         n27_people_who_move_fast_arrive_where_they_stop
+        n27_crowds_are_told_of_in_messages_that_rooms_take
         n28_the_people_of_a_killed_node_vanish_within_15_seconds
         n28_a_node_that_says_goodbye_takes_its_people_along
         n28_states_that_nobody_renews_are_not_given;

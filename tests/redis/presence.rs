@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use scrible::bus::Bus;
+use scrible_wire::Limits;
+use scrible_wire::awareness::{self, Entry};
 
 use crate::node::{Event, Node, room};
 use crate::server::Redis;
@@ -176,4 +178,31 @@ pub async fn n28_states_that_nobody_renews_are_not_given() {
     b.sees(&demo, &[(1, 10, 2), (1, 11, 1)]).await;
     let left: u64 = redis.run(&format!("PTTL {}", people[0])).await;
     assert!((50_000..=60_000).contains(&left), "{left}");
+}
+
+pub async fn n27_crowds_are_told_of_in_messages_that_rooms_take() {
+    let redis = Redis::start().await;
+    let (a, b) = (
+        Node::start(&redis.url(), 1).await,
+        Node::start(&redis.url(), 2).await,
+    );
+    let demo = room("demo");
+    b.join(&demo).await;
+    let crowd = (0..5_000_u32).map(|client| Entry {
+        client: client.into(),
+        clock: 1,
+        state: Some(b"{}"),
+    });
+    a.bus.show(&demo, &awareness::encode(crowd));
+    let of_crowd = |event: &&Event| matches!(event, Event::Shown(..));
+    b.heard
+        .wait("everybody", |events| {
+            events.iter().filter(of_crowd).count() == 5_000
+        })
+        .await;
+    for (node, body) in b.bus.people(&demo).await.unwrap() {
+        assert_eq!(node, 1);
+        awareness::parse(&body, &Limits::default()).unwrap();
+    }
+    assert_eq!(b.people(&demo).await.len(), 5_000);
 }

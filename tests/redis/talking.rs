@@ -72,6 +72,20 @@ pub async fn n22_what_is_said_after_joining_is_heard() {
     }
 }
 
+pub async fn n24_what_was_said_right_before_a_node_stops_is_heard() {
+    let redis = Redis::start().await;
+    let (a, b) = (
+        Node::start(&redis.url(), 1).await,
+        Node::start(&redis.url(), 2).await,
+    );
+    let demo = room("demo");
+    b.join(&demo).await;
+    let told: Vec<Event> = (1..=500).map(|seq| a.say(&demo, seq)).collect();
+    a.bus.close().await;
+    b.heard.has(&told[499]).await;
+    assert_eq!(b.heard.all(), told);
+}
+
 pub async fn n22_an_older_redis_is_spoken_to_in_its_own_way() {
     let options = [
         "--rename-command",

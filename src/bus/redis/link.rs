@@ -119,24 +119,59 @@ impl Link {
         stored: &Stored,
         arguments: &Arguments<'_>,
     ) -> Result<T, RedisError> {
-        let call = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script).arg(arguments.keys.len());
-            for key in arguments.keys {
-                command.arg(key);
-            }
-            for value in &arguments.values {
-                command.arg(value);
-            }
-            command
-        };
-        let by_digest = call("EVALSHA", stored.script.get_hash());
+        let by_digest = call("EVALSHA", stored.script.get_hash(), arguments);
         match self.connection.ask(&by_digest).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.connection.ask(&call("EVAL", stored.code)).await
+            Err(error) if is_no_script(&error) => {
+                let whole = call("EVAL", stored.code, arguments);
+                self.connection.ask(&whole).await
             }
             done => done,
         }
+    }
+
+    /// Runs a script several times in this order, all on keys of one hash tag; how often it went well.
+    pub async fn run_all(
+        &self,
+        stored: &Stored,
+        calls: &[Arguments<'_>],
+    ) -> Result<usize, RedisError> {
+        let one = match &self.connection {
+            Connection::One(one) => one,
+            // The library does not follow where a part of a cluster has gone within a pipeline.
+            Connection::Cluster(_) => {
+                for (done, arguments) in calls.iter().enumerate() {
+                    if let Err(error) = self.run::<()>(stored, arguments).await {
+                        tracing::debug!(%error, "run a script");
+                        return Ok(done);
+                    }
+                }
+                return Ok(calls.len());
+            }
+        };
+        let mut one = one.clone();
+        let mut done = 0;
+        let mut left: Vec<&Arguments<'_>> = calls.iter().collect();
+        for (name, script) in [("EVALSHA", stored.script.get_hash()), ("EVAL", stored.code)] {
+            let mut pipeline = redis::Pipeline::with_capacity(left.len());
+            for arguments in &left {
+                pipeline.add_command(call(name, script, arguments));
+            }
+            let answers: Vec<Result<Value, RedisError>> =
+                pipeline.ignore_errors().query_async(&mut one).await?;
+            let mut unknown = Vec::new();
+            for (arguments, answer) in left.into_iter().zip(answers) {
+                match answer {
+                    Ok(_) => done += 1,
+                    Err(error) if is_no_script(&error) => unknown.push(arguments),
+                    Err(error) => tracing::debug!(%error, "run a script"),
+                }
+            }
+            if unknown.is_empty() {
+                break;
+            }
+            left = unknown;
+        }
+        Ok(done)
     }
 
     /// Runs one command.
@@ -151,6 +186,22 @@ impl Link {
             Connection::Cluster(_) => Ok(()),
         }
     }
+}
+
+fn call(name: &str, script: &str, arguments: &Arguments<'_>) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(arguments.keys.len());
+    for key in arguments.keys {
+        command.arg(key);
+    }
+    for value in &arguments.values {
+        command.arg(value);
+    }
+    command
+}
+
+fn is_no_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// Connects, and finds out what the server speaks.

@@ -58,7 +58,11 @@ const NODE_EVERY: Duration = Duration::from_secs(3);
 const NODE_TTL: Duration = Duration::from_secs(10);
 /// After how long a state that nobody renewed is none. Yjs clients renew theirs every 15 s.
 const STATE_TTL: Duration = Duration::from_secs(45);
-/// How long closing may take.
+/// States in one message or answer: no more than any of our rooms takes at once.
+const MESSAGE_CLIENTS: usize = 1_000;
+/// How long closing waits for what was published last.
+const LAST: Duration = Duration::from_millis(500);
+/// How long the goodbye may take after that.
 const CLOSE: Duration = Duration::from_secs(1);
 
 /// Why nothing is carried before the first attempt has ended.
@@ -280,7 +284,12 @@ impl Bus for RedisBus {
     }
 
     fn show(&self, room: &RoomName, states: &[u8]) {
-        match awareness::parse(states, &self.shared.config.limits) {
+        let limits = Limits {
+            // As many as changed.
+            awareness_entries: usize::MAX,
+            ..self.shared.config.limits.clone()
+        };
+        match awareness::parse(states, &limits) {
             Ok(entries) => self.shared.own.show(room, &entries, Instant::now()),
             // They come from a room, which has checked them.
             Err(error) => tracing::error!(%error, "show awareness states to other nodes"),
@@ -308,6 +317,10 @@ impl Bus for RedisBus {
 
     async fn close(&self) {
         let link = self.shared.link().ok();
+        // What was stored last is still on its way.
+        if link.is_some() {
+            let _ = timeout(LAST, self.shared.writer.empty()).await;
+        }
         self.stop.cancel();
         self.tasks.wait().await;
         if let Some(link) = link

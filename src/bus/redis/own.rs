@@ -12,7 +12,7 @@ use scrible_wire::awareness::{self, Entry};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::STATE_TTL;
+use super::{MESSAGE_CLIENTS, STATE_TTL};
 use crate::room::RoomName;
 
 /// The shortest time between two messages of a room.
@@ -249,7 +249,7 @@ impl Shown {
     fn tell(&mut self, room: &RoomName, now: Instant) -> Option<Telling> {
         let mut clients = Vec::new();
         let mut bytes = 0;
-        while bytes < MESSAGE_BYTES {
+        while bytes < MESSAGE_BYTES && clients.len() < MESSAGE_CLIENTS {
             let Some(client) = self.untold.pop_first() else {
                 break;
             };
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn n27_large_states_go_in_several_messages() {
+    fn n27_large_states_and_many_go_in_several_messages() {
         let people = OwnPeople::default();
         let mut now = Instant::now();
         let state = format!("\"{}\"", "x".repeat(60_000));
@@ -425,10 +425,22 @@ mod tests {
         let mut clients = Vec::new();
         while let Some(telling) = people.take(now) {
             assert!(telling.states.len() < MESSAGE_BYTES + 65_536);
+            assert!(telling.fields.len() <= MESSAGE_CLIENTS);
             clients.extend(told(&telling).iter().map(|(client, ..)| *client));
             people.told(&telling, Outcome::Told, now);
             now += EVERY;
         }
         assert_eq!(clients, (0..10).collect::<Vec<_>>());
+        // And many small ones.
+        let many: Vec<Entry<'_>> = (100..3_000).map(|client| here(client, 1)).collect();
+        people.show(&room(), &many, now);
+        let mut messages = 0;
+        while let Some(telling) = people.take(now) {
+            assert!(telling.fields.len() <= MESSAGE_CLIENTS);
+            people.told(&telling, Outcome::Told, now);
+            now += EVERY;
+            messages += 1;
+        }
+        assert_eq!(messages, 3);
     }
 }

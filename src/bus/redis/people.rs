@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::link::{Arguments, LIVE, Link, PEOPLE, SHOW, SWEEP};
 use super::own::{Outcome, Telling};
-use super::{NODE_EVERY, NODE_TTL, STATE_TTL, Shared, away};
+use super::{MESSAGE_CLIENTS, NODE_EVERY, NODE_TTL, STATE_TTL, Shared, away};
 use crate::bus::message::Message;
 use crate::bus::{BusAway, NodeId};
 use crate::room::RoomName;
@@ -174,8 +174,8 @@ pub async fn read(
                 entry
             })
             .collect();
-        if !entries.is_empty() {
-            let body = awareness::encode(entries.into_iter());
+        for entries in entries.chunks(MESSAGE_CLIENTS) {
+            let body = awareness::encode(entries.iter().copied());
             people.push((node, Bytes::from(body)));
         }
     }

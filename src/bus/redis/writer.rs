@@ -3,8 +3,11 @@
 //! Knows what is too large for the bus, and how much may be under way. The one rule: whoever publishes never waits, and what cannot be
 //! carried is dropped and counted: the others read it in the store.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -20,12 +23,16 @@ use crate::telemetry::BusMetrics;
 const MAX_UPDATE_BYTES: usize = 16 << 10;
 /// The same for all updates of a commit together.
 const MAX_COMMIT_BYTES: usize = 64 << 10;
-/// Commits that may wait or be under way.
+/// Commits that may wait to be sorted by rooms.
 const MAX_WAITING: usize = 8_192;
-/// Their bytes.
+/// Bytes of all that wait or are under way.
 const MAX_WAITING_BYTES: usize = 8 << 20;
-/// Commits under way at once; the answers come in the order of the questions.
-const UNDER_WAY: usize = 128;
+/// What one takes beside its bytes, about.
+const OVERHEAD: usize = 256;
+/// Rooms of which something is under way at once.
+const UNDER_WAY: usize = 256;
+/// Commits of one room that go together, so that a Redis that is far away keeps up.
+const BATCH: usize = 256;
 
 /// Numbers that a room's hot buffer spans.
 pub const HOT_NUMBERS: u64 = 100;
@@ -79,71 +86,118 @@ impl Writer {
     pub fn say(&self, keys: Arc<RoomKeys>, commit: &Commit) {
         let commit = fitting(commit);
         let message = Message::Stored(commit.clone()).encode();
-        let size = 2 * message.len();
-        let before = self.bytes.fetch_add(size, Ordering::Relaxed);
         let saying = Saying {
             keys,
             commit,
             message,
         };
+        let size = saying.size();
+        let before = self.bytes.fetch_add(size, Ordering::Relaxed);
         let taken = before + size <= MAX_WAITING_BYTES && self.sender.try_send(saying).is_ok();
         if !taken {
             self.bytes.fetch_sub(size, Ordering::Relaxed);
             self.metrics.dropped.inc();
         }
     }
+
+    /// Waits until nothing waits any more.
+    pub async fn empty(&self) {
+        while self.bytes.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 impl Waiting {
-    /// Writes until there is nobody left who publishes.
+    /// Writes until there is nobody left who publishes. Of one room nothing overtakes anything: what comes while something of it is under way
+    /// waits, and goes together then.
     pub async fn write(mut self, link: watch::Receiver<Option<Link>>) {
         let mut under_way = FuturesUnordered::new();
+        let mut lines: HashMap<String, VecDeque<Saying>> = HashMap::new();
         loop {
             tokio::select! {
                 saying = self.receiver.recv(), if under_way.len() < UNDER_WAY => {
                     let Some(saying) = saying else { return };
-                    let link = link.borrow().clone();
-                    under_way.push(async move { (2 * saying.message.len(), told(link, saying).await) });
+                    match lines.entry(saying.keys.hot.clone()) {
+                        Entry::Occupied(mut line) => line.get_mut().push_back(saying),
+                        Entry::Vacant(line) => {
+                            line.insert(VecDeque::new());
+                            under_way.push(tell(link.borrow().clone(), vec![saying]));
+                        }
+                    }
                 }
-                Some((size, told)) = under_way.next() => {
+                Some((batch, told)) = under_way.next() => {
+                    let size = batch.iter().map(Saying::size).sum();
                     self.bytes.fetch_sub(size, Ordering::Relaxed);
-                    let counter = if told { &self.metrics.published } else { &self.metrics.dropped };
-                    counter.inc();
+                    self.metrics.published.inc_by(told as u64);
+                    self.metrics.dropped.inc_by((batch.len() - told) as u64);
+                    let Entry::Occupied(mut line) = lines.entry(batch[0].keys.hot.clone()) else {
+                        continue;
+                    };
+                    let next: Vec<Saying> = {
+                        let line = line.get_mut();
+                        line.drain(..line.len().min(BATCH)).collect()
+                    };
+                    if next.is_empty() {
+                        line.remove();
+                    } else {
+                        under_way.push(tell(link.borrow().clone(), next));
+                    }
                 }
             }
         }
     }
 }
 
-async fn told(link: Option<Link>, saying: Saying) -> bool {
-    let Some(link) = link else { return false };
-    let Saying {
-        keys,
-        commit,
-        message,
-    } = saying;
-    let numbers = [
+impl Saying {
+    /// In memory and on its way, about.
+    fn size(&self) -> usize {
+        2 * self.message.len() + OVERHEAD
+    }
+}
+
+/// Tells of some commits of one room, in their order; of how many.
+async fn tell(link: Option<Link>, batch: Vec<Saying>) -> (Vec<Saying>, usize) {
+    let Some(link) = link else { return (batch, 0) };
+    let numbers: Vec<[String; 6]> = batch.iter().map(numbers).collect();
+    let names: Vec<[&str; 2]> = batch
+        .iter()
+        .map(|saying| [saying.keys.hot.as_str(), saying.keys.channel.as_str()])
+        .collect();
+    let calls = batch.iter().zip(&numbers).zip(&names);
+    let calls = calls.map(|((saying, numbers), names)| {
+        let mut values = vec![link.dialect.publish(), &saying.message];
+        values.extend(numbers.iter().map(String::as_bytes));
+        if let Told::Whole(updates) = &saying.commit.updates {
+            values.extend(updates.iter().map(|update| &update[..]));
+        }
+        Arguments {
+            keys: names,
+            values,
+        }
+    });
+    let calls: Vec<Arguments<'_>> = calls.collect();
+    let told = match link.run_all(&SAY, &calls).await {
+        Ok(told) => told,
+        Err(error) => {
+            tracing::debug!(%error, "tell other nodes of commits");
+            0
+        }
+    };
+    drop(calls);
+    (batch, told)
+}
+
+fn numbers(saying: &Saying) -> [String; 6] {
+    let commit = &saying.commit;
+    [
         commit.stored_as.to_string(),
         commit.first_seq.to_string(),
         commit.last_seq().to_string(),
         HOT_NUMBERS.to_string(),
         HOT_BYTES.to_string(),
         HOT_MS.to_string(),
-    ];
-    let mut values = vec![link.dialect.publish(), &message];
-    values.extend(numbers.iter().map(String::as_bytes));
-    if let Told::Whole(updates) = &commit.updates {
-        values.extend(updates.iter().map(|update| &update[..]));
-    }
-    let keys = &[keys.hot.as_str(), keys.channel.as_str()];
-    let arguments = Arguments { keys, values };
-    match link.run::<()>(&SAY, &arguments).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::debug!(%error, "tell other nodes of a commit");
-            false
-        }
-    }
+    ]
 }
 
 /// Updates that are too large go as their number alone.
@@ -211,12 +265,9 @@ mod tests {
         assert!((900..1_000).contains(&dropped), "{dropped}");
         assert!(writer.bytes.load(Ordering::Relaxed) <= MAX_WAITING_BYTES);
         // Without Redis the rest goes the same way, and takes no memory any more.
-        let bytes = writer.bytes.clone();
         let (_, link) = watch::channel(None);
         let writing = tokio::spawn(waiting.write(link));
-        while bytes.load(Ordering::Relaxed) > 0 {
-            tokio::task::yield_now().await;
-        }
+        writer.empty().await;
         assert_eq!(metrics.dropped.get(), 1_000);
         assert_eq!(metrics.published.get(), 0);
         drop(writer);
