@@ -153,7 +153,11 @@ impl Line {
     pub fn sweep(&self) -> Vec<Arc<str>> {
         let mut places = self.places.lock();
         let ended = places.extract_if(|_, place| place.pusher.has_ended());
-        let lost = ended.flat_map(|(_, place)| place.channels).collect();
+        let lost = ended.flat_map(|(_, place)| {
+            place.pusher.close();
+            place.channels
+        });
+        let lost = lost.collect();
         self.parts.lock().is_stale = true;
         lost
     }

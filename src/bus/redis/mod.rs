@@ -164,7 +164,7 @@ impl Shared {
             Some(why) => Some(format!("Redis cannot be reached: {why}")),
             None => match self.rooms.unheard() {
                 0 => None,
-                rooms => Some(format!("Redis does not carry {rooms} rooms")),
+                rooms => Some(format!("Redis does not carry {rooms} of the rooms")),
             },
         }
     }
