@@ -1,9 +1,8 @@
 //! How long each step takes for its bytes, and how much memory at most.
 //!
 //! It knows nothing of what it measures. The rules: nothing may take longer than 10 ms per MiB of its input beside a fixed 100 µs, in which
-//! tiny inputs are, 200 ns for each client, whose entry in a map costs the same however few its bytes are, and 30 ns for each delete range,
-//! which come in any order and are sorted; and a step that looks too slow is repeated, because the machine has other things to do: its best
-//! time counts, and of that what the thread had of a processor. A quarter more is let pass for what others do to the caches.
+//! tiny inputs are; and a step that looks too slow is repeated, because the machine has other things to do: its best time counts, and of
+//! that what the thread had of a processor.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,10 +16,6 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 const ALLOWANCE: Duration = Duration::from_micros(100);
 const PER_MIB: Duration = Duration::from_millis(10);
-/// What others on the machine do to its caches and its pace.
-const NOISE: f64 = 1.25;
-const PER_CLIENT: Duration = Duration::from_nanos(200);
-const PER_RANGE: Duration = Duration::from_nanos(30);
 /// What a step may need for each byte that it reads, at most, and beside that.
 const MEMORY_PER_BYTE: usize = 128;
 const MEMORY_ALLOWANCE: usize = 64 << 10;
@@ -54,31 +49,9 @@ impl Seen {
     }
 }
 
-/// What a step reads.
-#[derive(Clone, Copy)]
-pub struct Input<'a> {
-    pub bytes: &'a [u8],
-    /// Lists and delete sets in it, and delete ranges, as far as it is well formed.
-    pub clients: usize,
-    pub ranges: usize,
-}
-
-impl<'a> Input<'a> {
-    /// Bytes that are not updates.
-    pub fn plain(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            clients: 0,
-            ranges: 0,
-        }
-    }
-
-    fn allowed(&self) -> Duration {
-        let bytes = PER_MIB.mul_f64(self.bytes.len() as f64 / 1_048_576.0);
-        let clients = PER_CLIENT.mul_f64(self.clients as f64);
-        let ranges = PER_RANGE.mul_f64(self.ranges as f64);
-        ALLOWANCE + (bytes + clients + ranges).mul_f64(NOISE)
-    }
+/// How long a step may take for so many bytes.
+fn allowed(bytes: usize) -> Duration {
+    ALLOWANCE + PER_MIB.mul_f64(bytes as f64 / 1_048_576.0)
 }
 
 /// Watches the steps.
@@ -97,20 +70,19 @@ impl Meter {
     }
 
     /// Runs a step that changes nothing.
-    pub fn run<T>(&mut self, step: &'static str, input: Input<'_>, run: impl Fn() -> T) -> T {
-        self.change(step, input, &run, || (), |_| run())
+    pub fn run<T>(&mut self, step: &'static str, bytes: &[u8], run: impl Fn() -> T) -> T {
+        self.change(step, bytes, &run, || (), |_| run())
     }
 
     /// Runs a step that changes something. To repeat it, `state` makes again what was there before, and `again` does the same to that.
     pub fn change<S, T>(
         &mut self,
         step: &'static str,
-        input: Input<'_>,
+        bytes: &[u8],
         run: impl FnOnce() -> T,
         state: impl Fn() -> S,
         again: impl Fn(&mut S) -> T,
     ) -> T {
-        let bytes = input.bytes;
         MEMORY.reset_peak_usage();
         let held = MEMORY.current_usage();
         let begin = processor_time();
@@ -135,7 +107,7 @@ impl Meter {
         } else {
             &mut slowest.small
         };
-        let allowed = input.allowed();
+        let allowed = allowed(bytes.len());
         let share = |took: Duration| took.as_secs_f64() / allowed.as_secs_f64();
         let mut rounds = 0;
         while share(took) > seen.share && rounds < ROUNDS && (rounds == 0 || share(took) > 1.0) {

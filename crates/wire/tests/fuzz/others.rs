@@ -6,7 +6,6 @@ use std::cell::RefCell;
 
 use scrible_wire::{Clocks, Limits, Messages, StateVector, awareness, message};
 
-use crate::meter::Input;
 use crate::support::{Random, Session, mutate};
 use crate::{ROOM, Run};
 
@@ -62,7 +61,7 @@ pub fn feed(session: &Session, random: &mut Random, run: &mut Run, last: &RefCel
                     frame.clone()
                 };
                 let bytes = mutant(honest, &vector, random, last);
-                let read = run.meter.run("messages", Input::plain(&bytes), || {
+                let read = run.meter.run("messages", &bytes, || {
                     Messages::new(&bytes).collect::<Vec<_>>()
                 });
                 assert!(!read.is_empty() && read.iter().rev().skip(1).all(Result::is_ok));
@@ -106,9 +105,9 @@ fn many_people(bytes: usize) -> Vec<u8> {
 }
 
 fn vectors(bytes: &[u8], limits: &Limits, run: &mut Run) {
-    let decoded = run.meter.run("vector", Input::plain(bytes), || {
-        StateVector::decode(bytes, limits)
-    });
+    let decoded = run
+        .meter
+        .run("vector", bytes, || StateVector::decode(bytes, limits));
     if let Ok(vector) = decoded {
         run.counts.others_accepted += 1;
         assert_eq!(StateVector::decode(&vector.encode(), limits), Ok(vector));
@@ -116,9 +115,9 @@ fn vectors(bytes: &[u8], limits: &Limits, run: &mut Run) {
 }
 
 fn people_of(bytes: &[u8], limits: &Limits, run: &mut Run) {
-    let parsed = run.meter.run("awareness", Input::plain(bytes), || {
-        awareness::parse(bytes, limits)
-    });
+    let parsed = run
+        .meter
+        .run("awareness", bytes, || awareness::parse(bytes, limits));
     if let Ok(entries) = parsed {
         run.counts.others_accepted += 1;
         for entry in &entries {

@@ -11,7 +11,6 @@ use yrs::Update;
 use yrs::block::ClientID;
 use yrs::updates::decoder::Decode;
 
-use crate::meter::Input;
 use crate::support::{self, Random, Session, mutate};
 use crate::{ROOM, Run};
 
@@ -113,13 +112,12 @@ pub fn feed(session: &Session, random: &mut Random, run: &mut Run, last: &RefCel
     for mutant in 0..ROOM / 4 * 3 {
         let bytes = mutant_of(&honest, mutant, random, run.largest);
         last.replace(bytes.clone());
-        let input = input([&bytes[..]], &bytes, &limits);
         let meter = &mut run.meter;
-        let scanned = meter.run("scan", input, || scan(&bytes, &limits));
+        let scanned = meter.run("scan", &bytes, || scan(&bytes, &limits));
         let before = log.len();
         let taken = meter.change(
             "take",
-            input,
+            &bytes,
             || clocks.take(&bytes, &limits),
             || replay(&log[..before], &limits),
             |clocks| clocks.take(&bytes, &limits),
@@ -135,19 +133,21 @@ pub fn feed(session: &Session, random: &mut Random, run: &mut Run, last: &RefCel
         let facts = scanned.expect("taken, so it scans");
         run.counts.accepted += 1;
         // Alone in a room, in parts, in a merge or lifted it must not do harm either.
-        let alone = meter.run("take alone", input, || Clocks::new().take(&bytes, &limits));
+        let alone = meter.run("take alone", &bytes, || Clocks::new().take(&bytes, &limits));
         alone.expect("it scans");
-        let merged = meter.run("merge", input, || merge::merge([&bytes[..]], &limits));
+        let merged = meter.run("merge", &bytes, || merge::merge([&bytes[..]], &limits));
         if let Ok(merged) = merged {
             let again = scan(&merged, &limits).expect("a merge scans");
             assert!(!again.has_skip);
         }
         let bytes_each = (bytes.len() / 4).max(24);
-        let parts = meter.run("split", input, || split::split(&bytes, bytes_each, &limits));
+        let parts = meter.run("split", &bytes, || {
+            split::split(&bytes, bytes_each, &limits)
+        });
         for part in parts.expect("it scans") {
             scan(&part, &limits).expect("parts scan");
         }
-        let lifted = meter.run("lift", input, || lift::lift(&bytes, &limits));
+        let lifted = meter.run("lift", &bytes, || lift::lift(&bytes, &limits));
         let lifted = scan(&lifted.expect("it scans"), &limits).expect("what was lifted scans");
         assert_eq!(
             (clocks_of(&lifted), &lifted.deletes),
@@ -211,10 +211,9 @@ fn hold(log: &[Vec<u8>], clocks: &Clocks, random: &mut Random, run: &mut Run) {
 
     let parts = || log.iter().map(Vec::as_slice);
     let all = log.concat();
-    let all = input(parts(), &all, &limits);
     let merged = run
         .meter
-        .run("merge a log", all, || merge::merge(parts(), &limits))
+        .run("merge a log", &all, || merge::merge(parts(), &limits))
         .expect("entries merge");
     let mut at_once = Clocks::new();
     let without_counts = limits.without_counts();
@@ -234,7 +233,7 @@ fn hold(log: &[Vec<u8>], clocks: &Clocks, random: &mut Random, run: &mut Run) {
         .collect();
     let lacking = run
         .meter
-        .run("diff a log", all, || merge::diff(parts(), &have, &limits))
+        .run("diff a log", &all, || merge::diff(parts(), &have, &limits))
         .expect("entries can be cut");
     let taken = at_once.take(&lacking, &without_counts);
     assert!(taken.expect("a diff scans").is_known());
@@ -246,26 +245,6 @@ fn replay(log: &[Vec<u8>], limits: &Limits) -> Clocks {
         clocks.take(entry, limits).expect("entries scan");
     }
     clocks
-}
-
-/// What `updates` are made of that make up these bytes.
-fn input<'a>(
-    updates: impl IntoIterator<Item = &'a [u8]>,
-    bytes: &'a [u8],
-    limits: &Limits,
-) -> Input<'a> {
-    let mut input = Input::plain(bytes);
-    for update in updates {
-        let Ok(facts) = scan(update, limits) else {
-            // As many as may have been read before it was refused: none takes fewer bytes than a deletion.
-            input.clients += update.len() / 5;
-            continue;
-        };
-        input.clients += facts.lists.len() + facts.deletes.len();
-        let ranges = facts.deletes.iter().map(|(_, ranges)| ranges.len());
-        input.ranges += ranges.sum::<usize>();
-    }
-    input
 }
 
 fn clocks_of(facts: &Scan) -> Vec<(u64, u32, u32)> {
