@@ -13,7 +13,9 @@ use crate::by_client::ByClient;
 use crate::deletes::{self, Ranges};
 use crate::limits::Limits;
 use crate::malformed::Malformed;
-use crate::scan::{DeletedRanges, ListFacts, Visit, Walked, each_deleted, walk};
+use crate::scan::{
+    DeleteSet, DeletedRanges, ListFacts, SOME, Visit, Walked, each_deleted, some_deleted, walk,
+};
 use crate::state_vector::StateVector;
 use crate::structs::{Facts, Struct};
 use crate::varint::{Reader, write_number};
@@ -21,10 +23,18 @@ use crate::varint::{Reader, write_number};
 /// The clocks and delete ranges of everything that a room has taken.
 #[derive(Debug, Clone, Default)]
 pub struct Clocks {
-    /// Never 0. Apart from the deletions, which most clients of a hostile update have none of: what is touched costs time.
-    clients: ByClient<u32>,
-    /// Never empty, and within the clocks.
-    deleted: ByClient<Ranges>,
+    clients: ByClient<Client>,
+    /// Of those clients that have any. Never empty, and within the clocks.
+    deleted: Vec<Ranges>,
+}
+
+/// What there is of one client. Small, as hostile updates hold nothing but very many of them, and what is touched costs time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Client {
+    /// Never 0.
+    clock: u32,
+    /// Which of the deletions are its, counted from 1 on; 0 where there are none.
+    deleted: u32,
 }
 
 /// What an update meant, and what of it the room has now.
@@ -94,7 +104,7 @@ impl Clocks {
     /// The next clock of `client`, 0 when nothing of it is there.
     #[inline]
     pub fn clock(&self, client: u64) -> u32 {
-        self.clients.get(&client).copied().unwrap_or(0)
+        self.clients.get(&client).map_or(0, |held| held.clock)
     }
 
     /// Whether what was missing is there by now.
@@ -106,7 +116,7 @@ impl Clocks {
     pub fn state_vector(&self) -> StateVector {
         self.clients
             .iter()
-            .map(|(client, clock)| (*client, *clock))
+            .map(|(client, held)| (*client, held.clock))
             .collect()
     }
 
@@ -115,16 +125,17 @@ impl Clocks {
         self.clients.len()
     }
 
-    /// How many delete ranges are held. Goes over all clients.
+    /// How many delete ranges are held. Goes over all clients that have any.
     pub fn delete_ranges(&self) -> usize {
-        self.deleted.values().map(Ranges::len).sum()
+        self.deleted.iter().map(Ranges::len).sum()
     }
 
     /// The deleted ranges of each client that has any, in no particular order of clients.
     pub fn deleted(&self) -> impl Iterator<Item = DeletedRanges> + '_ {
-        self.deleted
-            .iter()
-            .map(|(client, ranges)| (*client, ranges.iter().collect()))
+        self.clients.iter().filter_map(|(client, held)| {
+            let ranges = self.deleted.get(held.deleted.checked_sub(1)? as usize)?;
+            Some((*client, ranges.iter().collect()))
+        })
     }
 
     /// Judges an update against what is there, and adds what is taken of it. On an error nothing has changed.
@@ -166,7 +177,7 @@ impl Clocks {
         // Nothing can fail from here on.
         self.clients.reserve(brought.len());
         for (client, _, end) in &brought {
-            self.clients.insert(*client, *end);
+            self.clients.entry(*client).or_default().clock = *end;
         }
         let deletes = self.take_deletes(update, &walked);
 
@@ -182,7 +193,7 @@ impl Clocks {
                 out
             });
             match &deletes.cut {
-                Some(cut) => deletes::write(&mut out, cut.iter().map(|(c, r)| (*c, &r[..]))),
+                Some(cut) => deletes::write(&mut out, cut.iter()),
                 None => out.extend_from_slice(all_deletes),
             }
             Taking::Part(out)
@@ -199,74 +210,105 @@ impl Clocks {
 
     /// Adds the delete ranges that are new and lie within the clocks.
     fn take_deletes(&mut self, update: &[u8], walked: &Walked) -> Deletes {
+        let mut taking = Deletes::default();
         if walked.deletes == 0 {
-            return Deletes::default();
+            return taking;
         }
-        // An honest live update deletes only what is there and was not deleted, in order: look first, so that its bytes
-        // can stay.
-        let mut all_new = true;
-        let mut clients = 0;
-        each_deleted(update, walked, |client, ranges| {
-            clients += 1;
-            all_new = all_new
-                && deletes::ascend(ranges)
-                && ranges
-                    .last()
-                    .is_some_and(|(_, end)| *end <= self.clock(client))
-                && self.deleted.get(&client).is_none_or(|deleted| {
+        let mut held: SmallVec<[Client; SOME]> = SmallVec::new();
+        let (mut there, mut new) = (Vec::new(), Vec::new());
+        // An honest live update deletes only what is there and was not deleted, in order. As long as that is so its bytes can
+        // stay; of so many clients it was.
+        let mut as_they_stand = 0;
+        some_deleted(update, walked, |some| {
+            // What is there of very many clients is far away in memory: asked for side by side, nothing waits for anything.
+            held.clear();
+            let clients = some.iter().map(|(client, _)| client);
+            held.extend(
+                clients.map(|client| self.clients.get(&client).copied().unwrap_or_default()),
+            );
+            for ((client, ranges), Client { clock, deleted }) in some.iter().zip(&held) {
+                let clock = *clock;
+                let deleted = deleted.checked_sub(1);
+                let mut deleted = deleted.and_then(|at| self.deleted.get_mut(at as usize));
+                let new = if taking.cut.is_none() && all_new(ranges, clock, deleted.as_deref()) {
+                    as_they_stand += 1;
                     ranges
-                        .iter()
-                        .all(|(start, end)| deleted.lacks_all(*start, *end))
-                });
-        });
-        if all_new {
-            self.deleted.reserve(clients);
-            each_deleted(update, walked, |client, ranges| {
-                self.deleted.entry(client).or_default().insert_all(ranges);
-            });
-            return Deletes {
-                any: true,
-                ..Deletes::default()
-            };
-        }
-        let mut cut = Vec::new();
-        let mut early = None;
-        each_deleted(update, walked, |client, ranges| {
-            let clock = self.clock(client);
-            if let Some((_, end)) = ranges.iter().find(|(_, end)| *end > clock) {
-                early = early.or(Some(Missing {
-                    client,
-                    clock: *end,
-                }));
-            }
-            if clock == 0 {
-                return;
-            }
-            let held = self.deleted.get(&client);
-            // The common case of a reconnect, which brings the whole delete set again.
-            if held.is_some_and(|held| held.covers(ranges)) {
-                return;
-            }
-            let there = ranges.iter().filter(|(start, _)| *start < clock);
-            let mut there: Vec<_> = there
-                .map(|(start, end)| (*start, clock.min(*end)))
-                .collect();
-            deletes::normalize(&mut there);
-            let new = match held {
-                Some(held) => held.missing(&there),
-                None => there,
-            };
-            if !new.is_empty() {
-                self.deleted.entry(client).or_default().insert_all(&new);
-                cut.push((client, new));
+                } else {
+                    let cut = taking
+                        .cut
+                        .get_or_insert_with(|| first_deleted(update, walked, as_they_stand));
+                    if let Some((_, end)) = ranges.iter().find(|(_, end)| *end > clock) {
+                        let clock = *end;
+                        taking.early.get_or_insert(Missing { client, clock });
+                    }
+                    // The common case of a reconnect, which brings the whole delete set again.
+                    if deleted.as_deref().is_some_and(|held| held.covers(ranges)) {
+                        continue;
+                    }
+                    there.clear();
+                    let within = ranges.iter().filter(|(start, _)| *start < clock);
+                    there.extend(within.map(|(start, end)| (*start, clock.min(*end))));
+                    deletes::normalize(&mut there);
+                    new.clear();
+                    match deleted.as_deref() {
+                        Some(held) => {
+                            held.each_missing_of(&there, |start, end| new.push((start, end)))
+                        }
+                        None => new.append(&mut there),
+                    }
+                    for (start, end) in &new {
+                        cut.push(client, *start, *end);
+                    }
+                    &new[..]
+                };
+                if new.is_empty() {
+                    continue;
+                }
+                taking.any = true;
+                if let Some(deleted) = &mut deleted {
+                    deleted.insert_all(new);
+                } else if let Some(held) = self.clients.get_mut(&client) {
+                    let mut deleted = Ranges::default();
+                    deleted.insert_all(new);
+                    self.deleted.push(deleted);
+                    held.deleted = self.deleted.len() as u32;
+                }
             }
         });
-        Deletes {
-            any: !cut.is_empty(),
-            early,
-            cut: Some(cut),
-        }
+        taking
     }
+}
+
+/// Whether ranges ascend, lie below the clock, and nothing of them is deleted.
+#[inline]
+fn all_new(ranges: &[(u32, u32)], clock: u32, deleted: Option<&Ranges>) -> bool {
+    deletes::ascend(ranges)
+        && ranges.last().is_some_and(|(_, end)| *end <= clock)
+        && deleted.is_none_or(|deleted| {
+            let mut ranges = ranges.iter();
+            ranges.all(|(start, end)| deleted.lacks_all(*start, *end))
+        })
+}
+
+/// The deletions of the first so many clients.
+fn first_deleted(update: &[u8], walked: &Walked, clients: usize) -> DeleteSet {
+    let mut set = DeleteSet::default();
+    let mut left = clients;
+    let mut joined = Vec::new();
+    if clients > 0 {
+        each_deleted(update, walked, |client, ranges| {
+            if left > 0 {
+                left -= 1;
+                joined.clear();
+                joined.extend_from_slice(ranges);
+                deletes::normalize(&mut joined);
+                for (start, end) in &joined {
+                    set.push(client, *start, *end);
+                }
+            }
+        });
+    }
+    set
 }
 
 impl Have for Clocks {
@@ -287,7 +329,7 @@ struct Deletes {
     any: bool,
     early: Option<Missing>,
     /// What is left of it, where that isn't all.
-    cut: Option<Vec<DeletedRanges>>,
+    cut: Option<DeleteSet>,
 }
 
 /// The straight case, judged while the update is walked for the first time: lists that begin at the clocks and build only on

@@ -6,63 +6,159 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use crate::varint::write_number;
 
-/// The deleted clocks of one client. A tree, because documents with much typing hold many thousands of ranges and each
-/// small update must stay cheap.
+/// The delete set of an update: clients, each with ranges from the first clock to the one behind the last, in the order of the
+/// bytes.
+///
+/// Flat, because hostile updates delete of nothing but very many clients, and a list for each of them would take most of the time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ranges {
-    /// First clock to the one behind the last.
-    ranges: BTreeMap<u32, u32>,
+pub struct DeleteSet {
+    /// Who, and where in `ranges` those of the next one begin.
+    clients: SmallVec<[(u64, usize); 2]>,
+    ranges: SmallVec<[(u32, u32); 4]>,
 }
+
+impl DeleteSet {
+    /// Whether nothing is deleted.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Each client that something is deleted of, and its ranges.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, &[(u32, u32)])> {
+        let mut from = 0;
+        self.clients.iter().map(move |(client, to)| {
+            let ranges = &self.ranges[from..*to];
+            from = *to;
+            (*client, ranges)
+        })
+    }
+
+    /// Makes room for so many clients.
+    pub(crate) fn reserve_exact(&mut self, clients: usize) {
+        self.clients.reserve_exact(clients);
+        self.ranges.reserve(clients);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.clients.clear();
+        self.ranges.clear();
+    }
+
+    /// Adds a range of the last client, or of another one.
+    #[inline]
+    pub(crate) fn push(&mut self, client: u64, start: u32, end: u32) {
+        self.ranges.push((start, end));
+        match self.clients.last_mut() {
+            Some((last, to)) if *last == client => *to += 1,
+            _ => self.clients.push((client, self.ranges.len())),
+        }
+    }
+}
+
+/// The deleted clocks of one client.
+#[derive(Debug, Clone)]
+pub(crate) enum Ranges {
+    /// Up to [`FEW`], in ascending order. Mostly one or two: those of very many clients must not take an allocation each.
+    Few(SmallVec<[(u32, u32); 2]>),
+    /// First clock to the one behind the last. A tree, because documents with much typing hold many thousands of ranges and
+    /// each small update must stay cheap.
+    Many(BTreeMap<u32, u32>),
+}
+
+/// So many ranges are moved faster than a tree is searched.
+const FEW: usize = 32;
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Ranges::Few(SmallVec::new())
+    }
+}
+
+impl PartialEq for Ranges {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Ranges {}
 
 impl Ranges {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.ranges.iter().map(|(start, end)| (*start, *end))
+        self.since(0)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ranges.len()
+        match self {
+            Ranges::Few(few) => few.len(),
+            Ranges::Many(many) => many.len(),
+        }
+    }
+
+    /// From the last range on that starts at this clock or before; from the first where there is none such.
+    fn since(&self, clock: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let (few, many) = match self {
+            Ranges::Few(few) => {
+                let behind = few.partition_point(|(start, _)| *start <= clock);
+                (&few[behind.saturating_sub(1)..], None)
+            }
+            Ranges::Many(many) => {
+                let last = many.range(..=clock).next_back();
+                let first = last.map_or(0, |(start, _)| *start);
+                (&[][..], Some(many.range(first..)))
+            }
+        };
+        let many = many
+            .into_iter()
+            .flatten()
+            .map(|(start, end)| (*start, *end));
+        few.iter().copied().chain(many)
     }
 
     /// Whether nothing of `start..end` is in the set.
     pub(crate) fn lacks_all(&self, start: u32, end: u32) -> bool {
-        self.ranges
-            .range(..end)
-            .next_back()
-            .is_none_or(|(_, held_end)| *held_end <= start)
+        let held_end = match self {
+            Ranges::Few(few) => {
+                let behind = few.partition_point(|(held_start, _)| *held_start < end);
+                few[..behind].last().map(|(_, held_end)| *held_end)
+            }
+            Ranges::Many(many) => many.range(..end).next_back().map(|(_, end)| *end),
+        };
+        held_end.is_none_or(|held_end| held_end <= start)
     }
 
-    /// Whether all of these ascending ranges are in the set; `false` where they do not ascend. One step through the tree
+    /// Whether all of these ascending ranges are in the set; `false` where they do not ascend. One step through the set
     /// for each range, as whole delete sets are compared this way.
     pub(crate) fn covers(&self, ascending: &[(u32, u32)]) -> bool {
         let Some((first, _)) = ascending.first() else {
             return true;
         };
-        let before = self.ranges.range(..=*first).next_back();
-        let after = self.ranges.range(first.saturating_add(1)..);
-        let mut held = before.into_iter().chain(after);
+        let mut held = self.since(*first);
         let mut current = held.next();
         ascending.iter().all(|(start, end)| {
             while let Some((_, held_end)) = current
-                && held_end <= start
+                && held_end <= *start
             {
                 current = held.next();
             }
-            current.is_some_and(|(held_start, held_end)| held_start <= start && end <= held_end)
+            current.is_some_and(|(held_start, held_end)| held_start <= *start && *end <= held_end)
         })
     }
 
     /// Calls `piece` with each part of `start..end` that is not in the set.
     pub(crate) fn each_missing(&self, start: u32, end: u32, mut piece: impl FnMut(u32, u32)) {
         let mut from = start;
-        let before = self.ranges.range(..=start).next_back();
-        let after = self.ranges.range(start.saturating_add(1)..end);
-        for (held_start, held_end) in before.into_iter().chain(after) {
-            if *held_start > from {
-                piece(from, *held_start);
+        for (held_start, held_end) in self.since(start) {
+            if held_start >= end {
+                break;
             }
-            from = from.max(*held_end);
+            if held_start > from {
+                piece(from, held_start);
+            }
+            from = from.max(held_end);
             if from >= end {
                 return;
             }
@@ -72,14 +168,17 @@ impl Ranges {
         }
     }
 
-    /// What of these ascending ranges is not in the set.
-    pub(crate) fn missing(&self, ascending: &[(u32, u32)]) -> Vec<(u32, u32)> {
-        let mut pieces = Vec::new();
-        if ascending.len() < self.ranges.len() / BUILT_ANEW {
+    /// Calls `piece` with what of these ascending ranges is not in the set.
+    pub(crate) fn each_missing_of(
+        &self,
+        ascending: &[(u32, u32)],
+        mut piece: impl FnMut(u32, u32),
+    ) {
+        if ascending.len() < self.len() / BUILT_ANEW {
             for (start, end) in ascending {
-                self.each_missing(*start, *end, |start, end| pieces.push((start, end)));
+                self.each_missing(*start, *end, &mut piece);
             }
-            return pieces;
+            return;
         }
         let mut held = self.iter().peekable();
         for (start, end) in ascending {
@@ -89,23 +188,23 @@ impl Ranges {
                     Some((_, held_end)) if *held_end <= from => drop(held.next()),
                     Some((held_start, held_end)) if *held_start < *end => {
                         if from < *held_start {
-                            pieces.push((from, *held_start));
+                            piece(from, *held_start);
                         }
                         from = *held_end;
                     }
                     _ => {
-                        pieces.push((from, *end));
+                        piece(from, *end);
                         break;
                     }
                 }
             }
         }
-        pieces
     }
 
     /// Adds ascending ranges.
     pub(crate) fn insert_all(&mut self, ascending: &[(u32, u32)]) {
-        if ascending.len() < 2 || ascending.len() < self.ranges.len() / BUILT_ANEW {
+        let few = self.len() + ascending.len() <= FEW;
+        if few || ascending.len() < 2 || ascending.len() < self.len() / BUILT_ANEW {
             for (start, end) in ascending {
                 self.insert(*start, *end);
             }
@@ -114,27 +213,58 @@ impl Ranges {
         let mut all: Vec<(u32, u32)> = self.iter().collect();
         all.extend_from_slice(ascending);
         normalize(&mut all);
-        self.ranges = all.into_iter().collect();
+        *self = if all.len() <= FEW {
+            Ranges::Few(SmallVec::from_slice(&all))
+        } else {
+            Ranges::Many(all.into_iter().collect())
+        };
     }
 
     /// Adds `start..end`, joined with whatever it overlaps or touches.
-    pub(crate) fn insert(&mut self, mut start: u32, mut end: u32) {
+    pub(crate) fn insert(&mut self, start: u32, end: u32) {
         debug_assert!(start < end);
-        if let Some((held_start, held_end)) = self.ranges.range(..=start).next_back()
-            && *held_end >= start
-        {
-            if *held_end >= end {
-                return;
+        match self {
+            Ranges::Few(few) => {
+                insert_few(few, start, end);
+                if few.len() > FEW {
+                    *self = Ranges::Many(few.iter().copied().collect());
+                }
             }
-            start = *held_start;
+            Ranges::Many(many) => insert_many(many, start, end),
         }
-        while let Some((held_start, held_end)) = self.ranges.range(start..=end).next_back() {
-            let held_start = *held_start;
-            end = end.max(*held_end);
-            self.ranges.remove(&held_start);
-        }
-        self.ranges.insert(start, end);
     }
+}
+
+fn insert_few(few: &mut SmallVec<[(u32, u32); 2]>, start: u32, end: u32) {
+    if few.last().is_none_or(|(_, last_end)| *last_end < start) {
+        few.push((start, end));
+        return;
+    }
+    let from = few.partition_point(|(_, held_end)| *held_end < start);
+    let to = few.partition_point(|(held_start, _)| *held_start <= end);
+    if from == to {
+        few.insert(from, (start, end));
+        return;
+    }
+    few[from] = (start.min(few[from].0), end.max(few[to - 1].1));
+    few.drain(from + 1..to);
+}
+
+fn insert_many(many: &mut BTreeMap<u32, u32>, mut start: u32, mut end: u32) {
+    if let Some((held_start, held_end)) = many.range(..=start).next_back()
+        && *held_end >= start
+    {
+        if *held_end >= end {
+            return;
+        }
+        start = *held_start;
+    }
+    while let Some((held_start, held_end)) = many.range(start..=end).next_back() {
+        let held_start = *held_start;
+        end = end.max(*held_end);
+        many.remove(&held_start);
+    }
+    many.insert(start, end);
 }
 
 /// Where many ranges come at once, the tree is built anew: that takes so many times less for each.
@@ -306,7 +436,9 @@ mod tests {
             for (start, end) in &some {
                 set.each_missing(*start, *end, |start, end| one_by_one.push((start, end)));
             }
-            assert_eq!(set.missing(&some), one_by_one);
+            let mut together = Vec::new();
+            set.each_missing_of(&some, |start, end| together.push((start, end)));
+            assert_eq!(together, one_by_one);
             let (mut at_once, mut singly) = (set.clone(), set.clone());
             at_once.insert_all(&some);
             for (start, end) in &some {

@@ -4,12 +4,14 @@
 //! so the answer applies in one go wherever its start is known.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 
+use smallvec::SmallVec;
+
+use crate::by_client;
 use crate::deletes;
 use crate::limits::Limits;
 use crate::malformed::{Malformed, Reason};
-use crate::scan::{ListFacts, Visit, declared_lists, walk};
+use crate::scan::{ListFacts, SOME, Visit, declared_lists, walk};
 use crate::state_vector::StateVector;
 use crate::structs::{Facts, Struct};
 use crate::varint::{Reader, write_number};
@@ -52,6 +54,7 @@ struct Merger<'a, 'h> {
 
 /// A client list of one of the parts. Hostile updates hold nothing but very many of these, and then most of the time goes by with
 /// touching fresh memory, so it is kept small.
+#[derive(Clone, Copy)]
 struct List {
     client: u64,
     /// Offset of the first struct, and the one behind the last.
@@ -70,6 +73,8 @@ const HAS_SKIP: u32 = 1 << 31;
 /// A client as it is put together.
 #[derive(Default)]
 struct Merged<'a> {
+    /// Nobody, before the first one.
+    client: Option<u64>,
     /// The clock that it starts with; not known before the first struct where anything may be the start.
     start: Option<u32>,
     /// The clock behind it.
@@ -109,27 +114,30 @@ impl<'a, 'h> Merger<'a, 'h> {
     fn write(self) -> Result<Vec<u8>, Malformed> {
         // In descending order, as Yjs writes: it resolves conflicts faster when it reads them so. Lists of one client stay in
         // the order of the parts. What is in order already, as each part mostly is, costs little.
-        let mut order: Vec<(u64, u32)> = Vec::with_capacity(self.lists.len());
-        order.extend(
-            (0_u32..)
-                .zip(&self.lists)
-                .map(|(at, list)| (list.client, at)),
-        );
-        order.sort_by_key(|(client, _)| Reverse(*client));
+        let order = by_client::descending(self.lists.iter().map(|list| list.client));
         let bytes: usize = self.parts.iter().map(|part| part.len()).sum();
         let mut out = Vec::with_capacity(bytes + 16);
         write_number(&mut out, self.lists.len() as u64);
         let count_end = out.len();
         let mut clients = 0;
         let mut merged = Merged::default();
-        for lists in order.chunk_by(|one, other| one.0 == other.0) {
-            let client = lists[0].0;
-            merged.begin(self.have.map(|have| have.get(client)));
-            for (_, at) in lists {
-                self.merge(&self.lists[*at as usize], &mut merged)?;
+        let mut some: SmallVec<[(List, Option<u32>); SOME]> = SmallVec::new();
+        for order in order.chunks(SOME) {
+            // What comes in no order is far apart in memory: fetched side by side, nothing waits for anything.
+            some.clear();
+            some.extend(order.iter().map(|at| {
+                let list = self.lists[*at as usize];
+                (list, self.have.map(|have| have.get(list.client)))
+            }));
+            for (list, start) in &some {
+                if merged.client != Some(list.client) {
+                    clients += usize::from(merged.write(&mut out));
+                    merged.begin(list.client, *start);
+                }
+                self.merge(list, &mut merged)?;
             }
-            clients += usize::from(merged.write(client, &mut out));
         }
+        clients += usize::from(merged.write(&mut out));
         if clients < self.lists.len() {
             let mut count = Vec::new();
             write_number(&mut count, clients as u64);
@@ -207,7 +215,8 @@ impl<'a, 'h> Merger<'a, 'h> {
 impl<'a> Merged<'a> {
     /// Begins with another client.
     #[inline]
-    fn begin(&mut self, start: Option<u32>) {
+    fn begin(&mut self, client: u64, start: Option<u32>) {
+        self.client = Some(client);
         self.start = start;
         self.end = start.unwrap_or_default();
         self.structs = 0;
@@ -233,8 +242,8 @@ impl<'a> Merged<'a> {
 
     /// Writes it, if there is anything.
     #[inline]
-    fn write(&self, client: u64, out: &mut Vec<u8>) -> bool {
-        let Some(start) = self.start.filter(|_| self.structs > 0) else {
+    fn write(&self, out: &mut Vec<u8>) -> bool {
+        let (Some(client), Some(start), 1..) = (self.client, self.start, self.structs) else {
             return false;
         };
         write_number(out, self.structs);

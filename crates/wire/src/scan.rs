@@ -5,6 +5,7 @@
 
 use smallvec::SmallVec;
 
+pub use crate::deletes::DeleteSet;
 use crate::limits::Limits;
 use crate::malformed::{Malformed, Reason};
 use crate::structs::{Facts, MIN_BYTES, Struct};
@@ -47,7 +48,7 @@ impl ListFacts {
     }
 }
 
-/// The deletions of one client: ranges from the first clock to the one behind the last, in the order of the bytes.
+/// The deletions of one client: ranges from the first clock to the one behind the last.
 pub type DeletedRanges = (u64, Vec<(u32, u32)>);
 
 /// What an update brings.
@@ -56,7 +57,7 @@ pub struct Scan {
     /// The client lists, in the order of the bytes.
     pub lists: Vec<ListFacts>,
     /// The delete set, in the order of the bytes.
-    pub deletes: Vec<DeletedRanges>,
+    pub deletes: DeleteSet,
     /// Structs in all lists, Skips counted.
     pub structs: usize,
     /// A list has a gap: its author waits for something himself.
@@ -101,10 +102,7 @@ pub fn scan(update: &[u8], limits: &Limits) -> Result<Scan, Malformed> {
         }
 
         fn deleted(&mut self, client: u64, start: u32, end: u32) {
-            match self.0.deletes.last_mut() {
-                Some((last, ranges)) if *last == client => ranges.push((start, end)),
-                _ => self.0.deletes.push((client, vec![(start, end)])),
-            }
+            self.0.deletes.push(client, start, end);
         }
     }
 
@@ -169,8 +167,10 @@ pub(crate) fn walk(
         let at = reader.at();
         let mut clock = start;
         for _ in 0..count {
-            let structure = Struct::read(&mut reader, client, clock, limits, &mut facts)?;
-            visit.structure(client, &structure);
+            let read = Struct::read(&mut reader, client, clock, limits, &mut facts);
+            // In place: moving it takes as long as reading it.
+            let structure = read.as_ref().map_err(Malformed::clone)?;
+            visit.structure(client, structure);
             clock = structure.end();
         }
         visit.list(&ListFacts {
@@ -200,29 +200,41 @@ pub(crate) fn walk(
 pub(crate) fn each_deleted(
     update: &[u8],
     walked: &Walked,
-    deleted: impl FnMut(u64, &[(u32, u32)]),
+    mut deleted: impl FnMut(u64, &[(u32, u32)]),
 ) {
+    some_deleted(update, walked, |some| {
+        for (client, ranges) in some.iter() {
+            deleted(client, ranges);
+        }
+    });
+}
+
+/// The same, some clients at once.
+pub(crate) fn some_deleted(update: &[u8], walked: &Walked, deleted: impl FnMut(&DeleteSet)) {
     let read = read_deletes(Reader::starting_at(update, walked.deletes_at), deleted);
     debug_assert_eq!(read, Ok(()));
 }
 
+/// So many clients at once.
+pub(crate) const SOME: usize = 64;
+
 fn read_deletes(
     mut reader: Reader<'_>,
-    mut deleted: impl FnMut(u64, &[(u32, u32)]),
+    mut deleted: impl FnMut(&DeleteSet),
 ) -> Result<(), Malformed> {
-    let mut ranges: SmallVec<[(u32, u32); 8]> = SmallVec::new();
-    for _ in 0..reader.count(2)? {
+    let mut some = DeleteSet::default();
+    for set in 1..=reader.count(2)? {
         let client = reader.client()?;
-        let count = reader.count(2)?;
-        ranges.clear();
-        ranges.reserve_exact(count);
-        for _ in 0..count {
-            ranges.push(range(&mut reader)?);
+        for _ in 0..reader.count(2)? {
+            let (start, end) = range(&mut reader)?;
+            some.push(client, start, end);
         }
-        if count > 0 {
-            deleted(client, &ranges);
+        if set % SOME == 0 {
+            deleted(&some);
+            some.clear();
         }
     }
+    deleted(&some);
     Ok(())
 }
 

@@ -76,7 +76,8 @@ fn agree(name: &str, update: &[u8]) -> Scan {
         assert_eq!(ours, inserted, "{name}: clock ranges");
     }
 
-    let mut ours = facts.deletes.clone();
+    let ours = facts.deletes.iter();
+    let mut ours: Vec<_> = ours.map(|(c, ranges)| (c, ranges.to_vec())).collect();
     ours.sort_unstable();
     let mut deleted: Vec<(u64, Vec<(u32, u32)>)> = theirs
         .delete_set()
@@ -139,7 +140,8 @@ fn brings(update: &[u8]) -> (Vec<ListFacts>, Vec<DeletedRanges>) {
     for list in &mut lists {
         (list.at, list.end_at) = (0, 0);
     }
-    let mut deletes = facts.deletes;
+    let deletes = facts.deletes.iter();
+    let mut deletes: Vec<_> = deletes.map(|(c, ranges)| (c, ranges.to_vec())).collect();
     deletes.sort_unstable();
     (lists, deletes)
 }

@@ -282,6 +282,7 @@ async fn w5_of_a_base_that_it_has_one_who_comes_back_is_sent_the_deletions_alone
         panic!("one step 2")
     };
     let scan = scrible_wire::scan(update, &Limits::default()).unwrap();
-    assert_eq!(scan.deletes, [(10, vec![(3, 4)])]);
+    let deletes: Vec<_> = scan.deletes.iter().collect();
+    assert_eq!(deletes, [(10, &[(3, 4)][..])]);
     assert_eq!((scan.lists.len(), scan.structs), (1, 1));
 }

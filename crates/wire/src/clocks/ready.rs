@@ -48,6 +48,8 @@ pub(super) enum Ready<'a> {
 struct Place {
     /// What is there of its client.
     reached: u32,
+    /// The clock behind its last struct.
+    end: u32,
     walked: Walked,
     waiting: Waiting,
 }
@@ -55,7 +57,7 @@ struct Place {
 /// What of a list was walked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Walked {
-    /// Nothing yet.
+    /// Nothing: it stopped at its first struct, if it has been looked at.
     No,
     /// All, and nothing of it was taken.
     Known,
@@ -157,6 +159,7 @@ fn walk<'a, 's, H: Have, T: FnMut(usize, &Struct)>(
         let known = list.end <= reached;
         Place {
             reached,
+            end: list.end,
             walked: if known { Walked::Known } else { Walked::No },
             waiting: Waiting::Nobody,
         }
@@ -228,10 +231,12 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
         let mut parked = None;
         while here.at < facts.end_at {
             let ignored = &mut Facts::default();
-            let structure = Struct::read(&mut reader, facts.client, here.clock, limits, ignored)?;
+            let read = Struct::read(&mut reader, facts.client, here.clock, limits, ignored);
+            // In place: moving it takes as long as reading it.
+            let structure = read.as_ref().map_err(Malformed::clone)?;
             // What is known builds on nothing any more.
             if !structure.is_skip() && structure.end() > here.have {
-                match self.stop(facts.client, reached, &structure) {
+                match self.stop(facts.client, reached, structure) {
                     None => {}
                     Some(Stop::Parked(other, id)) => {
                         parked = Some((other, id.clock));
@@ -244,7 +249,7 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
                         break;
                     }
                 }
-                (self.told)(list, &structure);
+                (self.told)(list, structure);
                 if here.taken == 0 {
                     here.taken_at = structure.at;
                     here.cut = reached - structure.clock;
@@ -262,6 +267,7 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
                 self.pauses[number as usize] = here;
                 walked
             }
+            _ if here.at == facts.at => Walked::No,
             _ if through && here.taken == 0 => Walked::Known,
             _ if through && here.is_whole(facts) => Walked::Whole,
             _ => {
@@ -296,7 +302,7 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
             Some(at) => self.places[at].reached,
             None => self.have.of_other(other),
         })?;
-        let brought = |other: usize| lacking.clock < self.scanned.lists[other].end;
+        let brought = |other: usize| lacking.clock < self.places[other].end;
         Some(match self.list_of(lacking.client) {
             Some(other) if brought(other) => Stop::Parked(other, lacking),
             _ => Stop::Early(behind(lacking)),
@@ -348,6 +354,8 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
     /// Lets those go on that wait for what a list has come to.
     #[inline]
     fn wake(&mut self, list: usize) {
+        // They will ask for this one.
+        self.last.set(list);
         let Place {
             reached, waiting, ..
         } = &mut self.places[list];
@@ -386,11 +394,17 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
             };
             match place.walked {
                 Walked::Whole => {}
-                Walked::No | Walked::Known => continue,
+                Walked::Known => continue,
+                Walked::No => {
+                    if early.is_none() {
+                        early = self.waits_for(list, place, (list.at, list.start))?;
+                    }
+                    continue;
+                }
                 Walked::Paused(number) => {
                     let here = &self.pauses[number as usize];
                     if here.at < list.end_at && early.is_none() {
-                        early = self.waits_for(list, place, here)?;
+                        early = self.waits_for(list, place, (here.at, here.clock))?;
                     }
                     if here.taken == 0 {
                         continue;
@@ -414,17 +428,17 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
         }
     }
 
-    /// What a list waits for. That one is stopped itself, and what stopped it is the better answer where there is one.
+    /// What a list waits for at its next struct, which stands there with that clock. That one is stopped itself, and what stopped it is the better answer where there is one.
     fn waits_for(
         &self,
         list: &ListFacts,
         place: &Place,
-        here: &Pause,
+        (at, clock): (usize, u32),
     ) -> Result<Option<Missing>, Malformed> {
-        let mut reader = Reader::starting_at(self.scanned.update, here.at);
+        let mut reader = Reader::starting_at(self.scanned.update, at);
         let ignored = &mut Facts::default();
         let limits = self.scanned.limits;
-        let next = Struct::read(&mut reader, list.client, here.clock, limits, ignored)?;
+        let next = Struct::read(&mut reader, list.client, clock, limits, ignored)?;
         let stop = self.stop(list.client, place.reached, &next);
         Ok(stop.map(|stop| match stop {
             Stop::Parked(_, id) => behind(id),

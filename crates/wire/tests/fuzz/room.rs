@@ -76,7 +76,7 @@ impl Sample {
         let ranges = facts.deletes.iter().flat_map(|(client, ranges)| {
             ranges
                 .iter()
-                .map(|(start, end)| [*client, u64::from(*start), u64::from(end - start)])
+                .map(move |(start, end)| [client, u64::from(*start), u64::from(end - start)])
         });
         let ranges: Vec<_> = ranges.collect();
         write_number(out, ranges.len() as u64);
@@ -201,7 +201,7 @@ fn hold(log: &[Vec<u8>], clocks: &Clocks, random: &mut Random, run: &mut Run) {
         for list in &facts.lists {
             assert_eq!(list.start, again.clock(list.client));
         }
-        for (_, ranges) in &facts.deletes {
+        for (_, ranges) in facts.deletes.iter() {
             assert!(ranges.windows(2).all(|w| w[0].1 <= w[1].0));
         }
         let taken = again.take(entry, &limits).expect("entries scan");
@@ -260,8 +260,8 @@ fn read_by_yrs(bytes: &[u8], facts: &Scan) {
         let lower = support::vector_of(&theirs.state_vector_lower());
         assert_eq!(ours, lower);
     }
-    for (client, ranges) in &facts.deletes {
-        let theirs = theirs.delete_set().get(&ClientID::new(*client));
+    for (client, ranges) in facts.deletes.iter() {
+        let theirs = theirs.delete_set().get(&ClientID::new(client));
         let theirs = theirs.expect("yrs sees who deletes").iter();
         let theirs = theirs.map(|(range, ())| (range.start, range.end));
         assert_eq!(joined(theirs), joined(ranges.iter().copied()));
