@@ -5,7 +5,7 @@
 //! and goes on when the list that brings it has come so far. What never goes on, cycles included, is early.
 
 use std::cell::{Cell, OnceCell};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::{Missing, Part};
@@ -53,6 +53,9 @@ struct Place {
     walked: Walked,
     waiting: Waiting,
 }
+
+/// The index of clients takes as long as looking for one in so many of them by halving.
+const SEARCHED: usize = 16;
 
 /// What of a list was walked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,6 +174,8 @@ fn walk<'a, 's, H: Have, T: FnMut(usize, &Struct)>(
         places: scanned.lists.iter().map(place).collect(),
         pauses: Vec::new(),
         crowds: ByClient::default(),
+        order: OnceCell::new(),
+        searched: Cell::new(0),
         index: OnceCell::new(),
         last: Cell::new(0),
         woken: Vec::new(),
@@ -195,7 +200,11 @@ struct Walk<'a, 's, H, T> {
     pauses: Vec<Pause>,
     /// By the client that they wait for.
     crowds: ByClient<Crowd>,
-    /// Which list is a client's, once somebody has asked.
+    /// In which order the clients of lists come, if in any; once somebody has asked.
+    order: OnceCell<Option<Ordering>>,
+    /// How many were looked for without the index.
+    searched: Cell<usize>,
+    /// Which list is a client's, once somebody has often asked.
     index: OnceCell<ByClient<u32>>,
     /// The list that was looked up last.
     last: Cell<usize>,
@@ -309,6 +318,17 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
         })
     }
 
+    /// Whether lists come in an order of their clients, and in which: Yjs writes them descending.
+    fn order(&self) -> Option<Ordering> {
+        *self.order.get_or_init(|| {
+            let orders = [Ordering::Greater, Ordering::Less];
+            orders.into_iter().find(|order| {
+                let mut pairs = self.scanned.lists.windows(2);
+                pairs.all(|pair| pair[0].client.cmp(&pair[1].client) == *order)
+            })
+        })
+    }
+
     /// Which list is a client's. Mostly the one that was asked for before, or one beside it.
     fn list_of(&self, client: u64) -> Option<usize> {
         let lists = self.scanned.lists;
@@ -319,8 +339,18 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
                 return Some(near);
             }
         }
+        let searched = self.searched.get();
         let at = if lists.len() <= super::FEW_LISTS {
             lists.iter().position(|list| list.client == client)
+        } else if searched < lists.len() / SEARCHED
+            && let Some(order) = self.order()
+        {
+            self.searched.set(searched + 1);
+            let found = lists.binary_search_by(|list| match order {
+                Ordering::Greater => client.cmp(&list.client),
+                _ => list.client.cmp(&client),
+            });
+            found.ok()
         } else {
             let index = self.index.get_or_init(|| {
                 let mut index = by_client::with_capacity(lists.len());
@@ -354,15 +384,15 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
     /// Lets those go on that wait for what a list has come to.
     #[inline]
     fn wake(&mut self, list: usize) {
-        // They will ask for this one.
-        self.last.set(list);
         let Place {
             reached, waiting, ..
         } = &mut self.places[list];
         match *waiting {
-            Waiting::One(list, wanted) if wanted < *reached => {
+            Waiting::One(waits, wanted) if wanted < *reached => {
                 *waiting = Waiting::Nobody;
-                self.woken.push(list);
+                self.woken.push(waits);
+                // It will ask for this one.
+                self.last.set(list);
             }
             Waiting::Nobody | Waiting::One(..) => {}
             Waiting::Several => {
