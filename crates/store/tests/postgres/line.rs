@@ -52,6 +52,10 @@ struct Shared {
     planned: Mutex<Option<(At, What)>>,
     happened: AtomicU32,
     delay_ms: AtomicU64,
+    /// How many times sessions are being ended at this moment.
+    ending: AtomicU32,
+    /// Processes of sessions that were told to end.
+    ended: Mutex<Vec<i32>>,
 }
 
 impl Line {
@@ -68,6 +72,8 @@ impl Line {
                 planned: Mutex::default(),
                 happened: AtomicU32::new(0),
                 delay_ms: AtomicU64::new(0),
+                ending: AtomicU32::new(0),
+                ended: Mutex::default(),
             }),
         };
         let shared = Arc::clone(&line.shared);
@@ -101,6 +107,27 @@ impl Line {
     /// Whether it has not happened yet; it does not happen any more.
     pub fn cancel(&self) -> bool {
         self.shared.planned.lock().take().is_some()
+    }
+
+    /// Waits until all sessions are gone that were ended: one that is told to end may do so much later.
+    pub async fn until_ended(&self) {
+        while self.shared.ending.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let ended = std::mem::take(&mut *self.shared.ended.lock());
+        if ended.is_empty() {
+            return;
+        }
+        let mut conn = self.shared.server.connect().await.unwrap();
+        let mut left = 1_i64;
+        while left > 0 {
+            left = sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1)")
+                .bind(&ended)
+                .fetch_one(&mut conn)
+                .await
+                .unwrap();
+        }
+        conn.close().await.unwrap();
     }
 
     /// How often something happened.
@@ -178,19 +205,26 @@ impl Shared {
             Some(_) => {}
         }
         self.happened.fetch_add(1, Ordering::SeqCst);
-        planned.take().map(|(_, what)| what)
+        let what = planned.take().map(|(_, what)| what);
+        if matches!(what, Some(What::EndSessions | What::EndSessionsMeanwhile)) {
+            self.ending.fetch_add(1, Ordering::SeqCst);
+        }
+        what
     }
 
     async fn end_sessions(&self, wait_ms: i64) {
         let mut conn = self.server.connect().await.unwrap();
-        sqlx::query(
-            "SELECT pg_terminate_backend(pid, $1) FROM pg_stat_activity \
+        // Not as a condition: they come in any order, and this session itself would be ended.
+        let ended: Vec<(i32, bool)> = sqlx::query_as(
+            "SELECT pid, pg_terminate_backend(pid, $1) FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
         .bind(wait_ms)
-        .execute(&mut conn)
+        .fetch_all(&mut conn)
         .await
         .unwrap();
         conn.close().await.unwrap();
+        self.ended.lock().extend(ended.iter().map(|(pid, _)| *pid));
+        self.ending.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -54,6 +54,7 @@ async fn interrupt(at: &Database, troubles: &[What]) {
                     break;
                 }
                 phases += 1;
+                line.until_ended().await;
                 if let Err(error) = &first {
                     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
                 }
