@@ -102,7 +102,7 @@ pub async fn nodes(binary: &Path, config: &NodesConfig) -> Result<()> {
 
 /// Send to receive, and send to echo, at 50 updates a second.
 async fn latency(here: &str, there: &str, what: &str) -> Result<()> {
-    let room = format!("latency {}", what.replace(' ', "-"));
+    let room = format!("latency/{}", what.replace(' ', "-"));
     let mut writer = Client::join(here, &room).await?;
     let mut reader = Client::join(there, &room).await?;
     let (mut to_reader, mut to_echo) = (Vec::new(), Vec::new());
@@ -134,7 +134,7 @@ async fn journal(nodes: &[Server], rooms: usize, what: &str) -> Result<()> {
     let mut writers = JoinSet::new();
     for room in 0..rooms {
         for (at, node) in nodes.iter().enumerate() {
-            let (url, room) = (node.url.clone(), format!("journal {rooms}/{room}"));
+            let (url, room) = (node.url.clone(), format!("journal-{rooms}/{room}"));
             let client = 1 + at as u64;
             let mut writer = Client::join(&url, &room).await?;
             writers.spawn(async move {
