@@ -95,7 +95,7 @@ pub async fn nodes(binary: &Path, config: &NodesConfig) -> Result<()> {
     if let Some(other) = nodes.get(1) {
         latency(one, &other.url, "from one node to another").await?;
     }
-    journal(&nodes, 1, "one room, all writers on one node").await?;
+    journal(&nodes, 1, "one room").await?;
     journal(&nodes, 16, "16 rooms").await?;
     crowd(&nodes, config).await
 }
