@@ -5,11 +5,12 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../interop/harness/member.mjs'
+import { freePort } from '../../interop/harness/port.mjs'
 
 const DELIVERED = fileURLToPath(new URL('../../../deploy/nginx/', import.meta.url))
 const PROGRAM = process.env.NGINX ?? 'nginx'
@@ -86,15 +87,6 @@ export class Nginx {
     this.#child?.kill('SIGTERM')
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-/** A port that nobody listens on. */
-export async function freePort () {
-  const server = createServer()
-  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 function reaches (port) {

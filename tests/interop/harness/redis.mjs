@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { until } from './member.mjs'
+import { freePort } from './port.mjs'
 
 /** Why tests that need Redis cannot run; `false` where they can. */
 export const NO_REDIS = spawnSync('redis-server', ['--version']).status === 0 ? false : 'install redis-server to run this'
@@ -149,12 +150,4 @@ function valueEnd (buffer, at) {
 function valuesEnd (buffer, at, count) {
   for (; count > 0 && at !== null; count--) at = valueEnd(buffer, at)
   return at
-}
-
-async function freePort () {
-  const server = createServer()
-  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
