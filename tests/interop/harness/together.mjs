@@ -32,6 +32,7 @@ export async function drawTogether ({ random, cluster, room, rounds, trouble }) 
   const members = people.map(({ member }) => member)
   try {
     for (const { provider } of members) provider.connect()
+    await until(() => members.every(({ joined }) => joined), () => 'not joined')
     for (let round = 0; round < rounds; round++) {
       await Promise.all([edits(random, people, cluster, met), trouble()])
     }
