@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Socket;
 use super::places::group;
+use crate::access::Denied;
 use crate::room::{Full, OpenError};
 use crate::session::Leave;
 use crate::telemetry::Ended;
@@ -107,6 +108,36 @@ impl Farewell {
             code: 4500,
             reason: reason.into(),
             hold: true,
+        }
+    }
+
+    /// What to tell somebody who may not come in.
+    pub fn denied(denied: &Denied) -> Self {
+        let code = match denied {
+            Denied::NoCredentials | Denied::BadToken(_) | Denied::DeadGrant(_) => 4401,
+            Denied::Forbidden | Denied::Blocked | Denied::ForeignPage => 4403,
+            Denied::Deleted => 4404,
+            // y-websocket would never come back after any 44xx.
+            Denied::TooMany => 1013,
+            Denied::Undecided => 4500,
+        };
+        Self {
+            code,
+            reason: denied.to_string(),
+            hold: true,
+        }
+    }
+
+    /// How such an end is counted.
+    pub fn denied_as(denied: &Denied) -> Ended {
+        match denied {
+            Denied::NoCredentials | Denied::BadToken(_) | Denied::DeadGrant(_) => {
+                Ended::Unauthorized
+            }
+            Denied::Forbidden | Denied::Blocked | Denied::ForeignPage => Ended::Forbidden,
+            Denied::Deleted => Ended::Deleted,
+            Denied::TooMany => Ended::TryAgain,
+            Denied::Undecided => Ended::Room,
         }
     }
 

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::access::{Admission, Gate};
+use crate::access::{Admission, Gate, Knock};
 use crate::room::{Membership, Registry, RoomName};
 use crate::session::{Leave, Session, SessionConfig};
 use crate::telemetry::{ConnectionMetrics, Ended, LimitMet};
@@ -144,20 +144,18 @@ impl Connections {
     }
 
     /// Serves an upgraded connection to its end.
-    async fn serve(
-        self: Arc<Self>,
-        mut socket: Socket,
-        room: RoomName,
-        peer: IpAddr,
-        admission: Admission,
-    ) {
+    async fn serve(self: Arc<Self>, mut socket: Socket, room: RoomName, knock: &Knock) {
         let session = self.rooms.shared().next_session();
         // At debug level everything that is logged of a session names it and its room; at others the span costs nothing.
         let span = tracing::debug_span!("session", session, ?room);
-        let farewell = self.stay(&mut socket, &room, session, &admission);
+        let farewell = self.stay(&mut socket, &room, session, knock);
         let farewell = farewell.instrument(span).await;
         match farewell {
-            Some(farewell) => self.holds.close(socket, &farewell, peer, &self.stop).await,
+            Some(farewell) => {
+                self.holds
+                    .close(socket, &farewell, knock.peer, &self.stop)
+                    .await
+            }
             None => closing::part(socket).await,
         }
     }
@@ -168,8 +166,16 @@ impl Connections {
         socket: &mut Socket,
         room: &RoomName,
         session: u64,
-        admission: &Admission,
+        knock: &Knock,
     ) -> Option<Farewell> {
+        let admission = match self.gate.admit(room, knock).await {
+            Ok(admission) => admission,
+            Err(denied) => {
+                self.metrics().closed.count(Farewell::denied_as(&denied));
+                return Some(Farewell::denied(&denied));
+            }
+        };
+        let admission = &admission;
         match self.open(socket, room, session, admission).await {
             Ok(membership) => {
                 tracing::debug!("session began");

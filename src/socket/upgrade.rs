@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode, Version};
@@ -17,7 +18,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use warp::reply::{Reply, Response};
 
 use super::{Connections, Visitor};
-use crate::access::Knock;
+use crate::access::{Credentials, Knock};
 use crate::room::RoomName;
 use crate::telemetry::{LimitMet, RefusedUpgrade};
 
@@ -105,11 +106,14 @@ fn answer<B>(
         .get(SEC_WEBSOCKET_PROTOCOL)
         .and_then(|offered| offered.to_str().ok()?.split(',').next())
         .and_then(|first| HeaderValue::from_str(first.trim()).ok());
-    let admission = connections.gate.admit(&Knock {
-        room: &room,
-        query: request.uri().query(),
+    let headers = request.headers();
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let knock = Knock {
+        credentials: Credentials::of_query(request.uri().query()),
+        from: connections.gate.page(text(ORIGIN), text(HOST)),
         peer: visitor.address,
-    });
+        is_local: visitor.is_local(),
+    };
 
     let upgrading = hyper::upgrade::on(request);
     let this = connections.clone();
@@ -125,7 +129,7 @@ fn answer<B>(
                 let metrics = &this.rooms.shared().metrics;
                 let stream = parts.io.into_inner();
                 let socket = this.sockets.open(stream, read, metrics).await;
-                this.serve(socket, room, visitor.address, admission).await;
+                this.serve(socket, room, &knock).await;
             }
             Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
             Err(error) => tracing::debug!(%error, "upgrade broke off"),

@@ -122,6 +122,12 @@ label! {
         TryAgain = "1013",
         /// The client broke the y-websocket protocol.
         Protocol = "4400",
+        /// Nothing, or nothing that counts, was brought to prove who it is.
+        Unauthorized = "4401",
+        /// It may not come in.
+        Forbidden = "4403",
+        /// The room was deleted.
+        Deleted = "4404",
         /// A message above the limit, or a room that is full.
         TooLarge = "4413",
         /// An update that no room could keep.

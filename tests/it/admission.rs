@@ -17,7 +17,7 @@ async fn s2_a_viewer_reads_and_changes_nothing() {
     let store = Arc::new(MemoryStore::new());
     let node = Node::start(&store).await;
     let (mut ann, _) = Client::join(node.address, "/demo").await;
-    let (mut viewer, _) = Client::join(node.address, "/demo?role=viewer").await;
+    let (mut viewer, _) = Client::join(node.address, "/demo?token=viewer").await;
     viewer.update(&typed(66, 0)).await;
     viewer.send(message::step2(&typed(66, 0))).await;
     let both = [message::step1(&[0]), message::update(&typed(66, 0))].concat();

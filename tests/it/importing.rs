@@ -293,7 +293,7 @@ async fn i7_a_server_that_stops_is_told_with_its_code_and_what_was_stored() {
 async fn i7_who_may_only_read_is_refused_and_not_left_waiting() {
     let store = Arc::new(MemoryStore::new());
     let node = Node::start(&store).await;
-    let url = format!("ws://{}/demo?role=viewer", node.address);
+    let url = format!("ws://{}/demo?token=viewer", node.address);
     let mut line = Line::open(&url).await.unwrap();
     let theirs = line.greeting().await.unwrap();
     line.join(&theirs).await.unwrap();

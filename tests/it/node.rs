@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scrible::access::{Admission, Gate, Identity, Knock, Role};
+use async_trait::async_trait;
+use scrible::access::{
+    Admission, Basis, Caller, Denied, From, Gate, Knock, OpenGate, Role, Secret,
+};
 use scrible::bus::{Alone, Bus};
 use scrible::doc_worker::DocWorkersConfig;
 use scrible::follow::Writers;
-use scrible::room::RoomsConfig;
+use scrible::room::{RoomName, RoomsConfig};
 use scrible::server::{self, Listeners, ServerConfig, Stopped};
 use scrible::service::Versions;
 use scrible::session::SessionConfig;
@@ -20,20 +23,35 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Admits everyone; `?role=viewer` may only read.
+/// Admits everyone; with the token `viewer` only to read.
 struct QueryGate;
 
+#[async_trait]
 impl Gate for QueryGate {
-    fn admit(&self, knock: &Knock<'_>) -> Admission {
-        let role = if knock.query == Some("role=viewer") {
-            Role::Viewer
-        } else {
-            Role::Editor
+    async fn admit(&self, room: &RoomName, knock: &Knock) -> Result<Admission, Denied> {
+        let token = knock.credentials.token.as_ref().map(Secret::reveal);
+        let role = match token {
+            Some("viewer") => Role::Viewer,
+            _ => Role::Editor,
         };
-        Admission {
-            role,
-            identity: Identity::default(),
-        }
+        let admission = OpenGate.admit(room, knock).await?;
+        Ok(Admission { role, ..admission })
+    }
+
+    async fn readmit(&self, room: &RoomName, basis: &Basis) -> Result<Admission, Denied> {
+        OpenGate.readmit(room, basis).await
+    }
+
+    async fn caller(&self, knock: &Knock) -> Result<Caller, Denied> {
+        OpenGate.caller(knock).await
+    }
+
+    fn page(&self, origin: Option<&str>, host: Option<&str>) -> From {
+        OpenGate.page(origin, host)
+    }
+
+    fn serves_host(&self, host: Option<&str>) -> bool {
+        OpenGate.serves_host(host)
     }
 }
 

@@ -31,7 +31,7 @@ async fn q1_a_malformed_update_is_kept_with_hash_reason_and_bytes() {
     let large = [&BROKEN[..], &vec![7; 100_000]].concat();
     let sent = [
         ("/demo", message::update(&BROKEN), &BROKEN[..]),
-        ("/demo?role=viewer", message::step2(&BROKEN), &BROKEN),
+        ("/demo?token=viewer", message::step2(&BROKEN), &BROKEN),
         ("/demo", message::step2(&large), &large),
     ];
     for (at, (path, message, bytes)) in sent.into_iter().enumerate() {

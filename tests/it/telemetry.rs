@@ -146,7 +146,7 @@ async fn t2_each_update_counts_once_with_its_verdict_and_each_connection_with_it
     }
     bob.next_update().await;
     ann.update(&typed(10, 5)).await;
-    let (mut viewer, _) = Client::join(node.address, "/demo?role=viewer").await;
+    let (mut viewer, _) = Client::join(node.address, "/demo?token=viewer").await;
     viewer.update(&typed(66, 0)).await;
     viewer.heard_so_far().await;
     let (mut eve, _) = Client::join(node.address, "/demo").await;

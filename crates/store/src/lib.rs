@@ -14,6 +14,7 @@ mod batch;
 mod checksum;
 mod database;
 mod dead_letter;
+mod directory;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
@@ -32,6 +33,11 @@ pub mod contract;
 
 pub use database::{Database, DatabaseKind, OpenOptions, Waiting};
 pub use dead_letter::{DeadLetter, Specimen};
+pub use directory::{
+    Created, Directory, FactsQuery, Grant, GrantSource, GrantState, Granted, IdempotencyKey,
+    Invite, NewGrant, NewInvite, NewRoom, Page, Participant, Role, RoomChange, RoomEntry,
+    RoomFacts, RoomQuery, RoomUsage, SecretHash, Stay, Visibility, VisibleTo,
+};
 pub use error::StoreError;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryStore, SnapshotDamage};

@@ -123,7 +123,7 @@ async fn send_all(
     let mut sending = JoinSet::new();
     for (sender, frame) in frames {
         sending.spawn(async move {
-            let path = format!("{room}{}", if sender.viewer { "?role=viewer" } else { "" });
+            let path = format!("{room}{}", if sender.viewer { "?token=viewer" } else { "" });
             let mut eve = Client::connect(address, &path).await;
             if sender.joined {
                 eve.send(message::step1(&[0])).await;
