@@ -8,6 +8,7 @@
 
 mod answer;
 mod awareness;
+mod compaction;
 mod content;
 mod framed;
 mod log;
@@ -23,6 +24,7 @@ mod sequence;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod totals;
 
 use std::sync::Arc;
@@ -31,13 +33,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use scrible_wire::{Clocks, Limits, Malformed, message};
+use scrible_wire::{Clocks, Limits, Malformed};
 use slab::Slab;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use answer::{Answer, Made};
+pub use compaction::Compacted;
 pub use content::Content;
 pub use log::{Author, ELSEWHERE};
 pub use membership::{Answered, Membership, Pulled};
@@ -56,12 +59,10 @@ use crate::journal::JournalQueue;
 use crate::telemetry::Metrics;
 use awareness::Awareness;
 pub use awareness::PresenceLimits;
-use log::{Base, Log};
+use log::Log;
 use seat::Seat;
 use stored::Stored;
-
-/// How much of what the base already holds is kept for readers that lag, in bytes a room. One that falls further behind syncs anew.
-const LAG_BYTES: usize = 32 << 20;
+use ticks::Tick;
 
 /// What the clock of one client takes in memory, about, with one delete range.
 const CLIENT_BYTES: usize = 80;
@@ -182,16 +183,6 @@ struct State {
     end: Option<End>,
 }
 
-/// The newest awareness message that went to everyone, shared by all who had heard what came before it.
-#[derive(Debug)]
-struct Tick {
-    armed: bool,
-    last: Instant,
-    from: u64,
-    to: u64,
-    frame: Option<Bytes>,
-}
-
 /// Why a room takes no more part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -249,19 +240,6 @@ pub struct Uncommitted {
     pub end: u64,
 }
 
-/// A snapshot of a room that was stored.
-#[derive(Debug)]
-pub struct Compacted {
-    /// What it covers.
-    pub snapshot: Extent,
-    /// Its content.
-    pub base: Content,
-    /// It is a version.
-    pub listed: bool,
-    /// How long it took to make.
-    pub took: Duration,
-}
-
 impl Room {
     /// A room that stands on what was loaded.
     pub fn new(name: RoomName, opened: Opened, shared: Arc<RoomsShared>) -> Self {
@@ -270,13 +248,7 @@ impl Room {
             clocks: opened.clocks,
             awareness: Awareness::new(shared.config.presence),
             seats: Slab::new(),
-            tick: Tick {
-                armed: false,
-                last: Instant::now(),
-                from: 0,
-                to: 0,
-                frame: None,
-            },
+            tick: Tick::new(Instant::now()),
             stored: opened.stored,
             queued: false,
             behind: false,
@@ -363,13 +335,6 @@ impl Room {
         self.ask_for_compaction(state);
     }
 
-    fn ask_for_compaction(&self, state: &mut State) {
-        let due = state.stored.compaction_due(&self.shared.config.compaction);
-        if due && !std::mem::replace(&mut state.compacting, true) {
-            self.shared.compaction.push(&self.name, Why::Size);
-        }
-    }
-
     /// Lines the room up once more: another node held it in the store, and nothing of it was taken.
     pub fn queue_again(self: &Arc<Self>) {
         if self.state.lock().end != Some(End::Failed) {
@@ -434,20 +399,6 @@ impl Room {
         state.end.is_some() && state.seats.is_empty()
     }
 
-    /// Drops presence that nobody renewed, and has those speak again whom somebody here may have missed.
-    pub fn expire_presence(self: &Arc<Self>, now: Instant) {
-        let mut state = self.state.lock();
-        if state.awareness.expire(now) {
-            self.arm(&mut state, now);
-        }
-        if self.shared.bus.has_others() {
-            let heard = state.awareness.look_again(now);
-            state.ask(&heard);
-            drop(state);
-            self.pass_on(&heard);
-        }
-    }
-
     /// Memory that the room takes, in bytes: content, and about what is known of each client.
     pub fn weight(&self) -> usize {
         let state = self.state.lock();
@@ -493,143 +444,12 @@ impl Room {
             tracing::warn!(room = ?self.name, "the room is nearly full: {why}");
         }
     }
-
-    /// Asks for a version when the last one lies far enough behind.
-    pub fn keep_version_if_due(&self) {
-        let mut state = self.state.lock();
-        let due = state.end.is_none()
-            && state
-                .stored
-                .version_due(self.shared.config.version_interval);
-        if due && !std::mem::replace(&mut state.compacting, true) {
-            self.shared.compaction.push(&self.name, Why::Interval);
-        }
-    }
-
-    /// What the newest snapshot covers that this room knows of.
-    pub fn snapshot_seq(&self) -> u64 {
-        self.state.lock().stored.snapshot().seq
-    }
-
-    /// Stands the log on a snapshot that was stored. Readers go on reading: what they have not heard stays until they have.
-    pub fn compacted(&self, compacted: Compacted) {
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        state.compacting = false;
-        let Compacted { snapshot, base, .. } = compacted;
-        let bytes = state.log.bytes_above(snapshot.seq);
-        state.stored.compacted(snapshot, bytes, compacted.took);
-        if compacted.listed {
-            state.stored.versioned();
-        }
-        // Not where it holds what nobody here has heard, nor where the log was merged further meanwhile.
-        let seq = snapshot.seq;
-        if (state.log.base().seq..=state.stored.sequence.applied()).contains(&seq) {
-            let end = state.log.covered_by(seq);
-            state.log.rebase(Base {
-                content: base,
-                end,
-                seq,
-            });
-            state.trim();
-        }
-    }
-
-    /// Notes that the base could not be replaced in the store, which took so long to find out. In memory it is merged byte by byte where that is
-    /// due, so that memory does not depend on the store.
-    pub fn not_compacted(&self, took: Duration) {
-        let due = {
-            let mut state = self.state.lock();
-            state.compacting = false;
-            state.stored.rest(took.max(Duration::from_secs(1)));
-            state.log.fold_due()
-        };
-        if due {
-            self.fold();
-        }
-    }
-
-    /// Merges the committed entries into a new base, outside the lock.
-    fn fold(&self) {
-        let limits = &self.shared.config.limits;
-        let (parts, end, seq) = {
-            let state = self.state.lock();
-            let (base, end) = (state.log.base(), state.log.committed());
-            let entries = state.log.entries_from(base.end);
-            let entries = entries.take_while(|(position, _)| *position < end);
-            let mut parts: Vec<_> = base.content.updates().collect();
-            let mut seq = base.seq;
-            for (_, entry) in entries {
-                parts.push(entry.update.update());
-                seq = seq.max(entry.seq().unwrap_or(0));
-            }
-            (parts, end, seq)
-        };
-        let merged = scrible_wire::merge::merge(parts.iter().map(|part| &part[..]), limits)
-            .and_then(|merged| Content::new(&merged, limits));
-        let mut state = self.state.lock();
-        match merged {
-            // A compaction that was faster has more.
-            Ok(_) if state.log.base().end > end || state.log.base().seq > seq => {}
-            Ok(content) => {
-                state.log.rebase(Base { content, end, seq });
-                state.trim();
-            }
-            // Nothing is lost, but the log goes on growing. The parts passed the gate one by one, so this is ours to look at.
-            Err(error) => tracing::error!(room = ?self.name, %error, "merge the log into the base"),
-        }
-    }
-
-    /// Plans the next awareness message, at least one interval after the last.
-    fn arm(self: &Arc<Self>, state: &mut State, now: Instant) {
-        if std::mem::replace(&mut state.tick.armed, true) {
-            return;
-        }
-        let due = (state.tick.last + self.shared.config.awareness_interval).max(now);
-        let room = self.clone();
-        self.shared.tasks.spawn(async move {
-            tokio::time::sleep_until(due).await;
-            room.tick(Instant::now());
-        });
-    }
-
-    /// Makes the awareness changes since the last tick into one message for all, and tells other nodes those of this one's people.
-    fn tick(&self, now: Instant) {
-        let mut state = self.state.lock();
-        let (from, to) = (state.tick.to, state.awareness.version());
-        let frame = state
-            .awareness
-            .changes_since(from)
-            .map(|body| message::awareness(&body).into());
-        let own = match self.shared.bus.has_others() {
-            true => state.awareness.own_changes_since(from),
-            false => None,
-        };
-        state.tick = Tick {
-            armed: false,
-            last: now,
-            from,
-            to,
-            frame,
-        };
-        state.wake(|seat| seat.awareness < to);
-        drop(state);
-        if let Some(own) = own {
-            self.shared.bus.show(&self.name, &own);
-        }
-    }
 }
 
 impl State {
     /// What the clocks take in memory, about.
     fn clock_bytes(&self) -> usize {
         self.clocks.clients() * CLIENT_BYTES
-    }
-
-    /// Lets go of what the base holds and every reader has heard.
-    fn trim(&mut self) {
-        let slowest = self.seats.iter().map(|(_, seat)| seat.slowest()).min();
-        self.log.trim(slowest.unwrap_or(u64::MAX), LAG_BYTES);
     }
 
     fn wake(&mut self, mut whom: impl FnMut(&Seat) -> bool) {
