@@ -145,6 +145,11 @@ impl Node {
         }
     }
 
+    /// The rooms that are open on this node.
+    pub fn rooms(&self) -> &Arc<Registry> {
+        &self.rooms
+    }
+
     /// What can be done with the versions of this node's rooms.
     pub fn versions(&self) -> Versions {
         Versions::new(self.rooms.clone(), self.keeper.clone())

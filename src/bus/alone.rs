@@ -34,6 +34,10 @@ impl Bus for Alone {
         Ok(Vec::new())
     }
 
+    fn access_changed(&self, _: &RoomName) {}
+
+    fn kick(&self, _: &RoomName, _: u64) {}
+
     fn trouble(&self) -> Option<String> {
         None
     }

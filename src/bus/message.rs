@@ -11,6 +11,8 @@
 //! shown   = 2 node:u128be states                          room channel; the body of an awareness message
 //! alive   = 3 node:u128be                                 channel of the nodes
 //! leaving = 4 node:u128be                                 channel of the nodes
+//! access  = 5 node:u128be                                 room channel; who may be in the room has changed
+//! kick    = 6 node:u128be client:number                   room channel
 //! ```
 //!
 //! A `number` is a variable-length one of lib0, up to 2^53 - 1.
@@ -27,6 +29,8 @@ const STORED: u8 = 1;
 const SHOWN: u8 = 2;
 const ALIVE: u8 = 3;
 const LEAVING: u8 = 4;
+const ACCESS: u8 = 5;
+const KICK: u8 = 6;
 
 const WHOLE: u8 = 0;
 const COUNT: u8 = 1;
@@ -47,6 +51,15 @@ pub enum Message {
     Alive(NodeId),
     /// A node is about to end.
     Leaving(NodeId),
+    /// Who may be in the room has changed, says a node.
+    Access(NodeId),
+    /// A client is to be sent out of the room.
+    Kick {
+        /// Says this node.
+        node: NodeId,
+        /// Its Yjs client id.
+        client: u64,
+    },
 }
 
 /// Bytes that are no message of this version.
@@ -105,6 +118,15 @@ impl Message {
                 out.push(LEAVING);
                 out.extend(node.to_be_bytes());
             }
+            Self::Access(node) => {
+                out.push(ACCESS);
+                out.extend(node.to_be_bytes());
+            }
+            Self::Kick { node, client } => {
+                out.push(KICK);
+                out.extend(node.to_be_bytes());
+                write_number(&mut out, *client);
+            }
         }
         out
     }
@@ -127,6 +149,11 @@ impl Message {
             },
             ALIVE => Self::Alive(node(&mut reader)?),
             LEAVING => Self::Leaving(node(&mut reader)?),
+            ACCESS => Self::Access(node(&mut reader)?),
+            KICK => Self::Kick {
+                node: node(&mut reader)?,
+                client: reader.number()?,
+            },
             kind => return Err(BadMessage::Kind(kind)),
         };
         reader.end()?;
@@ -204,6 +231,11 @@ mod tests {
             },
             Message::Alive(NODE),
             Message::Leaving(NodeId::MAX),
+            Message::Access(NODE),
+            Message::Kick {
+                node: NODE,
+                client: MAX_NUMBER,
+            },
         ]
     }
 

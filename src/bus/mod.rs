@@ -98,6 +98,12 @@ pub trait Bus: Send + Sync + 'static {
     /// [`BusAway`].
     async fn people(&self, room: &RoomName) -> Result<Vec<(NodeId, Bytes)>, BusAway>;
 
+    /// Tells the others that who may be in a room has changed. Returns at once; what cannot be carried is dropped, and they find out from the store.
+    fn access_changed(&self, room: &RoomName);
+
+    /// Tells the others to send a client out of a room. Returns at once; what cannot be carried is dropped.
+    fn kick(&self, room: &RoomName, client: u64);
+
     /// Why it carries nothing at the moment; `None` while it does, or where there is nobody to carry anything to.
     fn trouble(&self) -> Option<String>;
 
@@ -120,6 +126,12 @@ pub trait Hearer: Send + Sync {
 
     /// Awareness states changed on a node: the body of an awareness message.
     fn shown(&self, room: &str, node: NodeId, states: &[u8]);
+
+    /// Who may be in a room has changed. Of what this node said itself, nothing comes back.
+    fn access_changed(&self, room: &str);
+
+    /// A client is to be sent out of a room. Of what this node said itself, nothing comes back.
+    fn kicked(&self, room: &str, client: u64);
 
     /// A node is gone, and all its people with it.
     fn gone(&self, node: NodeId);

@@ -13,6 +13,7 @@ use scrible_wire::{Limits, Missing, StateVector, message};
 use tokio::time::Instant;
 
 use super::awareness::Speaker;
+use super::bell::{Bell, Rung};
 use super::seat::Seat;
 use super::{Answer, Author, Carrier, Refused, Room, State};
 use crate::access::Identity;
@@ -28,6 +29,8 @@ pub struct Membership {
     pub(super) room: Arc<Room>,
     pub(super) key: usize,
     pub(super) speaker: Speaker,
+    bell: Arc<Bell>,
+    mark: u64,
 }
 
 /// What an answer to a step 1 brings: everything from the client's state vector up to the room's at that moment.
@@ -74,7 +77,9 @@ impl Room {
         if let Some(end) = state.end {
             return Err(Refused::Ended(end));
         }
-        let key = state.seats.insert(Seat::new(session));
+        let seat = Seat::new(session);
+        let bell = seat.bell.clone();
+        let key = state.seats.insert(seat);
         let speaker = Speaker {
             session,
             identity,
@@ -85,6 +90,8 @@ impl Room {
             room: self.clone(),
             key,
             speaker,
+            bell,
+            mark: state.access.mark,
         })
     }
 }
@@ -93,6 +100,21 @@ impl Membership {
     /// The room.
     pub fn room(&self) -> &Arc<Room> {
         &self.room
+    }
+
+    /// The room's [access mark](Room::access_mark) when this session took its seat. What changed before that, its bell does not tell of.
+    pub fn access_mark(&self) -> u64 {
+        self.mark
+    }
+
+    /// Whether who may be in the room has changed, and whether this session must go at once. `waker` is woken when there is more.
+    pub fn listen(&self, waker: &Waker) -> Rung {
+        self.bell.listen(waker)
+    }
+
+    /// The client id that the session calls its own, once it has announced one.
+    pub fn own_client(&self) -> Option<u64> {
+        self.speaker.own
     }
 
     /// The greeting: the room's state vector.

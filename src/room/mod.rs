@@ -8,6 +8,7 @@
 
 mod answer;
 mod awareness;
+mod bell;
 mod compaction;
 mod content;
 mod framed;
@@ -40,6 +41,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use answer::{Answer, Made};
+pub use bell::{Bell, Rung};
 pub use compaction::Compacted;
 pub use content::Content;
 pub use log::{Author, ELSEWHERE};
@@ -59,6 +61,7 @@ use crate::journal::JournalQueue;
 use crate::telemetry::Metrics;
 use awareness::Awareness;
 pub use awareness::PresenceLimits;
+use bell::Access;
 use log::Log;
 use seat::Seat;
 use stored::Stored;
@@ -66,6 +69,9 @@ use ticks::Tick;
 
 /// What the clock of one client takes in memory, about, with one delete range.
 const CLIENT_BYTES: usize = 80;
+
+/// How many sessions ask at once whether they may still be there.
+const JUDGED_AT_ONCE: usize = 16;
 
 /// What all rooms of a node share.
 #[derive(Debug)]
@@ -107,6 +113,10 @@ pub struct RoomsShared {
     /// Answers to step 1s that are being made off the async threads take turns, so that a thousand clients coming back leave processors for those
     /// who draw.
     pub answering: Arc<Semaphore>,
+    /// Sessions that ask whether they may still be there take turns, so that a change in a full room does not take the store from those who draw.
+    pub judging: Arc<Semaphore>,
+    /// The last number that an [access mark](Room::access_mark) got.
+    pub access_marks: AtomicU64,
     /// Where the rooms' own short tasks run.
     pub tasks: TaskTracker,
     /// The last number that a session got.
@@ -129,6 +139,8 @@ impl RoomsShared {
             compaction: CompactionQueue::default(),
             uncommitted_bytes: AtomicUsize::new(0),
             answering: Arc::new(Semaphore::new(answers_at_once())),
+            judging: Arc::new(Semaphore::new(JUDGED_AT_ONCE)),
+            access_marks: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             sessions: AtomicU64::new(0),
             dead_letters: DeadLetters::new(metrics.dead_letters.clone()),
@@ -139,6 +151,10 @@ impl RoomsShared {
     /// A number for a session, never used twice in a process.
     pub fn next_session(&self) -> Author {
         self.sessions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn next_access_mark(&self) -> u64 {
+        self.access_marks.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
@@ -168,6 +184,7 @@ struct State {
     clocks: Clocks,
     awareness: Awareness,
     seats: Slab<Seat>,
+    access: Access,
     tick: Tick,
     stored: Stored,
     /// The room stands in the journal's queue or in a batch that is under way.
@@ -248,6 +265,7 @@ impl Room {
             clocks: opened.clocks,
             awareness: Awareness::new(shared.config.presence),
             seats: Slab::new(),
+            access: Access::new(shared.next_access_mark()),
             tick: Tick::new(Instant::now()),
             stored: opened.stored,
             queued: false,

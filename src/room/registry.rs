@@ -309,6 +309,18 @@ impl Hearer for Registry {
         }
     }
 
+    fn access_changed(&self, room: &str) {
+        if let Ok(room) = RoomName::new(room) {
+            self.access_changed_here(&room);
+        }
+    }
+
+    fn kicked(&self, room: &str, client: u64) {
+        if let Ok(room) = RoomName::new(room) {
+            self.kick_here(&room, client);
+        }
+    }
+
     fn gone(&self, node: NodeId) {
         let now = Instant::now();
         self.open().iter().for_each(|room| room.gone(node, now));

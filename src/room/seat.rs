@@ -4,10 +4,12 @@
 //! the echo means *stored*. The same holds for entries whose ids the client already had when it joined.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::bell::Bell;
 use super::log::{Author, Log, Stance};
 
 /// Where one session stands. All positions are positions in the room's log.
@@ -39,6 +41,8 @@ pub struct Seat {
     pub writes: Option<(u64, u32)>,
     /// Farewells of its own ids, to make it speak again. At most one for each of its ids and each clock of that id.
     asks: VecDeque<Bytes>,
+    /// By which the session is told that it may have to go.
+    pub bell: Arc<Bell>,
     /// Wakes the session's task; set only while the session has nothing to do.
     pub waker: Option<Waker>,
 }
@@ -83,6 +87,7 @@ impl Seat {
             awareness: 0,
             writes: None,
             asks: VecDeque::new(),
+            bell: Arc::default(),
             waker: None,
         }
     }

@@ -128,6 +128,7 @@ impl Session<'_> {
             Some(clocks.pinged + self.config.ping_interval),
             Some(clocks.sent + self.config.keepalive),
             clocks.close_at,
+            self.standing.due(),
             self.pace.paused().filter(|until| *until > now),
         ];
         self.timer.as_mut().reset(

@@ -5,13 +5,14 @@
 //! keepalive) stand in `out`, and while that or the room's echoes for this session are full, the socket is not read.
 //! Knows no HTTP and no close codes: it returns a [`Leave`].
 //!
-//! Here is what comes in and the life of it all; `outbox` is what goes out, `clockwork` the timers, `pace` how fast a client may send, `outcome` what things are called
-//! outside.
+//! Here is what comes in and the life of it all; `outbox` is what goes out, `clockwork` the timers, `pace` how fast a client may send, `standing` whether it may still be here,
+//! `outcome` what things are called outside.
 
 mod clockwork;
 mod outbox;
 mod outcome;
 mod pace;
+mod standing;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -29,7 +30,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::access::Role;
+use crate::access::{Denied, Role};
 use crate::point;
 use crate::room::{Answer, Answered, Author, Carrier, Full, Made, Membership, Refused};
 use crate::socket::Socket;
@@ -39,6 +40,7 @@ use outbox::Written;
 use outcome::{broken, protocol, received, refused, unanswerable, verdict};
 pub use pace::PaceConfig;
 use pace::{Pace, Worth};
+pub use standing::Standing;
 
 /// Bytes of own frames above which the socket is not read. What a last message causes may come on top.
 const OUT_BYTES: usize = 256 << 10;
@@ -97,6 +99,12 @@ pub enum Leave {
     Backlog,
     /// The session fell so far behind that it must sync anew.
     Behind,
+    /// Who it speaks for may not be in the room any more.
+    Denied(Denied),
+    /// It may do more, or less, than it was let in for.
+    RoleChanged,
+    /// What it was let in by has expired.
+    Expired,
     /// The server is stopping.
     Shutdown,
 }
@@ -105,7 +113,7 @@ pub enum Leave {
 pub struct Session<'a> {
     socket: &'a mut Socket,
     membership: Membership,
-    role: Role,
+    standing: Standing,
     config: SessionConfig,
     out: VecDeque<Bytes>,
     out_bytes: usize,
@@ -145,7 +153,7 @@ impl<'a> Session<'a> {
         socket: &'a mut Socket,
         session: Author,
         membership: Membership,
-        role: Role,
+        standing: Standing,
         config: SessionConfig,
         stop: CancellationToken,
     ) -> Self {
@@ -154,7 +162,7 @@ impl<'a> Session<'a> {
         Self {
             socket,
             membership,
-            role,
+            standing,
             config,
             out: VecDeque::new(),
             out_bytes: 0,
@@ -195,7 +203,11 @@ impl<'a> Session<'a> {
             self.clocks.close_at = Some(now + stagger(self.session, self.config.stagger));
             self.timer.as_mut().reset(now);
         }
-        if let Err(leave) = self.poll_timer(now, cx) {
+        // Before anything is read: what comes after the decision is not taken.
+        let stays = self
+            .poll_standing(now, cx)
+            .and_then(|()| self.poll_timer(now, cx));
+        if let Err(leave) = stays {
             return Poll::Ready(leave);
         }
         for _ in 0..TURNS {
@@ -210,6 +222,20 @@ impl<'a> Session<'a> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn poll_standing(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<(), Leave> {
+        let rung = self.membership.listen(cx.waker());
+        let room = self.membership.room();
+        self.standing.poll(rung, room, now, cx)?;
+        if let Some(due) = self
+            .standing
+            .due()
+            .filter(|due| *due < self.timer.deadline())
+        {
+            self.timer.as_mut().reset(due);
+        }
+        Ok(())
     }
 
     /// Reads what has arrived, unless this session owes too much. True when something was read.
@@ -360,7 +386,7 @@ impl<'a> Session<'a> {
 
     fn offer(&mut self, update: &[u8], carrier: Carrier) -> Result<(), Leave> {
         point::reach("update", "received");
-        if self.role < Role::Editor {
+        if self.standing.role() < Role::Editor {
             return self.overhear(update);
         }
         let answered = self.answered.as_ref().map(|(answered, _)| answered);
@@ -396,6 +422,8 @@ impl<'a> Session<'a> {
         });
         if news.map_err(|error| self.refuse(error, update))? && !self.told_read_only {
             self.told_read_only = true;
+            self.standing
+                .on_record("update_refused", self.membership.room());
             self.send(message::permission_denied("you may read this room, not change it").into());
         }
         Ok(())

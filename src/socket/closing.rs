@@ -85,6 +85,13 @@ impl Farewell {
                 "somebody else writes under your client id: reload the page if something of yours is missing for others".into(),
             ),
             Leave::RoomFailed(what) => (4500, true, format!("the room cannot go on: {what}")),
+            Leave::Denied(denied) => return Some(Self::denied(denied)),
+            Leave::Expired => (
+                4501,
+                false,
+                "the token has expired, come back with a new one".into(),
+            ),
+            Leave::RoleChanged => (4502, false, "your role has changed, come back".into()),
             Leave::Silent => (4508, true, "no sync step 1 came".into()),
             Leave::Slow => (
                 4508,
@@ -166,6 +173,9 @@ pub fn counted(leave: &Leave) -> Ended {
         Leave::Conflict => Ended::Conflict,
         Leave::InvalidUpdate(_) => Ended::InvalidUpdate,
         Leave::RoomFailed(_) => Ended::Room,
+        Leave::Denied(denied) => Farewell::denied_as(denied),
+        Leave::Expired => Ended::Expired,
+        Leave::RoleChanged => Ended::RoleChanged,
         Leave::Silent | Leave::Slow => Ended::Silent,
     }
 }
@@ -298,6 +308,17 @@ mod tests {
             Leave::Backlog,
             Leave::Behind,
             Leave::Shutdown,
+            Leave::Expired,
+            Leave::RoleChanged,
+            Leave::Denied(Denied::NoCredentials),
+            Leave::Denied(Denied::BadToken("")),
+            Leave::Denied(Denied::DeadGrant("")),
+            Leave::Denied(Denied::Forbidden),
+            Leave::Denied(Denied::Blocked),
+            Leave::Denied(Denied::ForeignPage),
+            Leave::Denied(Denied::Deleted),
+            Leave::Denied(Denied::TooMany),
+            Leave::Denied(Denied::Undecided),
         ] {
             let code = Farewell::after(&leave).map(|farewell| farewell.code.to_string());
             let counted = counted(&leave).value();

@@ -1,6 +1,6 @@
 //! Connections: accepted, upgraded to WebSocket with small buffers and explicit limits, served, and closed with a reason.
 //!
-//! Knows nothing of updates: it opens the room, runs a [`Session`], and hands its [`Leave`] to `closing`, the only place that knows
+//! Knows nothing of updates: it asks the gate, opens the room, runs a [`Session`], and hands its [`Leave`] to `closing`, the only place that knows
 //! close codes.
 
 mod accept;
@@ -17,19 +17,21 @@ mod visitor;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
 use hyper::header::HeaderMap;
 use scrible_wire::message;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::access::{Admission, Gate, Knock};
+use crate::access::{Admission, Denied, Gate, Identity, Knock};
 use crate::room::{Membership, Registry, RoomName};
-use crate::session::{Leave, Session, SessionConfig};
+use crate::session::{Leave, Session, SessionConfig, Standing};
 use crate::telemetry::{ConnectionMetrics, Ended, LimitMet};
 pub use accept::{Patience, accept, accept_plain};
 use closing::{Farewell, Holds};
@@ -39,6 +41,12 @@ pub use places::PlacesConfig;
 use places::{Places, PlainPlace};
 pub use sockets::{Socket, Sockets, SocketsConfig};
 pub use visitor::{TrustedProxies, Visitor};
+
+/// How long a gate may take to let somebody in.
+const ADMISSION: Duration = Duration::from_secs(10);
+
+/// How a connection ended, and the farewell, if anybody is left to hear it.
+type End = (Ended, Option<Farewell>);
 
 /// What every connection needs. Built once by the server.
 pub struct Connections {
@@ -144,79 +152,93 @@ impl Connections {
     }
 
     /// Serves an upgraded connection to its end.
-    async fn serve(self: Arc<Self>, mut socket: Socket, room: RoomName, knock: &Knock) {
+    async fn serve(self: Arc<Self>, mut socket: Socket, room: RoomName, knock: Knock) {
         let session = self.rooms.shared().next_session();
         // At debug level everything that is logged of a session names it and its room; at others the span costs nothing.
         let span = tracing::debug_span!("session", session, ?room);
-        let farewell = self.stay(&mut socket, &room, session, knock);
-        let farewell = farewell.instrument(span).await;
-        match farewell {
-            Some(farewell) => {
-                self.holds
-                    .close(socket, &farewell, knock.peer, &self.stop)
-                    .await
-            }
+        let peer = knock.peer;
+        let staying = async {
+            let stayed = self.stay(&mut socket, &room, session, knock).await;
+            let (ended, farewell) = stayed.unwrap_or_else(|turned_away| turned_away);
+            self.metrics().closed.count(ended);
+            farewell
+        };
+        match staying.instrument(span).await {
+            Some(farewell) => self.holds.close(socket, &farewell, peer, &self.stop).await,
             None => closing::part(socket).await,
         }
     }
 
-    /// One session, from opening its room to its end. Says how to take leave of the client, if anybody is left to hear it.
+    /// One session, from being let in to its end. Says how it ended, and how to take leave of the client, if anybody is left to hear it.
     async fn stay(
         &self,
         socket: &mut Socket,
         room: &RoomName,
         session: u64,
-        knock: &Knock,
-    ) -> Option<Farewell> {
-        let admission = match self.gate.admit(room, knock).await {
-            Ok(admission) => admission,
-            Err(denied) => {
-                self.metrics().closed.count(Farewell::denied_as(&denied));
-                return Some(Farewell::denied(&denied));
-            }
-        };
-        let admission = &admission;
-        match self.open(socket, room, session, admission).await {
-            Ok(membership) => {
-                tracing::debug!("session began");
-                let stop = self.stop.clone();
-                let run = Session::new(
-                    socket,
-                    session,
-                    membership,
-                    admission.role,
-                    self.session,
-                    stop,
-                )
-                .run();
-                let leave = run.await;
-                tracing::debug!(?leave, "session ended");
-                self.metrics().closed.count(closing::counted(&leave));
-                Farewell::after(&leave)
-            }
-            Err((ended, farewell)) => {
-                self.metrics().closed.count(ended);
-                farewell
-            }
+        knock: Knock,
+    ) -> Result<End, End> {
+        let peer = knock.peer;
+        // Before the question, so that a change after the answer is seen.
+        let mark = self.rooms.access_mark(room);
+        let admission = self.admit(socket, room, knock).await?;
+        let membership = self
+            .open(socket, room, session, admission.identity.clone())
+            .await?;
+        let mut standing = Standing::new(self.gate.clone(), admission, peer);
+        if mark != Some(membership.access_mark()) {
+            standing = standing.outdated();
         }
+        tracing::debug!("session began");
+        let stop = self.stop.clone();
+        let run = Session::new(socket, session, membership, standing, self.session, stop).run();
+        let leave = run.await;
+        tracing::debug!(?leave, "session ended");
+        Ok((closing::counted(&leave), Farewell::after(&leave)))
     }
 
-    /// Opens the room. Until it is open nothing is read from the socket, so what the client sends waits in the kernel's buffer; the
-    /// client in turn is kept from giving up. The error is how the connection ended and the farewell, if anybody is left to hear it.
+    /// Asks the gate, and forgets what the client has brought.
+    async fn admit(
+        &self,
+        socket: &mut Socket,
+        room: &RoomName,
+        knock: Knock,
+    ) -> Result<Admission, End> {
+        let asking = timeout(ADMISSION, self.gate.admit(room, &knock));
+        let admitted = self.meanwhile(socket, asking).await?;
+        admitted
+            .unwrap_or(Err(Denied::Undecided))
+            .map_err(|denied| {
+                (
+                    Farewell::denied_as(&denied),
+                    Some(Farewell::denied(&denied)),
+                )
+            })
+    }
+
+    /// Takes a seat in the room, once that is open.
     async fn open(
         &self,
         socket: &mut Socket,
         room: &RoomName,
         session: u64,
-        admission: &Admission,
-    ) -> Result<Membership, (Ended, Option<Farewell>)> {
-        let mut entering =
-            std::pin::pin!(self.rooms.enter(room, session, admission.identity.clone()));
+        identity: Identity,
+    ) -> Result<Membership, End> {
+        let entering = self.rooms.enter(room, session, identity);
+        let entered = self.meanwhile(socket, entering).await?;
+        entered.map_err(|error| (Ended::Room, Some(Farewell::refused(&error))))
+    }
+
+    /// Waits for what comes before a session. Until then nothing is read from the socket, so what the client sends waits in the kernel's buffer; the
+    /// client in turn is kept from giving up.
+    async fn meanwhile<T>(
+        &self,
+        socket: &mut Socket,
+        waiting: impl Future<Output = T>,
+    ) -> Result<T, End> {
+        let mut waiting = std::pin::pin!(waiting);
         loop {
             tokio::select! {
-                entered = &mut entering => {
-                    return entered.map_err(|error| (Ended::Room, Some(Farewell::refused(&error))));
-                }
+                done = &mut waiting => return Ok(done),
                 () = self.stop.cancelled() => return Err((Ended::Shutdown, Farewell::after(&Leave::Shutdown))),
                 () = tokio::time::sleep(self.session.keepalive) => {
                     let keepalive = Frame::Binary(Bytes::from_static(message::KEEPALIVE));

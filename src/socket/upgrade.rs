@@ -129,7 +129,7 @@ fn answer<B>(
                 let metrics = &this.rooms.shared().metrics;
                 let stream = parts.io.into_inner();
                 let socket = this.sockets.open(stream, read, metrics).await;
-                this.serve(socket, room, &knock).await;
+                this.serve(socket, room, knock).await;
             }
             Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
             Err(error) => tracing::debug!(%error, "upgrade broke off"),

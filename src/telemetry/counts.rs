@@ -134,6 +134,10 @@ label! {
         InvalidUpdate = "4422",
         /// The room cannot be loaded or cannot go on.
         Room = "4500",
+        /// What let it in has expired.
+        Expired = "4501",
+        /// It may do more, or less, than before.
+        RoleChanged = "4502",
         /// No step 1 came, or a large message too slowly.
         Silent = "4508",
         /// Somebody else writes under the same client id.

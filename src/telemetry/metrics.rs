@@ -340,12 +340,12 @@ impl Metrics {
         let bus = &self.bus;
         registry.register(
             "scrible_bus_published",
-            "Commits that were told to other nodes",
+            "Commits, and changes of who may come in, that were told to other nodes",
             bus.published.clone(),
         );
         registry.register(
             "scrible_bus_dropped",
-            "Commits that could not be told to other nodes, which read them in the store instead",
+            "Commits, and changes of who may come in, that could not be told to other nodes, which read them in the store instead",
             bus.dropped.clone(),
         );
         registry.register(

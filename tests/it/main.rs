@@ -19,6 +19,7 @@ mod faults;
 mod hostile;
 mod importing;
 mod inspecting;
+mod live_access;
 mod nodes;
 mod operating;
 mod quarantine;

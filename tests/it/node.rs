@@ -11,7 +11,7 @@ use scrible::access::{
 use scrible::bus::{Alone, Bus};
 use scrible::doc_worker::DocWorkersConfig;
 use scrible::follow::Writers;
-use scrible::room::{RoomName, RoomsConfig};
+use scrible::room::{Registry, RoomName, RoomsConfig};
 use scrible::server::{self, Listeners, ServerConfig, Stopped};
 use scrible::service::Versions;
 use scrible::session::SessionConfig;
@@ -29,17 +29,22 @@ struct QueryGate;
 #[async_trait]
 impl Gate for QueryGate {
     async fn admit(&self, room: &RoomName, knock: &Knock) -> Result<Admission, Denied> {
-        let token = knock.credentials.token.as_ref().map(Secret::reveal);
-        let role = match token {
-            Some("viewer") => Role::Viewer,
-            _ => Role::Editor,
+        let token = knock.credentials.token.as_ref();
+        let basis = Basis {
+            link: token.map(Secret::hash),
+            is_local: knock.is_local,
+            ..Basis::default()
         };
-        let admission = OpenGate.admit(room, knock).await?;
-        Ok(Admission { role, ..admission })
+        self.readmit(room, &basis).await
     }
 
     async fn readmit(&self, room: &RoomName, basis: &Basis) -> Result<Admission, Denied> {
-        OpenGate.readmit(room, basis).await
+        let role = match basis.link == Some(Secret::new("viewer").hash()) {
+            true => Role::Viewer,
+            false => Role::Editor,
+        };
+        let admission = OpenGate.readmit(room, basis).await?;
+        Ok(Admission { role, ..admission })
     }
 
     async fn caller(&self, knock: &Knock) -> Result<Caller, Denied> {
@@ -60,6 +65,7 @@ pub struct Node {
     /// Where `/metrics` is.
     pub metrics: SocketAddr,
     pub versions: Versions,
+    pub rooms: Arc<Registry>,
     shutdown: CancellationToken,
     running: JoinHandle<Stopped>,
 }
@@ -79,6 +85,15 @@ impl Node {
     pub async fn start_on(
         store: &Arc<impl Store>,
         bus: Arc<dyn Bus>,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
+        Self::start_guarded(store, bus, Arc::new(QueryGate), change).await
+    }
+
+    pub async fn start_guarded(
+        store: &Arc<impl Store>,
+        bus: Arc<dyn Bus>,
+        gate: Arc<dyn Gate>,
         change: impl FnOnce(&mut ServerConfig),
     ) -> Self {
         let clients = socket::listen("127.0.0.1", 0).await.unwrap();
@@ -125,8 +140,8 @@ impl Node {
         change(&mut config);
         let shutdown = CancellationToken::new();
         let store: Arc<dyn Store> = store.clone();
-        let node = server::Node::new(store, bus, Arc::new(QueryGate), config);
-        let versions = node.versions();
+        let node = server::Node::new(store, bus, gate, config);
+        let (versions, rooms) = (node.versions(), node.rooms().clone());
         let listeners = Listeners {
             clients,
             metrics: Some(for_metrics),
@@ -136,6 +151,7 @@ impl Node {
             address,
             metrics,
             versions,
+            rooms,
             shutdown,
             running,
         }

@@ -36,6 +36,7 @@ const CASES: &[(&str, Start)] = cases! {
     talking:
         n22_nodes_hear_what_is_said_in_rooms_that_they_joined
         n22_what_is_said_after_joining_is_heard
+        x9_who_may_be_in_a_room_is_told_to_the_other_nodes_alone
         n24_what_was_said_right_before_a_node_stops_is_heard
         n22_an_older_redis_is_spoken_to_in_its_own_way
         n20_one_redis_serves_several_deployments_and_sockets

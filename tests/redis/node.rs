@@ -21,6 +21,8 @@ pub enum Event {
     Stored(String, Commit),
     /// Room, node, client, clock, state.
     Shown(String, NodeId, u64, u32, Option<String>),
+    Access(String),
+    Kicked(String, u64),
     Gone(NodeId),
     Missed,
 }
@@ -97,6 +99,14 @@ impl Hearer for Heard {
                 state,
             ));
         }
+    }
+
+    fn access_changed(&self, room: &str) {
+        self.add(Event::Access(room.to_owned()));
+    }
+
+    fn kicked(&self, room: &str, client: u64) {
+        self.add(Event::Kicked(room.to_owned(), client));
     }
 
     fn gone(&self, node: NodeId) {

@@ -72,6 +72,34 @@ pub async fn n22_what_is_said_after_joining_is_heard() {
     }
 }
 
+pub async fn x9_who_may_be_in_a_room_is_told_to_the_other_nodes_alone() {
+    let redis = Redis::start().await;
+    let (a, b) = (
+        Node::start(&redis.url(), 1).await,
+        Node::start(&redis.url(), 2).await,
+    );
+    let (demo, other) = (room("demo"), room("other"));
+    a.join(&demo).await;
+    b.join(&demo).await;
+    a.bus.access_changed(&other);
+    a.bus.kick(&demo, 4_294_967_295);
+    b.heard
+        .has(&Event::Kicked("demo".into(), 4_294_967_295))
+        .await;
+    a.bus.access_changed(&demo);
+    b.heard.has(&Event::Access("demo".into())).await;
+    b.bus.access_changed(&demo);
+    a.heard.has(&Event::Access("demo".into())).await;
+    let told = a.say(&demo, 1);
+    a.heard.has(&told).await;
+    b.heard.has(&told).await;
+    let all = [a.heard.all(), b.heard.all()].concat();
+    let of_access = all
+        .iter()
+        .filter(|event| matches!(event, Event::Access(_) | Event::Kicked(..)));
+    assert_eq!(of_access.count(), 3, "{all:?}");
+}
+
 pub async fn n24_what_was_said_right_before_a_node_stops_is_heard() {
     let redis = Redis::start().await;
     let (a, b) = (

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::{RedisError, Value};
 use scrible_wire::{Limits, awareness};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,6 +60,8 @@ const NODE_TTL: Duration = Duration::from_secs(10);
 const STATE_TTL: Duration = Duration::from_secs(45);
 /// States in one message or answer: no more than any of our rooms takes at once.
 const MESSAGE_CLIENTS: usize = 1_000;
+/// Messages that are told once and may be under way.
+const TELLING: usize = 64;
 /// How long closing waits for what was published last.
 const LAST: Duration = Duration::from_millis(500);
 /// How long the goodbye may take after that.
@@ -97,6 +99,8 @@ struct Shared {
     writer: Writer,
     own: OwnPeople,
     nodes: Nodes,
+    /// How much may be under way that is told once and not kept.
+    telling: Arc<Semaphore>,
     metrics: BusMetrics,
     /// While it is connected and all that can be heard is heard.
     link: watch::Sender<Option<Link>>,
@@ -126,6 +130,7 @@ impl RedisBus {
             writer,
             own: OwnPeople::default(),
             nodes: Nodes::new(config.node),
+            telling: Arc::new(Semaphore::new(TELLING)),
             metrics,
             link: watch::Sender::new(None),
             trouble: parking_lot::Mutex::new(Trouble {
@@ -149,6 +154,37 @@ impl RedisBus {
             tasks,
             stop,
         }
+    }
+}
+
+impl RedisBus {
+    /// Says something in a room that nobody needs to hear who comes later.
+    fn tell(&self, room: &RoomName, message: &Message) {
+        let metrics = &self.shared.metrics;
+        let (Ok(link), Ok(turn)) = (
+            self.shared.link(),
+            self.shared.telling.clone().try_acquire_owned(),
+        ) else {
+            metrics.dropped.inc();
+            return;
+        };
+        let keys = self.shared.rooms.keys(room);
+        let (shared, payload) = (self.shared.clone(), message.encode());
+        self.tasks.spawn(async move {
+            let mut command = redis::Cmd::new();
+            command
+                .arg(link.dialect.publish())
+                .arg(&keys.channel)
+                .arg(payload);
+            match link.ask::<()>(&command).await {
+                Ok(()) => shared.metrics.published.inc(),
+                Err(error) => {
+                    tracing::debug!(%error, "tell other nodes who may be in a room");
+                    shared.metrics.dropped.inc()
+                }
+            };
+            drop(turn);
+        });
     }
 }
 
@@ -194,6 +230,14 @@ impl Shared {
             {
                 self.nodes.heard(node, now);
                 hearer.shown(room.as_str(), node, &states);
+            }
+            (Some(Topic::Room(room)), Message::Access(node)) if node != self.config.node => {
+                hearer.access_changed(room.as_str());
+            }
+            (Some(Topic::Room(room)), Message::Kick { node, client })
+                if node != self.config.node =>
+            {
+                hearer.kicked(room.as_str(), client);
             }
             _ => {}
         }
@@ -301,6 +345,15 @@ impl Bus for RedisBus {
         timeout(JOIN, reading)
             .await
             .unwrap_or_else(|_| Err(BusAway("Redis does not answer".to_owned())))
+    }
+
+    fn access_changed(&self, room: &RoomName) {
+        self.tell(room, &Message::Access(self.shared.config.node));
+    }
+
+    fn kick(&self, room: &RoomName, client: u64) {
+        let node = self.shared.config.node;
+        self.tell(room, &Message::Kick { node, client });
     }
 
     fn trouble(&self) -> Option<String> {

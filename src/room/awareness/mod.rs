@@ -143,6 +143,14 @@ impl Awareness {
         self.rows.values().filter(|row| row.is_elsewhere()).count()
     }
 
+    /// The session of this node that a client belongs to.
+    pub fn session_of(&self, client: u64) -> Option<Session> {
+        match self.rows.get(&client)?.owner {
+            Owner::Session(session) => Some(session),
+            Owner::Nobody | Owner::Node(_) => None,
+        }
+    }
+
     /// Takes in what a session said.
     ///
     /// A state counts when its clock is higher than the one known, or equal where it takes a held state away. A client

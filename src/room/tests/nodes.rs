@@ -69,6 +69,10 @@ impl Bus for Wire {
             .collect())
     }
 
+    fn access_changed(&self, _: &RoomName) {}
+
+    fn kick(&self, _: &RoomName, _: u64) {}
+
     fn trouble(&self) -> Option<String> {
         None
     }

@@ -22,7 +22,12 @@ pub enum Fate {
     Shortened,
 }
 
-type Message = (String, Commit);
+#[derive(Clone)]
+enum Message {
+    Stored(String, Commit),
+    Access(String),
+    Kick(String, u64),
+}
 
 #[derive(Default)]
 pub struct Hub {
@@ -41,6 +46,8 @@ struct State {
 /// One node's end of it.
 pub struct Port {
     hub: Arc<Hub>,
+    /// Its place among the nodes.
+    at: usize,
     joined: Mutex<HashSet<String>>,
     inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<Message>>,
 }
@@ -59,12 +66,53 @@ impl Hub {
     /// Another node.
     pub fn port(self: &Arc<Self>) -> Arc<Port> {
         let (send, receive) = mpsc::unbounded_channel();
-        self.state.lock().nodes.push(send);
+        let mut state = self.state.lock();
+        state.nodes.push(send);
         Arc::new(Port {
             hub: self.clone(),
+            at: state.nodes.len() - 1,
             joined: Mutex::default(),
             inbox: tokio::sync::Mutex::new(receive),
         })
+    }
+}
+
+impl State {
+    /// Brings a message on its way to one node.
+    fn say(&mut self, at: usize, message: Message) {
+        let fate = self.fates.as_mut().map_or(Fate::Arrives, |fates| fates());
+        let late = self.late.remove(&at);
+        let sent = match fate {
+            Fate::Arrives => vec![message],
+            Fate::Lost => vec![],
+            Fate::Twice => vec![message.clone(), message],
+            Fate::Late => {
+                self.late.insert(at, message);
+                vec![]
+            }
+            Fate::Shortened => vec![shortened(message)],
+        };
+        for message in sent.into_iter().chain(late) {
+            // A node that is gone hears nothing.
+            let _ = self.nodes[at].send(message);
+        }
+    }
+}
+
+fn shortened(message: Message) -> Message {
+    let Message::Stored(room, commit) = message else {
+        return message;
+    };
+    let updates = Told::Count(commit.last_seq() + 1 - commit.first_seq);
+    Message::Stored(room, Commit { updates, ..commit })
+}
+
+impl Port {
+    fn tell_others(&self, message: &Message) {
+        let mut state = self.hub.state.lock();
+        for at in (0..state.nodes.len()).filter(|at| *at != self.at) {
+            state.say(at, message.clone());
+        }
     }
 }
 
@@ -72,9 +120,13 @@ impl Hub {
 impl Bus for Port {
     async fn listen(&self, hearer: &dyn Hearer) {
         let mut inbox = self.inbox.lock().await;
-        while let Some((room, commit)) = inbox.recv().await {
-            if self.joined.lock().contains(&room) {
-                hearer.stored(&room, commit);
+        while let Some(message) = inbox.recv().await {
+            let joined = |room: &str| self.joined.lock().contains(room);
+            match message {
+                Message::Stored(room, commit) if joined(&room) => hearer.stored(&room, commit),
+                Message::Access(room) if joined(&room) => hearer.access_changed(&room),
+                Message::Kick(room, client) if joined(&room) => hearer.kicked(&room, client),
+                _ => {}
             }
         }
     }
@@ -100,34 +152,8 @@ impl Bus for Port {
             let surplus = hot.len().saturating_sub(20);
             hot.drain(..surplus);
         }
-        for (at, node) in state.nodes.iter().enumerate() {
-            let fate = state.fates.as_mut().map_or(Fate::Arrives, |fates| fates());
-            let message = (room.clone(), commit.clone());
-            let late = state.late.remove(&at);
-            let sent = match fate {
-                Fate::Arrives => vec![message],
-                Fate::Lost => vec![],
-                Fate::Twice => vec![message.clone(), message],
-                Fate::Late => {
-                    state.late.insert(at, message);
-                    vec![]
-                }
-                Fate::Shortened => {
-                    let count = commit.last_seq() + 1 - commit.first_seq;
-                    let updates = Told::Count(count);
-                    vec![(
-                        room.clone(),
-                        Commit {
-                            updates,
-                            ..commit.clone()
-                        },
-                    )]
-                }
-            };
-            for message in sent.into_iter().chain(late) {
-                // A node that is gone hears nothing.
-                let _ = node.send(message);
-            }
+        for at in 0..state.nodes.len() {
+            state.say(at, Message::Stored(room.clone(), commit.clone()));
         }
     }
 
@@ -150,6 +176,14 @@ impl Bus for Port {
 
     async fn people(&self, _: &RoomName) -> Result<Vec<(NodeId, Bytes)>, BusAway> {
         Ok(Vec::new())
+    }
+
+    fn access_changed(&self, room: &RoomName) {
+        self.tell_others(&Message::Access(room.as_str().to_owned()));
+    }
+
+    fn kick(&self, room: &RoomName, client: u64) {
+        self.tell_others(&Message::Kick(room.as_str().to_owned(), client));
     }
 
     fn trouble(&self) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Several nodes on one store, in one process.
 
-mod hub;
+pub mod hub;
 
 use std::collections::HashMap;
 use std::sync::Arc;
