@@ -165,13 +165,14 @@ pub fn since(room: StoredRoom) -> Since {
     }
 }
 
-/// Name, id and head of rooms, without those whose head is none.
-pub fn heads(found: Vec<(String, i64, i64)>) -> Vec<Head> {
-    let known = |(room, id, head): (String, i64, i64)| {
+/// Name, id, head and access version of rooms, without those whose head is none.
+pub fn heads(found: Vec<(String, i64, i64, i64)>) -> Vec<Head> {
+    let known = |(room, id, head, access_version): (String, i64, i64, i64)| {
         Some(Head {
             room: room.into(),
             id: RoomId(id),
             seq: u64::try_from(head).ok()?,
+            access_version: access_version.cast_unsigned(),
         })
     };
     found.into_iter().filter_map(known).collect()

@@ -75,11 +75,11 @@ pub struct RoomEntry {
     pub viewers_export: bool,
     /// When it came to be, in milliseconds since 1970.
     pub created_ms: i64,
-    /// When it was last changed, in milliseconds since 1970.
+    /// When something was last drawn in it, to the minute, in milliseconds since 1970.
     pub active_ms: i64,
     /// When it was deleted; such a room is kept for a while, and nobody comes in.
     pub deleted_ms: Option<i64>,
-    /// Rises whenever anything changes that decides who may come in.
+    /// Rises whenever anything changes that decides about somebody who may have been let in. 0 until somebody decides anything.
     pub access_version: u64,
 }
 
@@ -124,7 +124,7 @@ pub enum Created {
     New(RoomEntry),
     /// It was made by an earlier request with the same key.
     Before(RoomEntry),
-    /// There is, or was until a purge, a room of that name, deleted ones included.
+    /// There is a room of that name, deleted ones included. The name is free again once that was purged.
     Taken,
     /// The key was used for another request.
     KeyReused,
@@ -177,7 +177,7 @@ pub struct VisibleTo {
     pub public: bool,
     /// See `public`.
     pub unset: bool,
-    /// Those into which a grant of this session leads that is alive.
+    /// Those into which a grant of this session leads that is alive, by the clock of the store.
     pub session: Option<SecretHash>,
 }
 
@@ -186,7 +186,7 @@ pub struct VisibleTo {
 pub struct RoomUsage {
     /// The highest sequence number.
     pub head: u64,
-    /// Stored updates that no snapshot has replaced.
+    /// Stored updates, those included that a snapshot covers already.
     pub updates: u64,
     /// Their bytes.
     pub update_bytes: u64,
@@ -385,7 +385,9 @@ pub struct Page {
 
 /// What a store keeps of people and rooms. The contract suite says what an implementation owes.
 ///
-/// Whatever changes who may come in raises the room's `access_version` in the same transaction.
+/// Whatever changes the answer for somebody who may have been let in raises the room's `access_version` in the same transaction: what is
+/// decided about the room, its deletion, a revocation, a block, and a grant that is given again or with another role. A person's first
+/// grant takes nothing from anybody and raises nothing.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
     /// What is known of a room, deleted or not.
@@ -415,7 +417,8 @@ pub trait Directory: Send + Sync + 'static {
     async fn undelete_room(&self, room: &str) -> Result<Option<RoomEntry>, StoreError>;
 
     /// Ends a deleted room and all that is stored of it, for ever, dead letters and records included. `false` where there is no such room,
-    /// or it is not deleted.
+    /// or it is not deleted. From its first step on the room is not there and its name is free; what an interrupted call left over, the
+    /// next one takes away.
     async fn purge_room(&self, room: &str) -> Result<bool, StoreError>;
 
     /// Adds an invite; `None` where the room is not there or deleted.
@@ -448,7 +451,8 @@ pub trait Directory: Send + Sync + 'static {
         new: &NewGrant,
     ) -> Result<Granted, StoreError>;
 
-    /// Notes the hash of the secret that stands for a grant in a link, in the place of an earlier one.
+    /// Notes the hash of the secret that stands for a grant in a link, in the place of an earlier one. [`StoreError::Conflict`] where there
+    /// is no such grant, or another one has that link.
     async fn set_grant_link(&self, grant: i64, link: &SecretHash) -> Result<(), StoreError>;
 
     /// The grants of a room, newest first, dead ones included.
@@ -465,10 +469,12 @@ pub trait Directory: Send + Sync + 'static {
     /// All that decides whether somebody may come in, in one statement.
     async fn facts(&self, room: &str, query: &FactsQuery) -> Result<RoomFacts, StoreError>;
 
-    /// Keeps an identity out of a room until then; a time that has passed lets it in again. `false` where the room is not there.
+    /// Keeps an identity out of a room until then; a time that has passed lets it in again. `false` where the room is not there. At most
+    /// 1,000 are kept out of a room: those go first that end first.
     async fn block(&self, room: &str, identity: &str, until_ms: i64) -> Result<bool, StoreError>;
 
-    /// Notes stays, all or none.
+    /// Notes stays, all or none; of each room the 1,000 newest are kept. Survives the end of the process, and need not survive that of the
+    /// machine.
     async fn note_stays(&self, stays: &[Stay]) -> Result<(), StoreError>;
 
     /// Who was in a room, newest first.

@@ -9,6 +9,7 @@
 //! This crate does not know what an update says: bytes go in and the same bytes come out. The one rule: an append is
 //! answered with a receipt only once it would survive whatever the store promises to survive.
 
+mod admission;
 mod assembly;
 mod batch;
 mod checksum;

@@ -226,6 +226,14 @@ impl Held {
     }
 }
 
+/// That a snapshot is not there.
+pub(crate) fn no_snapshot(room: RoomId, version: u64) -> StoreError {
+    StoreError::Conflict(format!(
+        "there is no snapshot {version} of room number {}",
+        room.0
+    ))
+}
+
 /// Refuses what no store takes.
 pub(crate) fn validate(new: &NewSnapshot) -> Result<(), StoreError> {
     let invalid = |sentence: String| Err(StoreError::Invalid(sentence));

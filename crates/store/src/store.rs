@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
-    Lease, NewSnapshot, PassedOver, Quarantine, Snapshot, Snapshots, StoreError, Trim, Trimmed,
+    Directory, Lease, NewSnapshot, PassedOver, Quarantine, Snapshot, Snapshots, StoreError, Trim,
+    Trimmed,
 };
 
 /// What outlives the process. One contract suite (feature `testing`) says what an implementation owes.
@@ -18,7 +19,7 @@ use crate::{
 /// Every method may be dropped half-way. A dropped or failed [`append`](Store::append) may or may not have been
 /// committed; sending the same batch again settles it.
 #[async_trait]
-pub trait Store: Quarantine {
+pub trait Store: Quarantine + Directory {
     /// A room as of one moment: its newest sound snapshot and all rows above that; `None` when it was never written.
     ///
     /// A room that does not add up to its head is [`StoreError::Corrupt`], never a shorter or an empty room: serving
@@ -80,6 +81,9 @@ pub trait Store: Quarantine {
         label: Option<Arc<str>>,
         author: Option<Arc<str>>,
     ) -> Result<(), StoreError>;
+
+    /// Makes a snapshot no version for people any more, and forgets label and author. It stays, as long as it serves loading.
+    async fn unlist_snapshot(&self, room: RoomId, version: u64) -> Result<(), StoreError>;
 
     /// Deletes exactly what is named, and does not mind what is gone already. In steps, so that appends go on between
     /// them; a dropped or failed call may have done some of them, and can be repeated.
@@ -209,6 +213,8 @@ pub struct Head {
     pub id: RoomId,
     /// The highest sequence number; 0 when nothing was ever added.
     pub seq: u64,
+    /// Another one than before: who may come in was changed. 0, like that of a room that is not there, until somebody decides.
+    pub access_version: u64,
 }
 
 /// What a room has behind some number, or the beginning of that.

@@ -434,7 +434,12 @@ async fn b4_a_backup_from_before_there_were_snapshots_is_taken_and_migrated() {
     let restored = put(&old, &database).await.unwrap();
     assert_eq!(
         restored.pending,
-        ["0002 snapshots", "0003 dead letters", "0004 room records"]
+        [
+            "0002 snapshots",
+            "0003 dead letters",
+            "0004 room records",
+            "0005 access"
+        ]
     );
     assert_eq!((restored.tally.rows, restored.tally.snapshots), (6, 0));
     assert_eq!(head(&database, "room").await, Some(5));

@@ -101,7 +101,12 @@ async fn a_file_of_the_first_version_is_migrated_and_loads() {
     let store = folder.store().await;
     assert_eq!(
         store.migrations_run(),
-        ["0002 snapshots", "0003 dead letters", "0004 room records"]
+        [
+            "0002 snapshots",
+            "0003 dead letters",
+            "0004 room records",
+            "0005 access"
+        ]
     );
     assert_eq!(append(&store, "room", texts(2)).await, id);
     let room = store.load("room").await.unwrap().unwrap();

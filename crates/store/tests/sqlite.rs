@@ -3,6 +3,7 @@
 //! Looks into the file by plain SQL where the trait has no way to. The rule: every damage here is one that a disk, an
 //! operator or another program can really cause.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +16,12 @@ use scrible_store::{
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "0001 rooms",
     "0002 snapshots",
     "0003 dead letters",
     "0004 room records",
+    "0005 access",
 ];
 
 struct Folder(TempDir);
@@ -62,6 +64,24 @@ impl Folder {
 impl Place for Folder {
     async fn open(&self) -> Arc<dyn Store> {
         Arc::new(self.store().await)
+    }
+
+    async fn rows(&self) -> BTreeMap<String, u64> {
+        let mut conn = self.sql().await;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'sqlite_sequence'",
+        )
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
+            rows.insert(table, count as u64);
+        }
+        conn.close().await.unwrap();
+        rows
     }
 
     async fn damage(&self, damage: Damage) {

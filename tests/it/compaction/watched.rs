@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use scrible_store::{
-    Batch, DeadLetter, Head, Incarnation, Lease, NewSnapshot, Opening, OpeningEnd, Quarantine,
-    Receipt, RoomId, RoomRecord, Since, Snapshot, Snapshots, Store, StoreError, StoredRoom, Trim,
+    Batch, Created, DeadLetter, Directory, FactsQuery, Grant, Granted, Head, Incarnation, Invite,
+    Lease, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening, OpeningEnd, Page, Participant,
+    Quarantine, Receipt, RoomChange, RoomEntry, RoomFacts, RoomId, RoomQuery, RoomRecord,
+    RoomUsage, SecretHash, Since, Snapshot, Snapshots, Stay, Store, StoreError, StoredRoom, Trim,
     Trimmed,
 };
 
@@ -72,6 +74,10 @@ impl<W: Watch> Store for Watched<W> {
         let listing = self.store.list_snapshot(room, version, label, author);
         self.call("list_snapshot", listing).await
     }
+    async fn unlist_snapshot(&self, room: RoomId, version: u64) -> Result<(), StoreError> {
+        let unlisting = self.store.unlist_snapshot(room, version);
+        self.call("unlist_snapshot", unlisting).await
+    }
     async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError> {
         self.call("trim", self.store.trim(trim)).await
     }
@@ -121,6 +127,95 @@ impl<W: Watch> Quarantine for Watched<W> {
     }
     async fn clear_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
         self.store.clear_record(room).await
+    }
+}
+
+/// Nor here.
+#[async_trait]
+impl<W: Watch> Directory for Watched<W> {
+    async fn room(&self, room: &str) -> Result<Option<RoomEntry>, StoreError> {
+        self.store.room(room).await
+    }
+    async fn create_room(&self, new: &NewRoom) -> Result<Created, StoreError> {
+        self.store.create_room(new).await
+    }
+    async fn change_room(
+        &self,
+        room: &str,
+        change: &RoomChange,
+    ) -> Result<Option<RoomEntry>, StoreError> {
+        self.store.change_room(room, change).await
+    }
+    async fn rooms(&self, query: &RoomQuery) -> Result<Vec<RoomEntry>, StoreError> {
+        self.store.rooms(query).await
+    }
+    async fn usage(&self, room: &str) -> Result<Option<RoomUsage>, StoreError> {
+        self.store.usage(room).await
+    }
+    async fn delete_room(&self, room: &str, time_ms: i64) -> Result<Option<RoomEntry>, StoreError> {
+        self.store.delete_room(room, time_ms).await
+    }
+    async fn undelete_room(&self, room: &str) -> Result<Option<RoomEntry>, StoreError> {
+        self.store.undelete_room(room).await
+    }
+    async fn purge_room(&self, room: &str) -> Result<bool, StoreError> {
+        self.store.purge_room(room).await
+    }
+    async fn add_invite(&self, room: &str, new: &NewInvite) -> Result<Option<Invite>, StoreError> {
+        self.store.add_invite(room, new).await
+    }
+    async fn invites(&self, room: &str, page: Page) -> Result<Vec<Invite>, StoreError> {
+        self.store.invites(room, page).await
+    }
+    async fn revoke_invite(
+        &self,
+        room: &str,
+        id: i64,
+        time_ms: i64,
+    ) -> Result<Option<Invite>, StoreError> {
+        self.store.revoke_invite(room, id, time_ms).await
+    }
+    async fn grant_by_invite(
+        &self,
+        room: &str,
+        invite: &SecretHash,
+        new: &NewGrant,
+    ) -> Result<Granted, StoreError> {
+        self.store.grant_by_invite(room, invite, new).await
+    }
+    async fn grant_by_password(
+        &self,
+        room: &str,
+        version: u64,
+        new: &NewGrant,
+    ) -> Result<Granted, StoreError> {
+        self.store.grant_by_password(room, version, new).await
+    }
+    async fn set_grant_link(&self, grant: i64, link: &SecretHash) -> Result<(), StoreError> {
+        self.store.set_grant_link(grant, link).await
+    }
+    async fn grants(&self, room: &str, page: Page) -> Result<Vec<Grant>, StoreError> {
+        self.store.grants(room, page).await
+    }
+    async fn revoke_grant(
+        &self,
+        room: &str,
+        id: i64,
+        time_ms: i64,
+    ) -> Result<Option<Grant>, StoreError> {
+        self.store.revoke_grant(room, id, time_ms).await
+    }
+    async fn facts(&self, room: &str, query: &FactsQuery) -> Result<RoomFacts, StoreError> {
+        self.store.facts(room, query).await
+    }
+    async fn block(&self, room: &str, identity: &str, until_ms: i64) -> Result<bool, StoreError> {
+        self.store.block(room, identity, until_ms).await
+    }
+    async fn note_stays(&self, stays: &[Stay]) -> Result<(), StoreError> {
+        self.store.note_stays(stays).await
+    }
+    async fn participants(&self, room: &str, page: Page) -> Result<Vec<Participant>, StoreError> {
+        self.store.participants(room, page).await
     }
 }
 

@@ -11,6 +11,7 @@ mod concurrency;
 mod contents;
 mod damage;
 mod dead_letters;
+mod directory;
 mod leases;
 mod records;
 mod rooms;
@@ -18,6 +19,7 @@ mod since;
 mod snapshots;
 mod trimming;
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ pub use self::concurrency::*;
 pub use self::contents::*;
 pub use self::damage::*;
 pub use self::dead_letters::*;
+pub use self::directory::*;
 pub use self::leases::*;
 pub use self::records::*;
 pub use self::rooms::*;
@@ -45,6 +48,9 @@ use crate::{
 pub trait Place: Send + Sync {
     /// Opens a store there. Several may be open at once, as by two nodes or before and after a restart.
     async fn open(&self) -> Arc<dyn Store>;
+
+    /// How many rows are stored there of each kind, past every store.
+    async fn rows(&self) -> BTreeMap<String, u64>;
 
     /// Damages what is stored there, past every store.
     async fn damage(&self, damage: Damage);
@@ -130,6 +136,7 @@ macro_rules! store_contract {
             a_snapshot_that_does_not_fit_in_is_a_conflict
             what_no_database_takes_is_invalid_in_a_snapshot
             a_snapshot_can_become_a_version_later
+            a_version_can_be_taken_back
             rooms_have_snapshots_of_their_own
             what_is_trimmed_is_gone_and_nothing_else
             a_trim_that_would_leave_too_little_is_a_conflict
@@ -164,6 +171,33 @@ macro_rules! store_contract {
             a_node_that_lives_or_ends_in_order_leaves_no_death
             what_lived_is_clean_and_what_was_not_read_is_as_before
             a_room_is_set_aside_and_its_record_cleared
+            a_room_is_made_once
+            a_room_that_was_drawn_in_is_nobodys
+            a_key_makes_a_repeated_request_harmless
+            one_key_makes_one_room
+            what_is_changed_of_a_room_is_there_and_nothing_else
+            a_room_is_deleted_and_comes_back
+            what_a_room_takes_is_told
+            what_no_database_takes_is_invalid_in_the_directory
+            rooms_are_listed_by_the_bytes_of_their_names
+            rooms_are_searched_letter_by_letter
+            rooms_are_listed_for_whom_they_are_visible
+            invites_come_back_newest_first_and_are_revoked_once
+            a_dead_invite_leads_nowhere
+            fifty_who_use_an_invite_at_once_are_counted
+            one_person_takes_one_use_of_an_invite
+            an_earlier_grant_that_is_alive_and_no_less_is_given_again
+            what_was_revoked_gets_another_epoch_and_loses_its_link
+            a_password_leads_in_as_long_as_it_is_the_same
+            grants_are_listed_and_revoked_by_room
+            facts_are_those_of_one_person_and_one_room
+            who_is_blocked_is_told_until_then
+            a_thousand_are_kept_out_of_a_room_at_most
+            stays_are_noted_at_beginning_and_end
+            a_room_has_a_thousand_stays_at_most
+            a_purged_room_leaves_nothing
+            a_purged_name_is_free_for_another_room
+            others_are_written_while_a_large_room_is_purged
         }
     };
     (@list $place:expr; $($case:ident)*) => {
@@ -362,6 +396,10 @@ mod tests {
             std::sync::Arc::new(self.0.reopen())
         }
 
+        async fn rows(&self) -> super::BTreeMap<String, u64> {
+            self.0.count_rows()
+        }
+
         async fn damage(&self, damage: super::Damage) {
             use super::Damage;
             match damage {
@@ -397,6 +435,13 @@ mod tests {
             include_str!("leases.rs"),
             include_str!("dead_letters.rs"),
             include_str!("records.rs"),
+            include_str!("directory/rooms.rs"),
+            include_str!("directory/listing.rs"),
+            include_str!("directory/invites.rs"),
+            include_str!("directory/grants.rs"),
+            include_str!("directory/facts.rs"),
+            include_str!("directory/stays.rs"),
+            include_str!("directory/purging.rs"),
         ];
         let written = sources.iter().flat_map(|source| {
             let starts = source.split("\npub async fn ").skip(1);

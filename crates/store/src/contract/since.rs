@@ -85,6 +85,7 @@ pub async fn heads_are_told_of_rooms_that_exist(place: &dyn Place) {
         room: room.into(),
         id,
         seq,
+        access_version: 0,
     };
     let expected = [head("b\u{301} \"'\\,{}", b, 0), head("a", a, 3)];
     assert_eq!(told, expected);

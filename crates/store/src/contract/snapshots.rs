@@ -235,6 +235,36 @@ pub async fn a_snapshot_can_become_a_version_later(place: &dyn Place) {
     }
 }
 
+/// It loses what it was called, and goes on serving as a base.
+pub async fn a_version_can_be_taken_back(place: &dyn Place) {
+    let store = place.open().await;
+    let id = doc(&*store, "room", 3).await;
+    let named = NewSnapshot {
+        listed: true,
+        label: Some("draft".into()),
+        author: Some("ann".into()),
+        ..snapshot_of(id, 1, 2)
+    };
+    store.add_snapshot(&named).await.unwrap();
+    store.unlist_snapshot(id, 1).await.unwrap();
+    store.unlist_snapshot(id, 1).await.unwrap();
+    let told = store.snapshots("room").await.unwrap().unwrap();
+    let info = &told.snapshots[0];
+    assert_eq!(
+        (info.listed, &info.label, &info.author),
+        (false, &None, &None)
+    );
+    let room = loaded(&*store, "room").await;
+    assert_eq!(contents(&room), ["1-2", "3"]);
+    for (room, version) in [(id, 2), (RoomId(id.0 + 1), 1)] {
+        let refused = store.unlist_snapshot(room, version).await;
+        assert!(
+            matches!(refused, Err(StoreError::Conflict(_))),
+            "{refused:?}"
+        );
+    }
+}
+
 /// Numbers and contents of one room say nothing about another.
 pub async fn rooms_have_snapshots_of_their_own(place: &dyn Place) {
     let store = place.open().await;

@@ -9,14 +9,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::dead_letters::DeadLetters;
+use super::directory::Keys;
+use super::people::{self, Ids, People};
+use super::quarantine::now_ms;
 use super::records::Records;
 use crate::assembly::{self, Assembly};
 use crate::snapshot::{self, Held, MAX_LEASE};
 use crate::trimming::{self, COVER, Standing};
 use crate::{
-    Batch, Head, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomId, RoomReceipt, Since,
-    Snapshot, Snapshots, StoreError, StoredRoom, Trim, Trimmed, checksum, receipt,
+    Batch, Head, Incarnation, Lease, NewSnapshot, NewUpdate, Receipt, RoomEntry, RoomId,
+    RoomReceipt, RoomUsage, Since, Snapshot, Snapshots, StoreError, StoredRoom, Trim, Trimmed,
+    checksum, receipt,
 };
+
+/// As in a database, which does not write with every batch when a room was last active.
+const ACTIVE_GRAIN_MS: i64 = 60_000;
 
 /// What becomes of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,12 +45,15 @@ pub struct Data {
     /// Holder, and the millisecond in which it ends.
     leases: HashMap<(RoomId, &'static str), (Incarnation, u128)>,
     last_id: i64,
+    /// Of invites, grants and stays.
+    pub ids: Ids,
+    pub keys: Keys,
     pub dead_letters: DeadLetters,
     pub records: Records,
 }
 
 struct Room {
-    id: RoomId,
+    people: People,
     head: u64,
     rows: BTreeMap<u64, Row>,
     snapshots: BTreeMap<u64, Held>,
@@ -55,13 +65,26 @@ struct Row {
 }
 
 impl Room {
+    fn new(entry: RoomEntry) -> Self {
+        Self {
+            people: People::new(entry),
+            head: 0,
+            rows: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+        }
+    }
+
+    fn id(&self) -> RoomId {
+        self.people.entry.id
+    }
+
     fn assembly<'a>(&self, name: &'a str) -> Result<Assembly<'a>, StoreError> {
-        Assembly::new(name, self.id, Some(self.head.cast_signed()))
+        Assembly::new(name, self.id(), Some(self.head.cast_signed()))
     }
 
     fn find_base(&self, assembly: &mut Assembly<'_>, below: u64) -> Result<(), StoreError> {
         for (&version, held) in self.snapshots.range(..below).rev() {
-            match held.clone().believe(self.id) {
+            match held.clone().believe(self.id()) {
                 Ok(snapshot) => return assembly.stand_on(snapshot),
                 Err(why) => assembly.pass_over(version, why),
             }
@@ -97,8 +120,9 @@ impl Data {
             let room = self.rooms.get(name)?;
             Some(Head {
                 room: Arc::clone(name),
-                id: room.id,
+                id: room.id(),
                 seq: room.head,
+                access_version: room.people.entry.access_version,
             })
         });
         found.collect()
@@ -141,7 +165,7 @@ impl Data {
             _ => {}
         }
         for part in &batch.rooms {
-            let known = self.rooms.get(&part.room).map(|room| room.id);
+            let known = self.rooms.get(&part.room).map(Room::id);
             if part.id.is_some() && part.id != known {
                 return Err(StoreError::Conflict(format!(
                     "room {:?} has the id {known:?}, not {:?}",
@@ -150,18 +174,19 @@ impl Data {
             }
         }
         let mut rooms = Vec::with_capacity(batch.rooms.len());
+        let now = now_ms();
         for part in &batch.rooms {
             let last_id = &mut self.last_id;
             let room = self.rooms.entry(Arc::clone(&part.room)).or_insert_with(|| {
                 *last_id += 1;
-                Room {
-                    id: RoomId(*last_id),
-                    head: 0,
-                    rows: BTreeMap::new(),
-                    snapshots: BTreeMap::new(),
-                }
+                let (id, name) = (RoomId(*last_id), Arc::clone(&part.room));
+                Room::new(people::entry_drawn(id, name, now))
             });
-            let id = room.id;
+            let id = room.id();
+            let active_ms = &mut room.people.entry.active_ms;
+            if *active_ms < now - ACTIVE_GRAIN_MS {
+                *active_ms = now;
+            }
             let first_seq = room.head + 1;
             let row = |(seq, update): (u64, &NewUpdate)| {
                 let checksum = checksum::of_row(id, seq, &update.bytes);
@@ -181,7 +206,7 @@ impl Data {
     pub fn snapshots(&self, name: &str) -> Option<Snapshots> {
         let room = self.rooms.get(name)?;
         Some(Snapshots {
-            room: room.id,
+            room: room.id(),
             head: room.head,
             first_row: room.rows.keys().next().copied().unwrap_or(room.head + 1),
             snapshots: room
@@ -201,7 +226,7 @@ impl Data {
         let found = room
             .snapshots
             .get(&version)
-            .map(|held| held.clone().believe(room.id));
+            .map(|held| held.clone().believe(room.id()));
         found.transpose().map_err(|why| StoreError::Corrupt {
             room: name.to_owned(),
             what: format!("snapshot {version} cannot be used: {why}"),
@@ -225,16 +250,16 @@ impl Data {
         label: Option<Arc<str>>,
         author: Option<Arc<str>>,
     ) -> Result<(), StoreError> {
-        let found = self.room_mut(id)?.snapshots.get_mut(&version);
-        let held = found.ok_or_else(|| {
-            StoreError::Conflict(format!(
-                "there is no snapshot {version} of room number {}",
-                id.0
-            ))
-        })?;
+        let held = self.listed_mut(id, version)?;
         held.info.listed = true;
         held.info.label = label;
         held.info.author = author;
+        Ok(())
+    }
+
+    pub fn unlist_snapshot(&mut self, id: RoomId, version: u64) -> Result<(), StoreError> {
+        let info = &mut self.listed_mut(id, version)?.info;
+        (info.listed, info.label, info.author) = (false, None, None);
         Ok(())
     }
 
@@ -322,8 +347,82 @@ impl Data {
         }
     }
 
+    pub fn people(&self, name: &str) -> Option<&People> {
+        self.rooms.get(name).map(|room| &room.people)
+    }
+
+    /// And what gives out numbers.
+    pub fn people_mut(&mut self, name: &str) -> Option<(&mut People, &mut Ids)> {
+        let room = self.rooms.get_mut(name)?;
+        Some((&mut room.people, &mut self.ids))
+    }
+
+    pub fn all_people(&self) -> impl Iterator<Item = &People> {
+        self.rooms.values().map(|room| &room.people)
+    }
+
+    pub fn all_people_mut(&mut self) -> impl Iterator<Item = &mut People> {
+        self.rooms.values_mut().map(|room| &mut room.people)
+    }
+
+    /// By kind.
+    pub fn count_rows(&self) -> BTreeMap<String, u64> {
+        let mut counts: Vec<(&str, usize)> = vec![
+            ("rooms", self.rooms.len()),
+            ("nodes", self.nodes.len()),
+            ("leases", self.leases.len()),
+            ("keys", self.keys.len()),
+            ("dead letters", self.dead_letters.len()),
+        ];
+        counts.extend(self.records.count_rows());
+        for room in self.rooms.values() {
+            counts.extend([
+                ("rows", room.rows.len()),
+                ("snapshots", room.snapshots.len()),
+            ]);
+            counts.extend(room.people.count_rows());
+        }
+        let mut rows = BTreeMap::new();
+        for (kind, count) in counts {
+            *rows.entry(kind.to_owned()).or_insert(0) += count as u64;
+        }
+        rows
+    }
+
+    pub fn next_room_id(&mut self) -> RoomId {
+        self.last_id += 1;
+        RoomId(self.last_id)
+    }
+
+    pub fn insert(&mut self, entry: RoomEntry) {
+        self.rooms.insert(entry.name.clone(), Room::new(entry));
+    }
+
+    pub fn remove(&mut self, name: &str, id: RoomId) {
+        self.rooms.remove(name);
+        self.leases.retain(|(of, _), _| *of != id);
+    }
+
+    pub fn usage(&self, name: &str) -> Option<RoomUsage> {
+        let room = self.rooms.get(name)?;
+        let rows = room.rows.values();
+        let held = room.snapshots.values();
+        Some(RoomUsage {
+            head: room.head,
+            updates: room.rows.len() as u64,
+            update_bytes: rows.map(|row| row.update.bytes.len() as u64).sum(),
+            snapshots: room.snapshots.len() as u64,
+            snapshot_bytes: held.map(|held| held.info.size).sum(),
+        })
+    }
+
+    fn listed_mut(&mut self, id: RoomId, version: u64) -> Result<&mut Held, StoreError> {
+        let found = self.room_mut(id)?.snapshots.get_mut(&version);
+        found.ok_or_else(|| snapshot::no_snapshot(id, version))
+    }
+
     fn room_mut(&mut self, id: RoomId) -> Result<&mut Room, StoreError> {
-        let room = self.rooms.values_mut().find(|room| room.id == id);
+        let room = self.rooms.values_mut().find(|room| room.id() == id);
         room.ok_or_else(|| StoreError::Conflict(format!("there is no room number {}", id.0)))
     }
 }

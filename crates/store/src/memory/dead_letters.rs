@@ -30,6 +30,14 @@ impl DeadLetters {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn forget(&mut self, room: &str) {
+        self.0.retain(|letter| &*letter.room != room);
+    }
+
     pub fn of_room(&self, room: &str) -> Vec<DeadLetter> {
         let letters = self.0.iter().rev();
         letters

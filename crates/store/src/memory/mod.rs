@@ -5,9 +5,12 @@
 
 mod data;
 mod dead_letters;
+mod directory;
+mod people;
 mod quarantine;
 mod records;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -217,6 +220,11 @@ impl MemoryStore {
         self.data().rows(room)
     }
 
+    /// How many things are stored of each kind.
+    pub fn count_rows(&self) -> BTreeMap<String, u64> {
+        self.data().count_rows()
+    }
+
     fn fail(&self, way: Way, n: usize, error: StoreError) {
         self.orders.send_modify(|orders| {
             let gate = orders.gate_mut(way);
@@ -334,6 +342,11 @@ impl Store for MemoryStore {
         snapshot::validate_texts(&[label.as_deref(), author.as_deref()])?;
         self.be_open()?;
         self.data().list_snapshot(room, version, label, author)
+    }
+
+    async fn unlist_snapshot(&self, room: RoomId, version: u64) -> Result<(), StoreError> {
+        self.be_open()?;
+        self.data().unlist_snapshot(room, version)
     }
 
     async fn trim(&self, trim: &Trim) -> Result<Trimmed, StoreError> {

@@ -87,6 +87,20 @@ impl Records {
         record.time_ms = now_ms;
     }
 
+    pub fn count_rows(&self) -> [(&'static str, usize); 3] {
+        [
+            ("living nodes", self.nodes.len()),
+            ("openings", self.openings.len()),
+            ("records", self.rooms.len()),
+        ]
+    }
+
+    /// All that is noted of a room.
+    pub fn forget(&mut self, room: &str) {
+        self.rooms.remove(room);
+        self.openings.retain(|(_, of), _| &**of != room);
+    }
+
     pub fn clear(&mut self, room: &str) -> Option<RoomRecord> {
         self.rooms.remove(room)
     }

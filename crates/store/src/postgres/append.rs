@@ -34,15 +34,16 @@ const CREATE_ROOMS: &str = concat!(
     now_ms!(),
     " FROM unnest($1::text[]) AS name ORDER BY name COLLATE \"C\" ON CONFLICT (name) DO NOTHING RETURNING id, name"
 );
-/// `rooms.active_ms` is only moved when it is older than a minute, or every batch would rewrite the rows of all its rooms.
+/// `rooms.active_ms` is only moved when it is older than a minute, or every batch would rewrite the rows of all its rooms; and not
+/// while somebody decides about the room, for whom no batch is to wait.
 const RAISE_HEADS: &str = concat!(
     "WITH raised AS (UPDATE room_heads SET head = head + grown.n FROM unnest($1::bigint[], $2::bigint[]) \
      AS grown (room, n) WHERE room_heads.room = grown.room RETURNING 1), \
      touched AS (UPDATE rooms SET active_ms = ",
     now_ms!(),
-    " WHERE id = ANY($1) AND active_ms < ",
+    " WHERE id IN (SELECT id FROM rooms WHERE id = ANY($1) AND active_ms < ",
     now_ms!(),
-    " - 60000), \
+    " - 60000 FOR NO KEY UPDATE SKIP LOCKED)), \
      noted AS (UPDATE journal_nodes SET last_batch = $3, receipt = $4, updated_ms = ",
     now_ms!(),
     " WHERE node = $5) \

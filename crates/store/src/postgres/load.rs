@@ -26,8 +26,8 @@ const SOME_ROWS: &str = "\
     (SELECT seq, length(bytes) + $3::bigint AS weight FROM room_updates WHERE room = $1 AND seq >= $2 ORDER BY seq \
     LIMIT $4::bigint / $3::bigint + 1) AS next) AS weighed WHERE before < $4::bigint) ORDER BY seq";
 const HEADS: &str = "\
-    SELECT rooms.name, rooms.id, room_heads.head FROM rooms JOIN room_heads ON room_heads.room = rooms.id \
-    WHERE rooms.name = ANY($1)";
+    SELECT rooms.name, rooms.id, room_heads.head, rooms.access_version FROM rooms \
+    JOIN room_heads ON room_heads.room = rooms.id WHERE rooms.name = ANY($1)";
 
 /// The room on its newest sound snapshot below a version, with all rows above that.
 pub async fn load(pool: &Pool, room: &str, below: u64) -> Result<Option<StoredRoom>, StoreError> {
@@ -84,7 +84,7 @@ async fn rows_since(
 pub async fn heads(pool: &Pool, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError> {
     let names: Vec<&str> = rooms.iter().map(|name| &**name).collect();
     let mut conn = pool.acquire(HEADING).await?;
-    let found: Vec<(String, i64, i64)> = sqlx::query_as(HEADS)
+    let found: Vec<(String, i64, i64, i64)> = sqlx::query_as(HEADS)
         .bind(&names)
         .fetch_all(&mut *conn)
         .await

@@ -12,10 +12,14 @@ macro_rules! now_ms {
 
 mod append;
 mod dead_letters;
+#[macro_use]
+mod dialect;
 mod fault;
 mod leases;
 mod link;
 mod load;
+#[path = "../people/mod.rs"]
+mod people;
 mod pool;
 mod quarantine;
 mod records;
@@ -200,6 +204,14 @@ impl Store for PostgresStore {
         in_time(snapshots::LISTING, async {
             let mut conn = self.pool.acquire(snapshots::LISTING).await?;
             snapshots::name(&mut conn, &naming).await
+        })
+        .await
+    }
+
+    async fn unlist_snapshot(&self, room: RoomId, version: u64) -> Result<(), StoreError> {
+        in_time(snapshots::UNLISTING, async {
+            let mut conn = self.pool.acquire(snapshots::UNLISTING).await?;
+            snapshots::unlist(&mut conn, room, version).await
         })
         .await
     }

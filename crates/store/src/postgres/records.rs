@@ -253,6 +253,12 @@ pub async fn clear(tx: &mut PgConnection, room: &str) -> Result<Option<RoomRecor
     Ok(found.map(RoomRecord::from_stored))
 }
 
+/// Keeps everybody else from changing records until the end of the transaction.
+pub async fn exclude_others(tx: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(ALONE).execute(tx).await.map_err(failed)?;
+    Ok(())
+}
+
 async fn write(tx: &mut PgConnection, record: &RoomRecord) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO room_records (room, deaths, set_aside, time_ms) VALUES ($1, $2, $3, $4) \

@@ -16,6 +16,7 @@ use crate::{Builder, PassedOver, RoomId, Snapshot, SnapshotInfo, Snapshots, Stor
 /// What it is called in errors.
 pub const STORING: &str = "store a snapshot";
 pub const LISTING: &str = "list a snapshot";
+pub const UNLISTING: &str = "unlist a snapshot";
 
 /// What a named version gets.
 pub struct Naming {
@@ -201,10 +202,23 @@ pub async fn name(conn: &mut PgConnection, naming: &Naming) -> Result<(), StoreE
     if done.rows_affected() > 0 {
         return Ok(());
     }
-    let (room, version) = (naming.room.0, naming.version);
-    Err(StoreError::Conflict(format!(
-        "there is no snapshot {version} of room number {room}"
-    )))
+    Err(snapshot::no_snapshot(naming.room, naming.version))
+}
+
+/// Makes one no version any more.
+pub async fn unlist(conn: &mut PgConnection, room: RoomId, version: u64) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE room_snapshots SET listed = false, label = NULL, author = NULL WHERE room = $1 AND version = $2",
+    )
+    .bind(room.0)
+    .bind(number(version))
+    .execute(conn)
+    .await
+    .map_err(|e| fault::unavailable(UNLISTING, &e))?;
+    match done.rows_affected() {
+        0 => Err(snapshot::no_snapshot(room, version)),
+        _ => Ok(()),
+    }
 }
 
 fn held(row: &PgRow) -> Found<Held> {

@@ -21,10 +21,10 @@ const SOME_ROWS: &str = "\
     (SELECT seq, sum(weight) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) - weight AS before FROM \
     (SELECT seq, length(bytes) + ?3 AS weight FROM room_updates WHERE room = ?1 AND seq >= ?2 ORDER BY seq \
     LIMIT ?4 / ?3 + 1) AS next) AS weighed WHERE before < ?4) ORDER BY seq";
-/// Name, id and head, for a JSON list of names.
+/// Name, id, head and access version, for a JSON list of names.
 pub const HEADS: &str = "\
-    SELECT rooms.name, rooms.id, room_heads.head FROM rooms JOIN room_heads ON room_heads.room = rooms.id \
-    WHERE rooms.name IN (SELECT value FROM json_each(?1))";
+    SELECT rooms.name, rooms.id, room_heads.head, rooms.access_version FROM rooms \
+    JOIN room_heads ON room_heads.room = rooms.id WHERE rooms.name IN (SELECT value FROM json_each(?1))";
 
 /// The room on its newest sound snapshot below a version, with all rows above that.
 pub async fn load(
@@ -75,7 +75,7 @@ pub async fn since(
 pub async fn heads(readers: &SqlitePool, rooms: &[Arc<str>]) -> Result<Vec<Head>, StoreError> {
     let names: Vec<&str> = rooms.iter().map(|name| &**name).collect();
     let names = serde_json::to_string(&names).expect("texts are JSON");
-    let found: Vec<(String, i64, i64)> = sqlx::query_as(HEADS)
+    let found: Vec<(String, i64, i64, i64)> = sqlx::query_as(HEADS)
         .bind(names)
         .fetch_all(readers)
         .await

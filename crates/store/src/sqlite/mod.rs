@@ -7,11 +7,15 @@ mod alone;
 mod append;
 mod backup;
 mod dead_letters;
+#[macro_use]
+mod dialect;
 mod fault;
 mod inspect;
 mod leases;
 mod load;
 mod partial;
+#[path = "../people/mod.rs"]
+mod people;
 mod place;
 mod quarantine;
 #[cfg(any(test, feature = "testing"))]
@@ -309,6 +313,12 @@ impl Store for SqliteStore {
             author,
         };
         let done = snapshots::name(writing.conn(), &naming).await;
+        writing.end(done).await
+    }
+
+    async fn unlist_snapshot(&self, room: RoomId, version: u64) -> Result<(), StoreError> {
+        let mut writing = self.write("unlist a snapshot").await?;
+        let done = snapshots::unlist(writing.conn(), room, version).await;
         writing.end(done).await
     }
 

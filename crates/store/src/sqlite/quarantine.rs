@@ -34,26 +34,26 @@ impl Quarantine for SqliteStore {
             true => Gone::Others,
             false => Gone::Silent,
         };
-        let (_turn, mut writing) = self.write_unsynced().await?;
+        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
         let done = records::beat(writing.conn(), node, gone, now_ms()).await;
         writing.end(done).await
     }
 
     async fn note_opening(&self, opening: &Opening) -> Result<(), StoreError> {
         room_record::validate_name(&opening.room)?;
-        let (_turn, mut writing) = self.write_unsynced().await?;
+        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
         let done = records::note(writing.conn(), opening, now_ms()).await;
         writing.end(done).await
     }
 
     async fn end_openings(&self, ended: &[(Opening, OpeningEnd)]) -> Result<(), StoreError> {
-        let (_turn, mut writing) = self.write_unsynced().await?;
+        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
         let done = records::end(writing.conn(), ended).await;
         writing.end(done).await
     }
 
     async fn end_node(&self, node: Incarnation) -> Result<(), StoreError> {
-        let (_turn, mut writing) = self.write_unsynced().await?;
+        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
         let done = records::end_node(writing.conn(), node).await;
         writing.end(done).await
     }
@@ -83,12 +83,15 @@ impl Quarantine for SqliteStore {
 impl SqliteStore {
     /// A transaction that is not synced, on a connection of its own: it outlives the process and not a power cut, which
     /// the file itself does. It has its turn among all writers, so that they need not find each other busy.
-    async fn write_unsynced(&self) -> Result<(MutexGuard<'_, Writer>, Writing<'_>), StoreError> {
+    pub(super) async fn write_unsynced(
+        &self,
+        doing: &'static str,
+    ) -> Result<(MutexGuard<'_, Writer>, Writing<'_>), StoreError> {
         let turn = self.writer.lock().await;
         let mut slot = self.unsynced.lock().await;
         let options = super::unsynced(&self.write_options);
         let conn = self.take_conn(&mut slot, &turn, options).await?;
-        Ok((turn, Writing::begin(slot, conn, NOTING).await?))
+        Ok((turn, Writing::begin(slot, conn, doing).await?))
     }
 }
 
@@ -104,7 +107,7 @@ mod tests {
         let store = store.await.unwrap();
         // The first connection, and the one that is opened after it was lost.
         for _ in 0..2 {
-            let (_turn, mut writing) = store.write_unsynced().await.unwrap();
+            let (_turn, mut writing) = store.write_unsynced(NOTING).await.unwrap();
             let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
                 .fetch_one(writing.conn())
                 .await

@@ -226,10 +226,27 @@ pub async fn name(tx: &mut SqliteConnection, naming: &Naming) -> Result<(), Stor
     if done.rows_affected() > 0 {
         return Ok(());
     }
-    let (room, version) = (naming.room.0, naming.version);
-    Err(StoreError::Conflict(format!(
-        "there is no snapshot {version} of room number {room}"
-    )))
+    Err(snapshot::no_snapshot(naming.room, naming.version))
+}
+
+/// Makes one no version any more.
+pub async fn unlist(
+    tx: &mut SqliteConnection,
+    room: RoomId,
+    version: u64,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE room_snapshots SET listed = 0, label = NULL, author = NULL WHERE room = ?1 AND version = ?2",
+    )
+    .bind(room.0)
+    .bind(number(version))
+    .execute(tx)
+    .await
+    .map_err(|e| fault::unavailable("unlist a snapshot", &e))?;
+    match done.rows_affected() {
+        0 => Err(snapshot::no_snapshot(room, version)),
+        _ => Ok(()),
+    }
 }
 
 fn info(row: &SqliteRow, version: u64) -> Found<SnapshotInfo> {

@@ -2,6 +2,7 @@
 //!
 //! The rule: whatever becomes of the case, the database is dropped.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -129,6 +130,24 @@ impl Drop for Database {
 impl Place for Database {
     async fn open(&self) -> Arc<dyn Store> {
         self.store().await
+    }
+
+    async fn rows(&self) -> BTreeMap<String, u64> {
+        let mut conn = self.sql().await;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+        )
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
+            rows.insert(table, count as u64);
+        }
+        conn.close().await.unwrap();
+        rows
     }
 
     async fn damage(&self, damage: Damage) {

@@ -27,11 +27,12 @@ pub const CASES: Cases = &[
     case!(j4_a_receipt_waits_for_the_disk_unless_it_is_told_not_to),
 ];
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "0001 rooms",
     "0002 snapshots",
     "0003 dead letters",
     "0004 room records",
+    "0005 access",
 ];
 
 async fn nodes_that_start_at_once_migrate_once(at: Database) {

@@ -1,0 +1,158 @@
+//! Ends a room for ever, in steps that others hardly feel.
+//!
+//! The first step takes the room its name, and from then on it is not there for anybody. What follows only makes room. The rule: what is
+//! left adds up after each step, so that a copy that is made in between is a sound one.
+
+use super::{Conn, PURGING, failed};
+use crate::StoreError;
+
+/// What one step deletes at most: rows, and bytes of updates in them, unless one alone has more.
+macro_rules! few_rows {
+    ($which:literal, $order:literal) => {
+        concat!(
+            "DELETE FROM room_updates WHERE room = $1 AND seq IN (SELECT seq FROM (SELECT seq, \
+             sum(size) OVER (ORDER BY seq",
+            $order,
+            ") - size AS before FROM (SELECT seq, length(bytes) AS size FROM room_updates WHERE room = $1 AND seq ",
+            $which,
+            " $2 ORDER BY seq",
+            $order,
+            " LIMIT 2000) AS few) AS weighed WHERE before < 1048576)"
+        )
+    };
+}
+
+const COVERED_ROWS: &str = few_rows!("<=", "");
+const LAST_ROWS: &str = few_rows!(">", " DESC");
+const NEWEST_SNAPSHOT: &str = "DELETE FROM room_snapshots WHERE room = $1 AND version = \
+    (SELECT max(version) FROM room_snapshots WHERE room = $1)";
+/// What refers to nothing that goes later.
+const PEOPLE: [&str; 5] = [
+    "DELETE FROM room_participants WHERE room = $1",
+    "DELETE FROM room_blocks WHERE room = $1",
+    "DELETE FROM room_leases WHERE room = $1",
+    "DELETE FROM room_grants WHERE id IN (SELECT id FROM room_grants WHERE room = $1 ORDER BY id LIMIT 1000)",
+    "DELETE FROM room_damaged WHERE id IN (SELECT id FROM room_damaged WHERE room = $1 ORDER BY id LIMIT 20)",
+];
+/// What grants refer to.
+const INVITES: &str = "DELETE FROM room_invites WHERE id IN \
+    (SELECT id FROM room_invites WHERE room = $1 ORDER BY id LIMIT 1000)";
+
+/// Whether there is anything left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    More,
+    Last,
+}
+
+/// Takes a deleted room its name, and whatever stands under that name. `false` where there is none.
+pub async fn begin(conn: &mut Conn, room: &str) -> Result<bool, StoreError> {
+    // The head first: whoever appends takes it first, too.
+    let sql = concat!(
+        "SELECT head FROM room_heads WHERE room = (SELECT id FROM rooms WHERE name = $1)",
+        for_change!()
+    );
+    sqlx::query(sql)
+        .bind(room)
+        .execute(&mut *conn)
+        .await
+        .map_err(failed(PURGING))?;
+    let found = super::take(conn, room, PURGING).await?;
+    let Some(entry) = found.filter(|room| room.deleted_ms.is_some()) else {
+        return Ok(false);
+    };
+    // Control characters stand in no room's name.
+    let sql = concat!(
+        "UPDATE rooms SET name = $2, purged_ms = ",
+        now_ms!(),
+        ", title = NULL, owner = NULL, password = NULL WHERE id = $1"
+    );
+    sqlx::query(sql)
+        .bind(entry.id.0)
+        .bind(format!("\u{1}purged {}", entry.id.0))
+        .execute(&mut *conn)
+        .await
+        .map_err(failed(PURGING))?;
+    delete_by_room(
+        conn,
+        "DELETE FROM idempotency_keys WHERE room = $1",
+        entry.id.0,
+    )
+    .await?;
+    super::super::records::exclude_others(conn).await?;
+    for sql in [
+        "DELETE FROM dead_letters WHERE room = $1",
+        "DELETE FROM room_records WHERE room = $1",
+        "DELETE FROM room_openings WHERE room = $1",
+    ] {
+        let done = sqlx::query(sql).bind(room).execute(&mut *conn).await;
+        done.map_err(failed(PURGING))?;
+    }
+    Ok(true)
+}
+
+/// Rooms without a name, of which something is left.
+pub async fn left(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
+    sqlx::query_scalar("SELECT id FROM rooms WHERE purged_ms IS NOT NULL ORDER BY id")
+        .fetch_all(conn)
+        .await
+        .map_err(failed(PURGING))
+}
+
+/// Deletes some of what is left of one.
+pub async fn step(conn: &mut Conn, room: i64) -> Result<Step, StoreError> {
+    for sql in PEOPLE.into_iter().chain([INVITES]) {
+        if delete_by_room(conn, sql, room).await? > 0 {
+            return Ok(Step::More);
+        }
+    }
+    let covered: Option<i64> = sqlx::query_scalar(
+        "SELECT seq FROM room_snapshots WHERE room = $1 ORDER BY version DESC LIMIT 1",
+    )
+    .bind(room)
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(failed(PURGING))?;
+    // From below up to what the newest snapshot covers, then from above, and the snapshots last: the head goes down with what is left.
+    for rows in [COVERED_ROWS, LAST_ROWS] {
+        let gone = sqlx::query(rows)
+            .bind(room)
+            .bind(covered.unwrap_or(0))
+            .execute(&mut *conn)
+            .await
+            .map_err(failed(PURGING))?;
+        if gone.rows_affected() > 0 {
+            lower_head(conn, room).await?;
+            return Ok(Step::More);
+        }
+    }
+    if delete_by_room(conn, NEWEST_SNAPSHOT, room).await? > 0 {
+        lower_head(conn, room).await?;
+        return Ok(Step::More);
+    }
+    delete_by_room(conn, "DELETE FROM room_heads WHERE room = $1", room).await?;
+    delete_by_room(
+        conn,
+        "DELETE FROM rooms WHERE id = $1 AND purged_ms IS NOT NULL",
+        room,
+    )
+    .await?;
+    Ok(Step::Last)
+}
+
+async fn lower_head(conn: &mut Conn, room: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE room_heads SET head = coalesce((SELECT max(seq) FROM (SELECT seq FROM room_snapshots WHERE room = $1 \
+         UNION ALL SELECT max(seq) FROM room_updates WHERE room = $1) AS standing), 0) WHERE room = $1",
+    )
+    .bind(room)
+    .execute(conn)
+    .await
+    .map_err(failed(PURGING))?;
+    Ok(())
+}
+
+async fn delete_by_room(conn: &mut Conn, sql: &'static str, room: i64) -> Result<u64, StoreError> {
+    let gone = sqlx::query(sql).bind(room).execute(conn).await;
+    Ok(gone.map_err(failed(PURGING))?.rows_affected())
+}
