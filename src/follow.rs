@@ -22,7 +22,7 @@ const POLL_ALONE: Duration = Duration::from_secs(1);
 const NAMES: usize = 1_000;
 /// What comes too early is mostly followed by what it waits for.
 const SETTLE: Duration = Duration::from_millis(20);
-/// Rooms that are looked after at a time.
+/// Rooms for which something is asked at a time. How many wait is bounded by the number of rooms.
 const AT_ONCE: usize = 16;
 /// Bytes that are read from the store at a time.
 const READ_BYTES: usize = 4 << 20;
@@ -106,21 +106,18 @@ impl Follower {
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let mut tasks = JoinSet::new();
         loop {
-            let slot = slots.clone().acquire_owned().await.expect("never closed");
             let room = self.rooms.shared().behind.next().await;
             while tasks.try_join_next().is_some() {}
-            let this = self.clone();
-            tasks.spawn(async move {
-                this.help(&room).await;
-                drop(slot);
-            });
+            let (this, slots) = (self.clone(), slots.clone());
+            tasks.spawn(async move { this.help(&room, &slots).await });
         }
     }
 
-    /// Looks after one room until it lacks nothing.
-    async fn help(&self, room: &Arc<Room>) {
+    /// Looks after one room until it lacks nothing. It has a slot while something is asked for it, and none while it waits.
+    async fn help(&self, room: &Arc<Room>, slots: &Semaphore) {
         let bus = &self.rooms.shared().bus;
         tokio::time::sleep(SETTLE).await;
+        let mut slot = slots.acquire().await.expect("never closed");
         let after = room.applied();
         if let Some(stored_as) = room.stored_as() {
             match bus.recent(room.name(), stored_as, after).await {
@@ -147,7 +144,9 @@ impl Follower {
                 continue;
             }
             let pause = pauses.next().unwrap_or(&PAUSES[PAUSES.len() - 1]);
+            drop(slot);
             tokio::time::sleep(*pause).await;
+            slot = slots.acquire().await.expect("never closed");
         }
     }
 
@@ -174,5 +173,117 @@ fn rows(since: Since) -> Rows {
             .into_iter()
             .map(|row| (row.seq, row.bytes))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use scrible_store::MemoryStore;
+
+    use super::*;
+    use crate::bus::{Bus, BusAway, Commit, Hearer, NodeId, Told};
+    use crate::room::{OpenError, Opened, RoomName, RoomsConfig, RoomsShared, Source};
+
+    /// One character of one client.
+    const TYPED: &[u8] = &[1, 1, 10, 0, 4, 1, 1, b't', 1, b'a', 0];
+
+    struct Nowhere;
+
+    #[async_trait]
+    impl Source for Nowhere {
+        async fn load(&self, _: &RoomName) -> Result<Opened, OpenError> {
+            Err(OpenError::Unavailable("nothing is here".into()))
+        }
+    }
+
+    /// Still has what one room lacks.
+    struct HasSome;
+
+    #[async_trait]
+    impl Bus for HasSome {
+        async fn listen(&self, _: &dyn Hearer) {
+            std::future::pending().await
+        }
+
+        async fn join(&self, _: &RoomName) -> Result<(), BusAway> {
+            Ok(())
+        }
+
+        fn leave(&self, _: &RoomName) {}
+
+        fn publish(&self, _: &RoomName, _: &Commit) {}
+
+        async fn recent(&self, room: &RoomName, _: i64, _: u64) -> Result<Vec<Bytes>, BusAway> {
+            let has = room.as_str() == "helped";
+            Ok(has
+                .then_some(Bytes::from_static(TYPED))
+                .into_iter()
+                .collect())
+        }
+
+        fn show(&self, _: &RoomName, _: &[u8]) {}
+
+        async fn people(&self, _: &RoomName) -> Result<Vec<(NodeId, Bytes)>, BusAway> {
+            Ok(Vec::new())
+        }
+
+        fn access_changed(&self, _: &RoomName) {}
+
+        fn kick(&self, _: &RoomName, _: u64) {}
+
+        fn trouble(&self) -> Option<String> {
+            None
+        }
+
+        fn has_others(&self) -> bool {
+            true
+        }
+
+        async fn close(&self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn n9_rooms_that_cannot_be_helped_keep_no_other_waiting() {
+        let config = RoomsConfig {
+            limits: Default::default(),
+            awareness_interval: Duration::from_millis(40),
+            idle: Duration::from_secs(30),
+            max_uncommitted_bytes: 1 << 20,
+            capacity: Default::default(),
+            memory: 1 << 30,
+            presence: Default::default(),
+            compaction: Default::default(),
+            version_interval: Duration::from_secs(300),
+        };
+        let shared = Arc::new(RoomsShared::new(config, Arc::new(HasSome)));
+        let store = MemoryStore::new();
+        store.close().await;
+        let follower = Follower {
+            rooms: Registry::new(Arc::new(Nowhere), shared.clone()),
+            store: Arc::new(store),
+            writers: Writers::One,
+        };
+        let following = tokio::spawn(follower.run());
+        let behind = |name: &str| {
+            let name = RoomName::new(name).unwrap();
+            let room = Arc::new(Room::new(name, Opened::default(), shared.clone()));
+            room.stored_elsewhere(&Commit {
+                stored_as: 1,
+                first_seq: 1,
+                updates: Told::Count(1),
+            });
+            room
+        };
+        let stuck: Vec<_> = (0..AT_ONCE)
+            .map(|nth| behind(&format!("stuck {nth}")))
+            .collect();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let helped = behind("helped");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(helped.applied(), 1);
+        assert!(stuck.iter().all(|room| room.applied() == 0));
+        following.abort();
     }
 }
