@@ -1,5 +1,6 @@
 //! Brings into open rooms what other nodes have stored and the bus did not carry: the store is asked for the highest numbers of all
-//! open rooms every now and then, and rooms that lack something get it, from the bus while it still has it, else from the store.
+//! open rooms every now and then, and rooms that lack something get it, from the bus while it still has it, else from the store. With the numbers comes
+//! whether it was changed who may be in a room.
 //!
 //! It does not know how rows come into a room's log. The one rule: one room that cannot be helped keeps no other waiting.
 
@@ -87,16 +88,19 @@ impl Follower {
         for rooms in rooms.chunks(NAMES) {
             let names: Vec<_> = rooms.iter().map(|room| room.name().shared()).collect();
             // Before the question, so that the answer cannot be older.
-            let asked: HashMap<_, _> = names
+            let mut asked: HashMap<_, _> = names
                 .iter()
                 .cloned()
                 .zip(rooms.iter().map(|room| (room, room.applied())))
                 .collect();
             for head in self.store.heads(&names).await? {
-                if let Some((room, applied)) = asked.get(&head.room) {
-                    room.heard_of(head.id.0, head.seq, *applied);
+                if let Some((room, applied)) = asked.remove(&head.room) {
+                    room.heard_of(head.id.0, head.seq, applied);
+                    room.access_stored(head.access_version);
                 }
             }
+            // Of what is not there.
+            asked.values().for_each(|(room, _)| room.access_stored(0));
         }
         Ok(())
     }

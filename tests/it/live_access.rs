@@ -13,7 +13,7 @@ use scrible::access::{
 use scrible::bus::{Alone, Bus};
 use scrible::follow::Writers;
 use scrible::room::RoomName;
-use scrible_store::MemoryStore;
+use scrible_store::{Directory, MemoryStore};
 use scrible_wire::{awareness, message};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -321,6 +321,26 @@ async fn x7_a_change_between_being_let_in_and_being_in_is_not_missed() {
         4403,
         "also where the room was not open"
     );
+}
+
+#[tokio::test]
+async fn x9_a_change_that_the_bus_has_lost_is_found_in_the_store() {
+    let (store, hub) = (MemoryStore::new(), Arc::new(Hub::default()));
+    let gate = ToldGate::new(&[("eve", Role::Editor)]);
+    for bus in [hub.port() as Arc<dyn Bus>, Arc::new(Alone)] {
+        gate.decides("eve", Ok(Role::Editor));
+        let node = node_of_many(&store, bus, &gate).await;
+        let mut eve = joined(&node, "eve").await;
+        eve.update(&typed(66, 0)).await;
+        assert_eq!(eve.next_update().await, typed(66, 0));
+        gate.decides("eve", Err(Denied::Forbidden));
+        // As another node would have it stored, of which this one hears nothing.
+        let away = wall_ms() + 60_000;
+        assert!(store.block("demo", "sub:eve", away).await.unwrap());
+        timeout(Duration::from_secs(10), told_to_go(&mut eve))
+            .await
+            .expect("within ten seconds");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The rules of a room as lists of events and what must follow. Updates are forged byte by byte, as a client would write them.
 
+mod access;
 mod answers;
 mod ending;
 mod hearing;
