@@ -14,7 +14,7 @@
 //! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened and boards drawn, with the
 //!   [`fonts`] that are found
 //! - [`dead_letters`] what is kept of updates that nobody could take
-//! - [`session`] one connection's stay in a room
+//! - [`session`] one connection's stay in a room, [`stays`] what is kept of it
 //! - [`socket`] connections: upgrade, limits, close codes
 //! - [`access`] who may do what
 //! - [`rest`] plain HTTP
@@ -44,4 +44,5 @@ pub mod service;
 pub mod session;
 pub mod socket;
 pub mod source;
+pub mod stays;
 pub mod telemetry;

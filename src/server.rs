@@ -184,6 +184,10 @@ impl Node {
             let (rooms, store) = (rooms.shared().clone(), store.clone());
             async move { rooms.dead_letters.write(&*store).await }
         });
+        let stays = tokio::spawn({
+            let (rooms, store) = (rooms.shared().clone(), store.clone());
+            async move { rooms.stays.write(&*store).await }
+        });
         let caretaker = tokio::spawn({
             let rooms = rooms.clone();
             async move { rooms.look_after_rooms().await }
@@ -288,6 +292,10 @@ impl Node {
         rooms.shared().dead_letters.close();
         if timeout_at(deadline, dead_letters).await.is_err() {
             tracing::warn!("what was refused last could not be kept in time");
+        }
+        rooms.shared().stays.close();
+        if timeout_at(deadline, stays).await.is_err() {
+            tracing::warn!("who left last could not be noted in time");
         }
         tasks.close();
         if timeout_at(deadline, tasks.wait()).await.is_err() {

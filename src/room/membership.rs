@@ -102,6 +102,11 @@ impl Membership {
         &self.room
     }
 
+    /// The session's number.
+    pub fn session(&self) -> Author {
+        self.speaker.session
+    }
+
     /// The room's [access mark](Room::access_mark) when this session took its seat. What changed before that, its bell does not tell of.
     pub fn access_mark(&self) -> u64 {
         self.mark

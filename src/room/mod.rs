@@ -58,6 +58,7 @@ use crate::bus::Bus;
 use crate::compact::{CompactionQueue, Why};
 use crate::dead_letters::DeadLetters;
 use crate::journal::JournalQueue;
+use crate::stays::Stays;
 use crate::telemetry::Metrics;
 use awareness::Awareness;
 pub use awareness::PresenceLimits;
@@ -123,6 +124,8 @@ pub struct RoomsShared {
     pub sessions: AtomicU64,
     /// What clients send and rooms do not take goes here.
     pub dead_letters: DeadLetters,
+    /// Who is in which room is noted here.
+    pub stays: Arc<Stays>,
     /// Where everything that happens on this node is counted.
     pub metrics: Metrics,
 }
@@ -144,6 +147,7 @@ impl RoomsShared {
             tasks: TaskTracker::new(),
             sessions: AtomicU64::new(0),
             dead_letters: DeadLetters::new(metrics.dead_letters.clone()),
+            stays: Stays::new(metrics.rooms.stays_dropped.clone()),
             metrics,
         }
     }

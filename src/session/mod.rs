@@ -151,7 +151,6 @@ impl<'a> Session<'a> {
     /// A session of an admitted connection in an opened room.
     pub fn new(
         socket: &'a mut Socket,
-        session: Author,
         membership: Membership,
         standing: Standing,
         config: SessionConfig,
@@ -159,6 +158,7 @@ impl<'a> Session<'a> {
     ) -> Self {
         let now = Instant::now();
         let clocks = Clockwork::new(now);
+        let session = membership.session();
         Self {
             socket,
             membership,
@@ -318,6 +318,9 @@ impl<'a> Session<'a> {
                     let limits = &shared.config.limits;
                     let entries = awareness::parse(body, limits).map_err(protocol)?;
                     let changed = self.membership.hear(&entries, now);
+                    if let Some(own) = self.membership.own_client() {
+                        self.standing.seen_as(own);
+                    }
                     self.pace.handled(worth(changed));
                 }
                 Message::QueryAwareness => {

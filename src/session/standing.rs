@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use super::Leave;
 use crate::access::{Admission, Denied, Gate, Role};
-use crate::room::{Room, Rung};
+use crate::room::{Membership, Room, Rung};
+use crate::stays::Staying;
 
 /// How long a gate may take to decide.
 const DECISION: Duration = Duration::from_secs(10);
@@ -33,6 +34,7 @@ pub struct Standing {
     gate: Arc<dyn Gate>,
     peer: IpAddr,
     admission: Admission,
+    staying: Staying,
     /// When to look whether its time is over.
     look_at: Option<Instant>,
     /// How often the bell had rung when it was last asked.
@@ -52,11 +54,14 @@ struct Doubt {
 }
 
 impl Standing {
-    /// Of somebody who was just let in.
-    pub fn new(gate: Arc<dyn Gate>, admission: Admission, peer: IpAddr) -> Self {
+    /// Of a session that was just let into a room.
+    pub fn new(gate: Arc<dyn Gate>, admission: Admission, seat: &Membership, peer: IpAddr) -> Self {
+        let room = seat.room();
+        let stays = &room.shared().stays;
         Self {
             gate,
             peer,
+            staying: stays.begin(room.name(), seat.session(), &admission),
             look_at: admission.until_ms.map(|_| Instant::now()),
             admission,
             heard: 0,
@@ -70,6 +75,11 @@ impl Standing {
     pub fn outdated(mut self) -> Self {
         self.is_due = true;
         self
+    }
+
+    /// Notes the client id that the session calls its own.
+    pub fn seen_as(&mut self, client: u64) {
+        self.staying.seen_as(client);
     }
 
     /// What may be done.
@@ -261,7 +271,7 @@ mod tests {
         }
     }
 
-    fn room() -> Room {
+    fn room() -> Arc<Room> {
         let config = RoomsConfig {
             limits: Default::default(),
             awareness_interval: Duration::from_millis(40),
@@ -274,11 +284,14 @@ mod tests {
             version_interval: Duration::from_secs(300),
         };
         let shared = Arc::new(RoomsShared::new(config, Arc::new(Alone)));
-        Room::new(RoomName::new("demo").unwrap(), Opened::default(), shared)
+        let name = RoomName::new("demo").unwrap();
+        Arc::new(Room::new(name, Opened::default(), shared))
     }
 
-    fn standing(gate: &Arc<Told>) -> Standing {
-        Standing::new(gate.clone(), admission(Role::Editor), [127, 0, 0, 1].into())
+    fn standing(gate: &Arc<Told>, room: &Arc<Room>) -> Standing {
+        let seat = room.enter(1, Identity::default()).unwrap();
+        let peer = [127, 0, 0, 1].into();
+        Standing::new(gate.clone(), admission(Role::Editor), &seat, peer)
     }
 
     fn rung(times: u64) -> Rung {
@@ -309,7 +322,7 @@ mod tests {
         let (gate, room) = (Arc::new(Told::default()), room());
         *gate.decision.lock() = Some(Err(Denied::Undecided));
         let began = Instant::now();
-        let leave = left(&mut standing(&gate), &room).await;
+        let leave = left(&mut standing(&gate, &room), &room).await;
         assert_eq!(leave, Leave::Denied(Denied::Undecided));
         assert_eq!(began.elapsed().as_secs(), 60);
         assert!((25..=31).contains(&gate.asked.load(Ordering::SeqCst)));
@@ -318,7 +331,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn x4_a_gate_that_does_not_answer_is_as_one_that_cannot_decide() {
         let (gate, room) = (Arc::new(Told::default()), room());
-        let mut standing = standing(&gate);
+        let mut standing = standing(&gate, &room);
         let began = Instant::now();
         let leave = left(&mut standing, &room).await;
         assert_eq!(leave, Leave::Denied(Denied::Undecided));
@@ -332,7 +345,7 @@ mod tests {
     async fn x4_a_decision_ends_the_doubt() {
         let (gate, room) = (Arc::new(Told::default()), room());
         *gate.decision.lock() = Some(Err(Denied::Undecided));
-        let mut standing = standing(&gate);
+        let mut standing = standing(&gate, &room);
         let for_now = timeout(Duration::from_secs(50), left(&mut standing, &room));
         assert!(for_now.await.is_err());
         *gate.decision.lock() = Some(Ok(Role::Editor));
@@ -347,7 +360,7 @@ mod tests {
     #[tokio::test]
     async fn x1_whatever_rings_while_a_decision_is_on_its_way_is_asked_about_again() {
         let (gate, room) = (Arc::new(Told::default()), room());
-        let mut standing = standing(&gate);
+        let mut standing = standing(&gate, &room);
         let mut poll = |times| {
             let mut cx = Context::from_waker(Waker::noop());
             standing.poll(rung(times), &room, Instant::now(), &mut cx)
@@ -363,7 +376,7 @@ mod tests {
         }
         assert_eq!(gate.asked.load(Ordering::SeqCst), 1);
         drop(standing);
-        let mut standing = self::standing(&gate).outdated();
+        let mut standing = self::standing(&gate, &room).outdated();
         *gate.decision.lock() = Some(Ok(Role::Editor));
         let mut cx = Context::from_waker(Waker::noop());
         for times in [0, 1, 1] {

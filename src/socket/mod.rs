@@ -184,13 +184,13 @@ impl Connections {
         let membership = self
             .open(socket, room, session, admission.identity.clone())
             .await?;
-        let mut standing = Standing::new(self.gate.clone(), admission, peer);
+        let mut standing = Standing::new(self.gate.clone(), admission, &membership, peer);
         if mark != Some(membership.access_mark()) {
             standing = standing.outdated();
         }
         tracing::debug!("session began");
         let stop = self.stop.clone();
-        let run = Session::new(socket, session, membership, standing, self.session, stop).run();
+        let run = Session::new(socket, membership, standing, self.session, stop).run();
         let leave = run.await;
         tracing::debug!(?leave, "session ended");
         Ok((closing::counted(&leave), Farewell::after(&leave)))

@@ -110,6 +110,8 @@ pub struct DeadLetterMetrics {
 /// Rooms as a whole.
 #[derive(Debug)]
 pub struct RoomMetrics {
+    /// Stays of which a note could not be kept.
+    pub stays_dropped: Counter,
     /// Attempts to load a room.
     pub openings: Counts<Openings>,
     /// How long they took.
@@ -181,6 +183,7 @@ impl Metrics {
             },
             dead_letters: DeadLetterMetrics::default(),
             rooms: RoomMetrics {
+                stays_dropped: Counter::default(),
                 openings: Counts::default(),
                 opening: Distribution::of_times(&ROOM_US),
                 evicted: Counter::default(),
@@ -283,6 +286,11 @@ impl Metrics {
         );
 
         let rooms = &self.rooms;
+        registry.register(
+            "scrible_stays_dropped",
+            "Notes of who was in a room that were not kept, because too many came or the store did not answer",
+            rooms.stays_dropped.clone(),
+        );
         registry.register(
             "scrible_room_openings",
             "Attempts to load a room, by outcome",

@@ -13,7 +13,7 @@ use scrible::access::{
 use scrible::bus::{Alone, Bus};
 use scrible::follow::Writers;
 use scrible::room::RoomName;
-use scrible_store::{Directory, MemoryStore};
+use scrible_store::{Directory, MemoryStore, Page, Participant};
 use scrible_wire::{awareness, message};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -321,6 +321,41 @@ async fn x7_a_change_between_being_let_in_and_being_in_is_not_missed() {
         4403,
         "also where the room was not open"
     );
+}
+
+#[tokio::test]
+async fn x8_who_was_in_a_room_is_on_record() {
+    let gate = ToldGate::new(&[("ann", Role::Owner), ("bob", Role::Viewer)]);
+    let (store, node) = one_node(&gate).await;
+    let mut ann = joined(&node, "ann").await;
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(ann.next_update().await, typed(10, 0));
+    let mut bob = joined(&node, "bob").await;
+    show(&mut bob, 11).await;
+    let noted = async |store: &MemoryStore| -> Vec<Participant> {
+        let all = Page {
+            before: None,
+            limit: 10,
+        };
+        store.participants("demo", all).await.unwrap()
+    };
+    let of_bob = loop {
+        tokio::task::yield_now().await;
+        if let Some(bob) = noted(&store)
+            .await
+            .into_iter()
+            .find(|noted| noted.role == Role::Viewer)
+        {
+            break bob;
+        }
+    };
+    assert_eq!(of_bob.identity.as_deref(), Some("sub:bob"));
+    assert_eq!((of_bob.client, of_bob.left_ms), (Some(11), None));
+    let after = store.reopen();
+    assert_eq!(node.stopped().await.unstored, 0);
+    let all = noted(&after).await;
+    assert_eq!(all.len(), 2);
+    assert!(all.iter().all(|noted| noted.left_ms.is_some()), "{all:?}");
 }
 
 #[tokio::test]
