@@ -48,13 +48,13 @@ pub use room_record::{NODE_BEAT, Opening, OpeningEnd, RoomRecord, SetAsideBy};
 pub use snapshot::{
     Builder, Lease, NewSnapshot, PassedOver, Snapshot, SnapshotInfo, Snapshots, Trim, Trimmed,
 };
+#[cfg(any(test, feature = "testing"))]
+pub use sqlite::{AS_OF_THE_FIRST_MIGRATION, Hold, execute_raw};
 pub use sqlite::{
     DamagedRooms, Durability, Existing, InspectedRoom, InspectedRow, Inspection, MendedRow,
     Mending, Migrations, Repair, Restored, RoomDamage, SetAside, SqliteOptions, SqliteStore, Tally,
     back_up, restore,
 };
-#[cfg(any(test, feature = "testing"))]
-pub use sqlite::{Hold, execute_raw};
 pub use store::{
     Batch, Head, Incarnation, NewUpdate, Receipt, RoomAppend, RoomId, RoomReceipt, Since, Store,
     StoredRoom, StoredUpdate,

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use scrible_store::{
-    Batch, Builder, DamagedRooms, Existing, Incarnation, Inspection, NewSnapshot, NewUpdate,
-    Restored, RoomAppend, RoomId, SqliteOptions, SqliteStore, Store, StoreError, Tally, Trim,
-    back_up, execute_raw, restore,
+    AS_OF_THE_FIRST_MIGRATION, Batch, Builder, DamagedRooms, Existing, Incarnation, Inspection,
+    NewSnapshot, NewUpdate, Restored, RoomAppend, RoomId, SqliteOptions, SqliteStore, Store,
+    StoreError, Tally, Trim, back_up, execute_raw, restore,
 };
 use tempfile::TempDir;
 
@@ -423,14 +423,7 @@ async fn b4_a_backup_from_before_there_were_snapshots_is_taken_and_migrated() {
     let folder = Folder::new();
     let (old, database) = (folder.file("old.db"), folder.file("rooms.db"));
     filled(&old).await;
-    execute_raw(
-        &old,
-        "DROP TABLE room_records; DROP TABLE room_openings; DROP TABLE nodes; DROP TABLE dead_letters; \
-         DROP TABLE room_damaged; DROP TABLE room_leases; DROP TABLE room_snapshots; \
-         ALTER TABLE room_updates DROP COLUMN checksum; \
-         DELETE FROM _sqlx_migrations WHERE version > 1",
-    )
-    .await;
+    execute_raw(&old, AS_OF_THE_FIRST_MIGRATION).await;
     let restored = put(&old, &database).await.unwrap();
     assert_eq!(
         restored.pending,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use scrible_store::{
-    Batch, Builder, Incarnation, NewSnapshot, NewUpdate, RoomAppend, RoomId, SqliteOptions,
-    SqliteStore, Store, StoreError, Trim, execute_raw,
+    AS_OF_THE_FIRST_MIGRATION, Batch, Builder, Incarnation, NewSnapshot, NewUpdate, RoomAppend,
+    RoomId, SqliteOptions, SqliteStore, Store, StoreError, Trim, execute_raw,
 };
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
@@ -78,25 +78,13 @@ fn texts(n: u64) -> Vec<Bytes> {
     (1..=n).map(|n| n.to_string().into()).collect()
 }
 
-/// Brings a file back to what the first version of this program left.
-async fn as_of_the_first_migration(file: &Path) {
-    execute_raw(
-        file,
-        "DROP TABLE room_records; DROP TABLE room_openings; DROP TABLE nodes; DROP TABLE dead_letters; \
-         DROP TABLE room_damaged; DROP TABLE room_leases; DROP TABLE room_snapshots; \
-         ALTER TABLE room_updates DROP COLUMN checksum; \
-         DELETE FROM _sqlx_migrations WHERE version > 1",
-    )
-    .await;
-}
-
 #[tokio::test]
 async fn a_file_of_the_first_version_is_migrated_and_loads() {
     let folder = Folder::new();
     let store = folder.store().await;
     let id = append(&store, "room", texts(5)).await;
     store.close().await;
-    as_of_the_first_migration(&folder.file()).await;
+    execute_raw(&folder.file(), AS_OF_THE_FIRST_MIGRATION).await;
 
     let store = folder.store().await;
     assert_eq!(

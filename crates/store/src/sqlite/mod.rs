@@ -45,7 +45,7 @@ pub use self::backup::{Existing, back_up};
 pub use self::inspect::{InspectedRoom, InspectedRow, Inspection};
 use self::place::{FileIdentity, Files};
 #[cfg(any(test, feature = "testing"))]
-pub use self::raw::{Hold, execute_raw};
+pub use self::raw::{AS_OF_THE_FIRST_MIGRATION, Hold, execute_raw};
 pub use self::repair::{MendedRow, Mending, Repair, SetAside};
 pub use self::restore::{DamagedRooms, Restored, restore};
 pub use self::tally::{RoomDamage, Tally};

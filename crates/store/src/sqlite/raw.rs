@@ -46,3 +46,17 @@ impl Hold {
         self.0.close().await.unwrap();
     }
 }
+
+/// Statements that bring a file back to what the first version of this program left: the undoing of all later migrations.
+pub const AS_OF_THE_FIRST_MIGRATION: &str = "\
+    DROP TABLE idempotency_keys; DROP TABLE room_participants; DROP TABLE room_blocks; DROP TABLE room_grants; \
+    DROP TABLE room_invites; DROP INDEX rooms_by_owner; DROP INDEX rooms_purged; \
+    ALTER TABLE rooms DROP COLUMN title; ALTER TABLE rooms DROP COLUMN owner; ALTER TABLE rooms DROP COLUMN visibility; \
+    ALTER TABLE rooms DROP COLUMN link_role; ALTER TABLE rooms DROP COLUMN password; \
+    ALTER TABLE rooms DROP COLUMN password_version; ALTER TABLE rooms DROP COLUMN frontend; \
+    ALTER TABLE rooms DROP COLUMN viewers_export; ALTER TABLE rooms DROP COLUMN deleted_ms; \
+    ALTER TABLE rooms DROP COLUMN purged_ms; ALTER TABLE rooms DROP COLUMN access_version; \
+    DROP TABLE room_records; DROP TABLE room_openings; DROP TABLE nodes; DROP TABLE dead_letters; \
+    DROP TABLE room_damaged; DROP TABLE room_leases; DROP TABLE room_snapshots; \
+    ALTER TABLE room_updates DROP COLUMN checksum; \
+    DELETE FROM _sqlx_migrations WHERE version > 1";

@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use scrible_store::{
-    Builder, Durability, Incarnation, Lease, Migrations, NewSnapshot, Opening, OpeningEnd,
-    PostgresOptions, PostgresStore, Quarantine, Store, StoreError, Trim,
+    Builder, Created, Directory, Durability, FactsQuery, Granted, IdempotencyKey, Incarnation,
+    Lease, Migrations, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening, OpeningEnd, Page,
+    PostgresOptions, PostgresStore, Quarantine, Role, RoomChange, RoomQuery, Stay, Store,
+    StoreError, Trim, VisibleTo,
 };
 
 use crate::database::{Database, execute};
@@ -113,6 +115,9 @@ const LATER: &str = "\
     ALTER TABLE room_leases ADD COLUMN later TEXT; ALTER TABLE journal_nodes ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
     ALTER TABLE dead_letters ADD COLUMN later TEXT; ALTER TABLE nodes ADD COLUMN later TEXT; \
     ALTER TABLE room_openings ADD COLUMN later TEXT; ALTER TABLE room_records ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
+    ALTER TABLE room_invites ADD COLUMN later TEXT; ALTER TABLE room_grants ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
+    ALTER TABLE room_blocks ADD COLUMN later TEXT; ALTER TABLE room_participants ADD COLUMN later TEXT; \
+    ALTER TABLE idempotency_keys ADD COLUMN later TEXT; \
     CREATE TABLE later (id BIGINT PRIMARY KEY REFERENCES rooms (id)); CREATE INDEX later_by_time ON room_updates (time_ms)";
 
 /// A store whose statements were all said before goes on, and one that opens afterwards as well.
@@ -192,7 +197,115 @@ async fn use_everything(store: &PostgresStore, node: Incarnation, time: u64) {
     store.set_aside("room".into()).await.unwrap();
     assert_eq!(store.room_records().await.unwrap().len(), 1);
     store.clear_record("room").await.unwrap();
+    let unlisted = store.unlist_snapshot(room, time);
+    unlisted.await.unwrap();
+    use_directory(store, time).await;
     store.check().await.unwrap();
+}
+
+/// Says each statement there is about people, for the how-manieth time.
+async fn use_directory(store: &PostgresStore, time: u64) {
+    let hash = |of: u64| {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&of.to_be_bytes());
+        hash
+    };
+    let page = Page {
+        before: None,
+        limit: 9,
+    };
+    let name = format!("made {time}");
+    let new = NewRoom {
+        name: name.as_str().into(),
+        title: None,
+        owner: None,
+        visibility: None,
+        link_role: Role::Viewer,
+        password: None,
+        frontend: None,
+        viewers_export: true,
+        time_ms: 0,
+        idempotency: Some(IdempotencyKey {
+            key: hash(time),
+            request: hash(0),
+        }),
+    };
+    let made = store.create_room(&new).await.unwrap();
+    assert!(matches!(made, Created::New(_)), "{made:?}");
+    let made = store.create_room(&new).await.unwrap();
+    assert!(matches!(made, Created::Before(_)), "{made:?}");
+    let change = RoomChange {
+        password: Some(Some("$".into())),
+        ..RoomChange::default()
+    };
+    assert!(store.change_room(&name, &change).await.unwrap().is_some());
+    let invite = NewInvite {
+        secret: hash(time),
+        role: Role::Editor,
+        label: None,
+        created_by: None,
+        created_ms: 0,
+        expires_ms: None,
+        max_uses: None,
+    };
+    let invite = store.add_invite(&name, &invite).await.unwrap().unwrap();
+    let new = |session| NewGrant {
+        session: hash(session),
+        name: None,
+        time_ms: 0,
+        expires_ms: 9,
+    };
+    let granted = store.grant_by_password(&name, 1, &new(1)).await.unwrap();
+    let Granted::Yes(grant) = granted else {
+        panic!("{granted:?}");
+    };
+    store.set_grant_link(grant.id, &hash(time)).await.unwrap();
+    for session in [1, 2] {
+        let (secret, new) = (hash(time), new(session));
+        let granted = store.grant_by_invite(&name, &secret, &new).await;
+        assert!(matches!(granted, Ok(Granted::Yes(_))), "{granted:?}");
+    }
+    assert_eq!(store.invites(&name, page).await.unwrap()[0].uses, 2);
+    assert_eq!(store.grants(&name, page).await.unwrap().len(), 2);
+    let query = FactsQuery {
+        session: Some(hash(1)),
+        link: Some(hash(time)),
+        ..FactsQuery::default()
+    };
+    let facts = store.facts(&name, &query).await.unwrap();
+    assert!(facts.by_session.is_some() && facts.by_session == facts.by_link);
+    store.revoke_grant(&name, grant.id, 1).await.unwrap();
+    store.revoke_invite(&name, invite.id, 1).await.unwrap();
+    assert!(store.block(&name, "sub:ann", 9).await.unwrap());
+    let stay = Stay {
+        room: name.as_str().into(),
+        session: 1,
+        identity: None,
+        name: None,
+        role: Role::Viewer,
+        client: None,
+        joined_ms: 0,
+        left_ms: None,
+    };
+    store.note_stays(&[stay]).await.unwrap();
+    assert_eq!(store.participants(&name, page).await.unwrap().len(), 1);
+    let all = RoomQuery {
+        after: None,
+        limit: 9,
+        search: Some(name.as_str().into()),
+        deleted: false,
+        visible_to: Some(VisibleTo {
+            unset: true,
+            ..VisibleTo::default()
+        }),
+    };
+    assert_eq!(store.rooms(&all).await.unwrap().len(), 1);
+    assert!(store.usage(&name).await.unwrap().is_some());
+    assert!(store.delete_room(&name, 1).await.unwrap().is_some());
+    assert!(store.undelete_room(&name).await.unwrap().is_some());
+    assert!(store.delete_room(&name, 1).await.unwrap().is_some());
+    assert!(store.purge_room(&name).await.unwrap());
+    assert_eq!(store.room(&name).await.unwrap(), None);
 }
 
 /// Whoever waits for a table keeps nodes from it that come later.
@@ -200,7 +313,11 @@ async fn a_migration_waits_for_no_table_for_long(at: Database) {
     PostgresStore::migrate(&at.url()).await.unwrap();
     // As before its last migrations, while somebody reads for long.
     at.execute(
-        "DROP TABLE room_records, room_openings, nodes, dead_letters; DELETE FROM _sqlx_migrations WHERE version > 2; \
+        "DROP TABLE idempotency_keys, room_participants, room_blocks, room_grants, room_invites; ALTER TABLE rooms \
+         DROP COLUMN title, DROP COLUMN owner, DROP COLUMN visibility, DROP COLUMN link_role, DROP COLUMN password, \
+         DROP COLUMN password_version, DROP COLUMN frontend, DROP COLUMN viewers_export, DROP COLUMN deleted_ms, \
+         DROP COLUMN purged_ms, DROP COLUMN access_version; \
+         DROP TABLE room_records, room_openings, nodes, dead_letters; DELETE FROM _sqlx_migrations WHERE version > 2; \
          ALTER TABLE room_updates DROP COLUMN checksum; DROP TABLE room_damaged, room_leases, room_snapshots; \
          DELETE FROM _sqlx_migrations WHERE version = 2",
     )

@@ -1,8 +1,8 @@
 //! Trouble: held rooms, lost answers, ended sessions, damage. What was receipted is there, once, and others go on.
 
 use scrible_store::{
-    Batch, Incarnation, NewUpdate, Opening, PostgresStore, Quarantine, Receipt, RoomAppend, Store,
-    StoreError,
+    Batch, Directory, Incarnation, NewUpdate, Opening, PostgresStore, Quarantine, Receipt,
+    RoomAppend, Store, StoreError,
 };
 
 use crate::database::{Database, execute};
@@ -23,6 +23,7 @@ pub const CASES: Cases = &[
     case!(j3_ended_sessions_are_replaced),
     case!(q4_a_node_that_is_silent_is_gone_although_its_lock_is_held),
     case!(j5_a_row_beyond_the_head_is_one_rooms_damage),
+    case!(no_batch_waits_for_somebody_who_decides_about_a_room),
 ];
 
 /// One update for each room.
@@ -205,4 +206,23 @@ async fn q4_a_node_that_is_silent_is_gone_although_its_lock_is_held(at: Database
     let ended = [(opening, scrible_store::OpeningEnd::Lived)];
     frozen.end_openings(&ended).await.unwrap();
     assert_eq!(store.room_records().await.unwrap(), []);
+}
+
+/// Nor is the room left out; when it was last active is noted another time.
+async fn no_batch_waits_for_somebody_who_decides_about_a_room(at: Database) {
+    let store = at.store().await;
+    store.append(&batch(1, &["room", "other"])).await.unwrap();
+    at.execute("UPDATE rooms SET active_ms = 7").await;
+    let mut deciding = at.sql().await;
+    let take = "BEGIN; SELECT 1 FROM rooms WHERE name = 'room' FOR NO KEY UPDATE";
+    execute(&mut deciding, take).await;
+    let receipt = store.append(&batch(2, &["room", "other"])).await.unwrap();
+    assert_eq!(left_out(&receipt), [0; 0]);
+    assert_eq!(head(&store, "room").await, 2);
+    let active = async |room: &str| store.room(room).await.unwrap().unwrap().active_ms;
+    assert_eq!(active("room").await, 7);
+    assert!(active("other").await > 7);
+    execute(&mut deciding, "ROLLBACK").await;
+    store.append(&batch(3, &["room"])).await.unwrap();
+    assert!(active("room").await > 7);
 }
