@@ -4,6 +4,7 @@
 //! passed down as plain structs). The rule: a setting that cannot be honoured stops the start with a sentence; it is
 //! never replaced by something else in silence.
 
+mod access;
 mod edge;
 mod limits;
 mod settings;
@@ -26,6 +27,7 @@ use crate::doc_worker::DocWorkersConfig;
 use crate::fonts::{FontsConfig, SystemFonts};
 use crate::room::CompactionConfig;
 
+pub use self::access::AccessConfig;
 pub use self::edge::EdgeConfig;
 pub use self::limits::LimitsConfig;
 pub use self::settings::{SETTINGS, Setting};
@@ -48,8 +50,10 @@ pub struct Config {
     pub log: LogConfig,
     /// How much to take.
     pub limits: LimitsConfig,
-    /// Who may connect and how many.
+    /// How many may connect, and over which proxies.
     pub edge: EdgeConfig,
+    /// Who may come in.
+    pub access: AccessConfig,
     /// When things happen by themselves.
     pub timing: TimingConfig,
     /// When snapshots are made and how long they stay.
@@ -294,6 +298,7 @@ impl Effective {
             },
             limits: LimitsConfig::read(self)?,
             edge: EdgeConfig::read(self)?,
+            access: AccessConfig::read(self)?,
             timing: TimingConfig {
                 room_idle: self.seconds("SCRIBLE_ROOM_IDLE_SECONDS", 0..=86_400)?,
                 awareness_interval: Duration::from_millis(
@@ -331,7 +336,7 @@ impl Effective {
         })
     }
 
-    /// To go on without these would look as if it worked: rooms split between nodes, or open to everybody.
+    /// To go on without it would look as if it worked, with rooms split between nodes.
     fn refuse_what_we_cannot_honour(&self) -> Result<(), ConfigError> {
         let refuse =
             |value: &Value, why: &str| Err(ConfigError(format!("{} {why}", value.place())));
@@ -341,14 +346,6 @@ impl Effective {
                 redis,
                 "is set, but DATABASE_URL is a SQLite file, which nodes cannot share: unset it and run one node, or set \
                  DATABASE_URL to postgres://USER:PASSWORD@HOST/DATABASE",
-            );
-        }
-        let secret = self.value("JWT_SECRET");
-        if secret.raw.is_some() {
-            return refuse(
-                secret,
-                "is set, but this version checks no tokens and would let everybody in: unset it and let only people \
-                 whom you trust reach the server",
             );
         }
         Ok(())

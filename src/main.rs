@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use scrible::access::OpenGate;
+use scrible::access::{Doorkeeper, Hosts, Mode};
 use scrible::bus::{Alone, Bus, RedisBus, RedisBusConfig};
 use scrible::cli::{self, Invocation};
 use scrible::config::{Config, EdgeConfig, RedisConfig};
@@ -53,6 +53,7 @@ async fn run(invocation: Invocation) -> ExitCode {
 }
 
 async fn serve(config: Config) -> Result<ExitCode> {
+    config.refuse_to_stand_open()?;
     telemetry::start(&config.log)?;
     let options = OpenOptions {
         durability: config.store.durability,
@@ -84,9 +85,12 @@ async fn serve(config: Config) -> Result<ExitCode> {
             Some(listener)
         }
     };
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "whoever reaches this address may edit every room: there is no access control yet");
+    // A name may have led elsewhere than it says.
+    let doorkeeper = config.access.doorkeeper(address.ip())?;
+    if doorkeeper.mode == Mode::Open(Hosts::Any) {
+        tracing::warn!(%address, "whoever reaches this address may edit every room that nobody has closed (SCRIBLE_OPEN)");
     }
+    let gate = Doorkeeper::new(store.clone(), doorkeeper).context("read the keys of tokens")?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
     // A terminal that has gone is no reason to stop.
@@ -129,7 +133,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         },
     };
     let bus = bus(config.redis, server_config.rooms.limits.clone());
-    let node = Node::new(store, bus, Arc::new(OpenGate), server_config);
+    let node = Node::new(store, bus, Arc::new(gate), server_config);
     let listeners = Listeners {
         clients: listener,
         metrics,

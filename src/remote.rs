@@ -367,7 +367,10 @@ mod tests {
             let address = address("ws://[::1]:1/", &RoomName::new(room).unwrap()).unwrap();
             let path = address.strip_prefix("ws://[::1]:1").unwrap();
             assert!(path.is_ascii() && !path.contains(['?', '#', ' ']), "{path}");
-            assert_eq!(RoomName::from_path(path).unwrap().as_str(), room);
+            assert_eq!(
+                crate::room::Address::from_path(path).unwrap().room.as_str(),
+                room
+            );
         }
         for server in ["http://h:1", "h:1", "wss://h", "ws://h/?a"] {
             address(server, &RoomName::new("demo").unwrap()).unwrap_err();

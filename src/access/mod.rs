@@ -2,8 +2,19 @@
 //!
 //! A seam: everything above asks a [`Gate`] and knows nothing of how it decides. The rule: a gate that cannot decide refuses.
 
+mod claims;
 mod credentials;
+mod decide;
+mod doorkeeper;
+pub mod events;
+mod keys;
+pub mod link;
+mod origin;
+mod pattern;
 mod secret;
+mod sites;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,8 +22,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scrible_store::{SecretHash, VisibleTo};
 
+pub use claims::{ADMIN_SCOPE, Tokens, TokensConfig};
+pub use credentials::{PLAIN_COOKIE, Request, SECURE_COOKIE};
+pub use decide::{grant_identity, subject_identity};
+pub use doorkeeper::{Doorkeeper, DoorkeeperConfig, Hosts, Mode, Transport};
+pub use keys::{BadKey, Keys};
+pub use origin::{Origin, Origins, Others, is_loopback_host, is_loopback_name};
 pub use scrible_store::Role;
 pub use secret::Secret;
+pub use sites::{FrontendUrl, PublicUrl};
 
 use crate::room::RoomName;
 
@@ -95,7 +113,7 @@ pub struct Claims {
     pub rooms: Vec<(Arc<str>, Role)>,
     /// Owner of every room.
     pub is_admin: bool,
-    /// When it expires, in milliseconds since 1970.
+    /// From when on it is not taken any more, in milliseconds since 1970: what `exp` says, and by how much clocks may differ.
     pub expires_ms: i64,
 }
 
@@ -176,6 +194,11 @@ pub trait Gate: Send + Sync + 'static {
 
     /// Whether requests that name this host are served at all: an open server on loopback answers to names of this machine only.
     fn serves_host(&self, host: Option<&str>) -> bool;
+
+    /// What the session cookie is called.
+    fn cookie(&self) -> &'static str {
+        PLAIN_COOKIE
+    }
 }
 
 /// Everyone who reaches the server may do everything.

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use scrible_store::SecretHash;
 use sha2::{Digest, Sha256};
 
@@ -16,6 +17,13 @@ impl Secret {
     /// From what came in or was made.
     pub fn new(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// A new one: 128 random bits in 22 characters of base64url.
+    pub fn random() -> Self {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+        Self::new(&BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// In clear, for whoever it was made for or for who checks it.

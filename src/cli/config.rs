@@ -37,7 +37,7 @@ mod tests {
             flags: BTreeMap::from([("PORT", "4000".to_owned())]),
             file: None,
         };
-        let environment = BTreeMap::from([("JWT_SECRET".to_owned(), "hunter2".to_owned())]);
+        let environment = BTreeMap::from([("SCRIBLE_JWT_SECRET".to_owned(), "hunter2".to_owned())]);
         let file = FileText {
             path: Path::new("x.toml"),
             text: "log = \"warn\"",
@@ -53,7 +53,7 @@ mod tests {
             ["HOST", "127.0.0.1", "default"],
             ["PORT", "4000", "flag"],
             ["REDIS_URL", "(unset)", "default"],
-            ["JWT_SECRET", "****", "environment"],
+            ["SCRIBLE_JWT_SECRET", "****", "environment"],
             ["SCRIBLE_LOG", "warn", "x.toml"],
         ] {
             assert!(lines.contains(&line.to_vec()), "{listing}");

@@ -13,6 +13,7 @@ pub mod import;
 pub mod migrate;
 pub mod restore;
 pub mod room;
+pub mod token;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -47,6 +48,8 @@ pub enum Task {
     Check(check::Args),
     /// Versions of a room.
     Room(room::Args),
+    /// Mint a token.
+    Token(token::Args),
     /// Open docs for the process that started this one.
     DocWorker(ChildConfig),
 }
@@ -84,6 +87,7 @@ impl Invocation {
                 let (_, matches) = matches.subcommand().expect("a subcommand is required");
                 (Task::Room(args), matches)
             }
+            Some(("token", matches)) => (Task::Token(token::Args::of(matches)), matches),
             Some(("doc-worker", matches)) => {
                 (Task::DocWorker(doc_worker::config_of(matches)), matches)
             }
@@ -138,6 +142,7 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Task::Restore(args) => restore::run(&args, &config).await,
         Task::Check(args) => check::run(&args, &config).await,
         Task::Room(args) => room::run(&args, &config).await,
+        Task::Token(args) => token::run(&args, &config),
         Task::DocWorker(config) => child::run(config),
     }
 }
@@ -212,6 +217,7 @@ fn command() -> Command {
         .subcommand(restore::Args::command())
         .subcommand(check::Args::command())
         .subcommand(room::Args::command())
+        .subcommand(token::Args::command())
         .subcommand(doc_worker::command())
         .arg(file)
         .args(SETTINGS.iter().filter_map(argument))

@@ -9,6 +9,9 @@ pub const FILE_VARIABLE: &str = "SCRIBLE_CONFIG";
 /// What all variables of ours but the common ones begin with.
 pub const PREFIX: &str = "SCRIBLE_";
 
+/// What other servers call the secret of tokens.
+const BARE_SECRET: &str = "JWT_SECRET";
+
 /// The unit of a list of folders: on a command line it may be given several times.
 const FOLDERS: &str = "DIR";
 /// The unit of a setting that is on or off: on a command line its name alone is on.
@@ -111,13 +114,103 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
-        name: "JWT_SECRET",
+        name: "SCRIBLE_JWT_SECRET",
         key: "jwt_secret",
         flag: None,
         default: None,
         unit: "TEXT",
-        meaning: "Reserved for signed tokens; refused by this version",
+        meaning: "What tokens are signed with (HS256), at least 32 bytes; only who has a token, a password or an invite comes in",
         secret: true,
+    },
+    Setting {
+        name: "SCRIBLE_JWT_PUBLIC_KEY",
+        key: "jwt_public_key",
+        flag: Some("jwt-public-key"),
+        default: None,
+        unit: "PEM|FILE",
+        meaning: "Public key that tokens are checked with: P-256 (ES256), Ed25519 (EdDSA) or RSA (RS256), in PEM or as the path of a file",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_JWT_JWKS",
+        key: "jwt_jwks",
+        flag: Some("jwt-jwks"),
+        default: None,
+        unit: "FILE",
+        meaning: "The same as a JSON Web Key Set, of which a token names its key; read when the server starts",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_JWT_ISSUER",
+        key: "jwt_issuer",
+        flag: Some("jwt-issuer"),
+        default: None,
+        unit: "TEXT",
+        meaning: "What a token has to have as iss; unset: anything",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_JWT_AUDIENCE",
+        key: "jwt_audience",
+        flag: Some("jwt-audience"),
+        default: None,
+        unit: "TEXT",
+        meaning: "What a token has to have as aud, or among it; unset: tokens with aud are refused",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_JWT_ROOMS_CLAIM",
+        key: "jwt_rooms_claim",
+        flag: Some("jwt-rooms-claim"),
+        default: Some("rooms"),
+        unit: "NAME",
+        meaning: "The claim of a token that says who may do what: an object from a room, or a beginning and *, to viewer, editor or owner",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_JWT_LEEWAY_SECONDS",
+        key: "jwt_leeway_seconds",
+        flag: Some("jwt-leeway-seconds"),
+        default: Some("30"),
+        unit: "SECONDS",
+        meaning: "How far the clocks of who signs tokens and of this machine may be apart",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_OPEN",
+        key: "open",
+        flag: Some("open"),
+        default: Some("no"),
+        unit: SWITCH,
+        meaning: "Whether everybody who reaches the server may edit every room that nobody has closed; without tokens it has to be said unless only this machine can reach it",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_PUBLIC_URL",
+        key: "public_url",
+        flag: Some("public-url"),
+        default: None,
+        unit: "URL",
+        meaning: "Where browsers reach this server, for example https://sync.example.com; for links, and for cookies that need TLS",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_FRONTEND_URL",
+        key: "frontend_url",
+        flag: Some("frontend-url"),
+        default: None,
+        unit: "URL",
+        meaning: "Where people go who were let in, with {room}, for example https://draw.example.com/?room={room}",
+        secret: false,
+    },
+    Setting {
+        name: "SCRIBLE_ALLOWED_ORIGINS",
+        key: "allowed_origins",
+        flag: Some("allowed-origins"),
+        default: None,
+        unit: "ORIGINS",
+        meaning: "Pages that may connect, beside those of the two addresses, with commas between, for example https://draw.example.com",
+        secret: false,
     },
     Setting {
         name: "SCRIBLE_DURABILITY",
@@ -450,7 +543,15 @@ pub fn unknown_variables(environment: &BTreeMap<String, String>) -> Vec<String> 
             "{name} in the environment is not a setting and is ignored; did you mean {nearest}?"
         )
     };
-    odd.map(sentence).collect()
+    let mut sentences: Vec<String> = odd.map(sentence).collect();
+    // Whoever believes that tokens are checked shall not find out by being open.
+    let secret = format!("{PREFIX}{BARE_SECRET}");
+    if environment.contains_key(BARE_SECRET) && !environment.contains_key(&secret) {
+        sentences.push(format!(
+            "{BARE_SECRET} in the environment is not a setting and is ignored; did you mean {secret}?"
+        ));
+    }
+    sentences
 }
 
 /// What Kubernetes and Docker links set in every container for a service whose name begins with "scrible".

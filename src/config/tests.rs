@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use super::settings::PREFIX;
 use super::value::without_password;
 use super::*;
+use crate::access::{Mode, Origin, Others, Transport};
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -107,7 +108,7 @@ fn flag_beats_environment_beats_file_beats_default() {
 
 #[test]
 fn an_empty_variable_is_an_unset_one() {
-    let config = from_environment(&[("REDIS_URL", ""), ("PORT", ""), ("JWT_SECRET", "")]);
+    let config = from_environment(&[("REDIS_URL", ""), ("PORT", ""), ("SCRIBLE_JWT_SECRET", "")]);
     assert_eq!(config.unwrap(), defaults());
     let flags = given(&[("PORT", "")]);
     let effective = Effective::gather(&flags, &BTreeMap::new(), None).unwrap();
@@ -265,7 +266,6 @@ fn s3_a_wrong_value_is_told_with_its_place_and_what_is_allowed() {
 fn s4_what_this_version_cannot_honour_is_refused_and_stays_secret() {
     for (name, value, advice) in [
         ("REDIS_URL", "redis://:hunter2@cache:6379", "run one node"),
-        ("JWT_SECRET", "hunter2", "checks no tokens"),
         (
             "DATABASE_URL",
             "postgres://ann:hunter2@db:port/scrible",
@@ -290,12 +290,6 @@ fn s4_what_this_version_cannot_honour_is_refused_and_stays_secret() {
         assert!(sentence.contains(advice), "{sentence}");
         assert!(!sentence.contains("hunter2"), "{sentence}");
     }
-    let sentence = from_file("jwt_secret = \"hunter2\"").unwrap_err();
-    assert!(
-        sentence.starts_with("jwt_secret in scrible.toml is set, but"),
-        "{sentence}"
-    );
-    assert!(!sentence.contains("hunter2"), "{sentence}");
 }
 
 #[test]
@@ -338,12 +332,12 @@ fn n20_redis_is_taken_beside_postgres_and_refused_in_a_sentence() {
 fn secrets_are_shown_nowhere() {
     let variables = environment(&[
         ("REDIS_URL", "redis://:hunter2@cache"),
-        ("JWT_SECRET", "hunter2"),
+        ("SCRIBLE_JWT_SECRET", "hunter2"),
         ("DATABASE_URL", "postgres://ann:hunter2@db:5432/scrible?x=y"),
     ]);
     let effective = Effective::gather(&Given::default(), &variables, None).unwrap();
     assert_eq!(effective.value("REDIS_URL").shown(), "****");
-    assert_eq!(effective.value("JWT_SECRET").shown(), "****");
+    assert_eq!(effective.value("SCRIBLE_JWT_SECRET").shown(), "****");
     let database = effective.value("DATABASE_URL");
     assert_eq!(database.shown(), "postgres://ann:****@db:5432/scrible?x=y");
     let all = format!("{effective:?}");
@@ -448,7 +442,7 @@ fn names_follow_from_each_other() {
         .iter()
         .filter(|s| !s.name.starts_with(PREFIX))
         .map(|s| s.name);
-    let shared = ["HOST", "PORT", "DATABASE_URL", "REDIS_URL", "JWT_SECRET"];
+    let shared = ["HOST", "PORT", "DATABASE_URL", "REDIS_URL"];
     assert_eq!(unprefixed.collect::<Vec<_>>(), shared);
 }
 
@@ -494,5 +488,156 @@ fn the_example_file_shows_every_setting_with_its_default() {
     assert_eq!(
         settings.filter(|line| line.len() > 1).count(),
         SETTINGS.len()
+    );
+}
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn startable(pairs: &[(&str, &str)]) -> Result<(), String> {
+    let refused = from_environment(pairs)?.refuse_to_stand_open();
+    refused.map_err(|error| error.to_string())
+}
+
+#[test]
+fn u17_a_server_that_others_can_reach_was_told_whom_to_let_in() {
+    for host in ["127.0.0.1", "::1", "[::1]", "127.9.9.9", "localhost"] {
+        assert_eq!(startable(&[("HOST", host)]), Ok(()), "{host}");
+    }
+    for host in [
+        "0.0.0.0",
+        "::",
+        "10.0.0.1",
+        "scrible.example",
+        "localhost.example",
+    ] {
+        let sentence = startable(&[("HOST", host)]).unwrap_err();
+        for remedy in ["SCRIBLE_JWT_SECRET", "SCRIBLE_OPEN=1", "127.0.0.1"] {
+            assert!(sentence.contains(remedy), "{sentence}");
+        }
+        for remedy in [("SCRIBLE_JWT_SECRET", SECRET), ("SCRIBLE_OPEN", "1")] {
+            assert_eq!(startable(&[("HOST", host), remedy]), Ok(()), "{host}");
+        }
+    }
+    // A name that led to an address that others can reach.
+    let open = defaults().access;
+    assert!(open.doorkeeper("10.0.0.1".parse().unwrap()).is_err());
+    assert!(open.doorkeeper("127.0.0.1".parse().unwrap()).is_ok());
+    let both = startable(&[("SCRIBLE_OPEN", "yes"), ("SCRIBLE_JWT_SECRET", SECRET)]);
+    assert!(both.unwrap_err().contains("take one of them away"));
+    let sentence = startable(&[("SCRIBLE_JWT_ISSUER", "https://login.example")]).unwrap_err();
+    assert!(
+        sentence.contains("no key to check tokens with"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn u4_which_pages_are_known_follows_from_the_settings() {
+    let door = |pairs: &[(&str, &str)], address: &str| {
+        let access = from_environment(pairs).unwrap().access;
+        access.doorkeeper(address.parse().unwrap()).unwrap()
+    };
+    let guarded = ("SCRIBLE_JWT_SECRET", SECRET);
+    let listed = (
+        "SCRIBLE_ALLOWED_ORIGINS",
+        "https://a.example, http://b.example:1,",
+    );
+    let open = ("SCRIBLE_OPEN", "1");
+    for (pairs, address, others) in [
+        (&[][..], "127.0.0.1", Others::OfThisMachine),
+        (&[listed], "127.0.0.1", Others::OfThisMachine),
+        (&[guarded], "::1", Others::OfThisMachine),
+        (&[guarded], "10.0.0.1", Others::Foreign),
+        (&[guarded, listed], "127.0.0.1", Others::Foreign),
+        (&[open], "127.0.0.1", Others::Known),
+        (&[open], "0.0.0.0", Others::Known),
+        (&[open, listed], "0.0.0.0", Others::Foreign),
+    ] {
+        assert_eq!(
+            door(pairs, address).origins.others,
+            others,
+            "{pairs:?} {address}"
+        );
+    }
+    let all = [
+        guarded,
+        listed,
+        ("SCRIBLE_PUBLIC_URL", "https://sync.example/"),
+        ("SCRIBLE_FRONTEND_URL", "https://draw.example/{room}"),
+    ];
+    let door = door(&all, "127.0.0.1");
+    let origins: Vec<_> = door.origins.listed.iter().map(Origin::as_str).collect();
+    assert_eq!(
+        origins,
+        [
+            "https://sync.example",
+            "https://draw.example",
+            "https://a.example",
+            "http://b.example:1"
+        ]
+    );
+    assert_eq!(door.transport, Transport::Https);
+    assert!(matches!(door.mode, Mode::Guarded(tokens) if tokens.leeway == Duration::from_secs(30)));
+}
+
+#[test]
+fn u7_keys_come_as_text_or_as_files_and_are_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let pem = include_str!("../access/tests/keys/eddsa.pub.pem");
+    let private = include_str!("../access/tests/keys/eddsa.pem");
+    let path = folder.path().join("key.pem");
+    std::fs::write(&path, pem).unwrap();
+    let key = |text: &str| from_environment(&[("SCRIBLE_JWT_PUBLIC_KEY", text)]);
+    for text in [pem, &pem.replace('\n', "\\n"), path.to_str().unwrap()] {
+        let tokens = key(text).unwrap().access.tokens.unwrap();
+        assert!(tokens.public_key.is_some(), "{text}");
+    }
+    let sentence = key(private).unwrap_err();
+    assert!(sentence.contains("give it to nobody"), "{sentence}");
+    assert!(
+        !sentence.contains(private.lines().nth(1).unwrap()),
+        "{sentence}"
+    );
+    for (name, value, allowed) in [
+        ("SCRIBLE_JWT_SECRET", "hunter2", "at least 32 bytes"),
+        (
+            "SCRIBLE_JWT_PUBLIC_KEY",
+            "nowhere.pem",
+            "a public key in PEM",
+        ),
+        ("SCRIBLE_JWT_JWKS", "nowhere.json", "a JSON Web Key Set"),
+        ("SCRIBLE_JWT_ROOMS_CLAIM", "sub", "the name of a claim"),
+        ("SCRIBLE_JWT_LEEWAY_SECONDS", "601", "from 0 to 600"),
+        ("SCRIBLE_OPEN", "maybe", "no or yes"),
+        (
+            "SCRIBLE_PUBLIC_URL",
+            "sync.example",
+            "https://sync.example.com",
+        ),
+        ("SCRIBLE_FRONTEND_URL", "https://draw.example", "{room}"),
+        (
+            "SCRIBLE_ALLOWED_ORIGINS",
+            "https://a.example/x",
+            "scheme, host",
+        ),
+        ("SCRIBLE_ALLOWED_ORIGINS", "*", "scheme, host"),
+    ] {
+        let sentence = from_environment(&[(name, value)]).unwrap_err();
+        assert!(
+            sentence.starts_with(&format!("{name} in the environment is ")),
+            "{sentence}"
+        );
+        assert!(sentence.contains(allowed), "{sentence}");
+        assert!(!sentence.contains("hunter2"), "{sentence}");
+    }
+    let effective = Effective::gather(
+        &Given::default(),
+        &environment(&[("JWT_SECRET", "hunter2")]),
+        None,
+    );
+    let warnings = effective.unwrap().warnings;
+    assert!(
+        warnings[0].ends_with("did you mean SCRIBLE_JWT_SECRET?"),
+        "{warnings:?}"
     );
 }

@@ -48,6 +48,8 @@ impl Value {
         match &self.raw {
             None => "(unset)".to_owned(),
             Some(_) if self.setting.secret => "****".to_owned(),
+            // Nobody reads a key, and somebody may have taken the wrong half of it.
+            Some(raw) if raw.contains("-----BEGIN") => "(a key)".to_owned(),
             Some(raw) => without_password(raw),
         }
     }

@@ -3,13 +3,12 @@
 //! The list names rooms, so it is shown only over loopback and only under a loopback host name: a web page elsewhere that
 //! points its own name at 127.0.0.1 must not read it.
 
-use std::net::IpAddr;
-
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use warp::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use warp::reply::{Reply, Response};
 
 use super::View;
+use crate::access::is_loopback_host;
 use crate::room::RoomInfo;
 use crate::socket::Visitor;
 
@@ -36,19 +35,6 @@ pub fn page(view: &View, visitor: &Visitor, host: Option<&str>) -> Response {
 /// Whether a visitor may read names of rooms: over loopback, through no proxy, and under a loopback host name only.
 pub fn is_local(visitor: &Visitor, host: Option<&str>) -> bool {
     visitor.is_local() && host.is_some_and(is_loopback_host)
-}
-
-fn is_loopback_host(host: &str) -> bool {
-    let Ok(authority) = host.parse::<warp::http::uri::Authority>() else {
-        return false;
-    };
-    let name = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn render(host: &str, rooms: Option<&[RoomInfo]>) -> Markup {

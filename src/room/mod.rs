@@ -46,7 +46,7 @@ pub use compaction::Compacted;
 pub use content::Content;
 pub use log::{Author, ELSEWHERE};
 pub use membership::{Answered, Membership, Pulled};
-pub use name::{BadName, MAX_NAME_BYTES, RESERVED, RoomName};
+pub use name::{Address, BadName, MAX_NAME_BYTES, RESERVED, RoomName};
 pub use offer::{Capacity, Full, Offered};
 pub use open::{Contents, OpenError, Opened, Source, StoredDoc, Unreadable};
 pub use others::{BehindQueue, Rows};

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use hyper::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
-    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode, Version};
@@ -18,8 +17,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use warp::reply::{Reply, Response};
 
 use super::{Connections, Visitor};
-use crate::access::{Credentials, Knock};
-use crate::room::RoomName;
+use crate::access::{Denied, From, Identity, Knock, Request as Asked, events};
+use crate::room::Address;
 use crate::telemetry::{LimitMet, RefusedUpgrade};
 
 /// Whether a request asks for a WebSocket.
@@ -40,6 +39,7 @@ pub fn upgrade<B>(
             metrics.opened.inc();
         }
         StatusCode::UPGRADE_REQUIRED => metrics.refused.count(RefusedUpgrade::UpgradeRequired),
+        StatusCode::FORBIDDEN => metrics.refused.count(RefusedUpgrade::Forbidden),
         StatusCode::TOO_MANY_REQUESTS => metrics.refused.count(RefusedUpgrade::TooManyRequests),
         StatusCode::SERVICE_UNAVAILABLE => metrics.refused.count(RefusedUpgrade::Unavailable),
         _ => metrics.refused.count(RefusedUpgrade::BadRequest),
@@ -84,10 +84,30 @@ fn answer<B>(
         );
     };
     let accept = derive_accept_key(key);
-    let room = match RoomName::from_path(request.uri().path()) {
-        Ok(room) => room,
+    let Address { room, link } = match Address::from_path(request.uri().path()) {
+        Ok(address) => address,
         Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad.to_string()),
     };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if !connections.gate.serves_host(host) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "this server is open to this machine only, and answers to its names only: localhost or 127.0.0.1",
+        );
+    }
+    let asked = Asked {
+        headers,
+        query: request.uri().query(),
+        link: link.as_ref(),
+        peer: visitor.address,
+        is_local: visitor.is_local(),
+    };
+    let knock = Knock::of(&*connections.gate, &asked);
+    if knock.from == From::ForeignPage {
+        let denied = Denied::ForeignPage;
+        events::auth_failed(&denied, Some(&room), knock.peer, &Identity::default());
+        return refuse(StatusCode::FORBIDDEN, &denied.to_string());
+    }
     if connections.refuse.is_cancelled() {
         return later(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
     }
@@ -106,14 +126,6 @@ fn answer<B>(
         .get(SEC_WEBSOCKET_PROTOCOL)
         .and_then(|offered| offered.to_str().ok()?.split(',').next())
         .and_then(|first| HeaderValue::from_str(first.trim()).ok());
-    let headers = request.headers();
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let knock = Knock {
-        credentials: Credentials::of_query(request.uri().query()),
-        from: connections.gate.page(text(ORIGIN), text(HOST)),
-        peer: visitor.address,
-        is_local: visitor.is_local(),
-    };
 
     let upgrading = hyper::upgrade::on(request);
     let this = connections.clone();

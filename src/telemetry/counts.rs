@@ -150,6 +150,8 @@ label! {
     RefusedUpgrade as "status" {
         /// No handshake, or no name of a room.
         BadRequest = "400",
+        /// From a page, or under a host name, that this server does not know.
+        Forbidden = "403",
         /// Another version of the protocol.
         UpgradeRequired = "426",
         /// Too many connections from this address, or too many sockets of such addresses are held already.

@@ -7,6 +7,7 @@ mod damage;
 mod node;
 mod program;
 
+mod access;
 mod admission;
 mod checking;
 mod compaction;

@@ -101,8 +101,13 @@ impl Place {
     pub fn serve_talkative(&self, format: &str) -> Process {
         let mut command = self.command(&["serve", "--port", "0", "--log", "trace"]);
         command.args(["--log-format", format, "--metrics-listen", "127.0.0.1:0"]);
+        self.serve_logged(&mut command)
+    }
+
+    /// A server of any command line that logs into the file `log`.
+    pub fn serve_logged(&self, command: &mut Command) -> Process {
         command.stderr(File::create(self.file("log")).unwrap());
-        self.start(&mut command).expect("the server starts")
+        self.start(command).expect("the server starts")
     }
 
     fn start(&self, command: &mut Command) -> Option<Process> {
