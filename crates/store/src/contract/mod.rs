@@ -198,6 +198,7 @@ macro_rules! store_contract {
             a_purged_room_leaves_nothing
             a_purged_name_is_free_for_another_room
             others_are_written_while_a_large_room_is_purged
+            a_room_is_purged_again_and_again_while_it_is_written
         }
     };
     (@list $place:expr; $($case:ident)*) => {

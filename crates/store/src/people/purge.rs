@@ -45,20 +45,22 @@ pub enum Step {
     Last,
 }
 
+/// The head first: whoever appends takes it first, too, and has written what is to go before it is looked for.
+const TAKE_HEAD: &str = concat!("SELECT head FROM room_heads WHERE room = $1", for_change!());
+
 /// Takes a deleted room its name, and whatever stands under that name. `false` where there is none.
 pub async fn begin(conn: &mut Conn, room: &str) -> Result<bool, StoreError> {
-    // The head first: whoever appends takes it first, too.
-    let sql = concat!(
-        "SELECT head FROM room_heads WHERE room = (SELECT id FROM rooms WHERE name = $1)",
-        for_change!()
-    );
-    sqlx::query(sql)
+    let id: Option<i64> = sqlx::query_scalar("SELECT id FROM rooms WHERE name = $1")
         .bind(room)
-        .execute(&mut *conn)
+        .fetch_optional(&mut *conn)
         .await
         .map_err(failed(PURGING))?;
+    let Some(id) = id else {
+        return Ok(false);
+    };
+    on_room(conn, TAKE_HEAD, id).await?;
     let found = super::take(conn, room, PURGING).await?;
-    let Some(entry) = found.filter(|room| room.deleted_ms.is_some()) else {
+    let Some(entry) = found.filter(|room| room.id.0 == id && room.deleted_ms.is_some()) else {
         return Ok(false);
     };
     // Control characters stand in no room's name.
@@ -73,7 +75,7 @@ pub async fn begin(conn: &mut Conn, room: &str) -> Result<bool, StoreError> {
         .execute(&mut *conn)
         .await
         .map_err(failed(PURGING))?;
-    delete_by_room(
+    on_room(
         conn,
         "DELETE FROM idempotency_keys WHERE room = $1",
         entry.id.0,
@@ -101,8 +103,9 @@ pub async fn left(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
 
 /// Deletes some of what is left of one.
 pub async fn step(conn: &mut Conn, room: i64) -> Result<Step, StoreError> {
+    on_room(conn, TAKE_HEAD, room).await?;
     for sql in PEOPLE.into_iter().chain([INVITES]) {
-        if delete_by_room(conn, sql, room).await? > 0 {
+        if on_room(conn, sql, room).await? > 0 {
             return Ok(Step::More);
         }
     }
@@ -126,12 +129,12 @@ pub async fn step(conn: &mut Conn, room: i64) -> Result<Step, StoreError> {
             return Ok(Step::More);
         }
     }
-    if delete_by_room(conn, NEWEST_SNAPSHOT, room).await? > 0 {
+    if on_room(conn, NEWEST_SNAPSHOT, room).await? > 0 {
         lower_head(conn, room).await?;
         return Ok(Step::More);
     }
-    delete_by_room(conn, "DELETE FROM room_heads WHERE room = $1", room).await?;
-    delete_by_room(
+    on_room(conn, "DELETE FROM room_heads WHERE room = $1", room).await?;
+    on_room(
         conn,
         "DELETE FROM rooms WHERE id = $1 AND purged_ms IS NOT NULL",
         room,
@@ -152,7 +155,8 @@ async fn lower_head(conn: &mut Conn, room: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn delete_by_room(conn: &mut Conn, sql: &'static str, room: i64) -> Result<u64, StoreError> {
-    let gone = sqlx::query(sql).bind(room).execute(conn).await;
-    Ok(gone.map_err(failed(PURGING))?.rows_affected())
+/// Says something about a room, and returns how many rows that was about.
+async fn on_room(conn: &mut Conn, sql: &'static str, room: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(sql).bind(room).execute(conn).await;
+    Ok(done.map_err(failed(PURGING))?.rows_affected())
 }

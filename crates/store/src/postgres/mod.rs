@@ -19,6 +19,10 @@ mod leases;
 mod link;
 mod load;
 #[path = "../people/mod.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
 mod people;
 mod pool;
 mod quarantine;

@@ -15,6 +15,10 @@ mod leases;
 mod load;
 mod partial;
 #[path = "../people/mod.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
 mod people;
 mod place;
 mod quarantine;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{
-    Node, append, append_at_last, contents, doc, loaded, part, snapshot_of, update,
+    Node, append, append_at_last, contents, doc, loaded, part, snapshot_of, until_available, update,
 };
 use super::{NOW, Place, create, entry, hash, invite, join, new_invite, new_room};
 use crate::{
@@ -145,10 +145,7 @@ pub async fn others_are_written_while_a_large_room_is_purged(place: &dyn Place) 
     append(&*store, &Node::new().batch(vec![rows(5_000)])).await;
     doc(&*store, "small", 0).await;
     store.delete_room("large", NOW).await.unwrap();
-    let purging =
-        tokio::spawn(
-            async move { super::super::until_available(|| store.purge_room("large")).await },
-        );
+    let purging = tokio::spawn(async move { until_available(|| store.purge_room("large")).await });
     let mut node = Node::new();
     let mut written = 0_u64;
     loop {
@@ -165,4 +162,40 @@ pub async fn others_are_written_while_a_large_room_is_purged(place: &dyn Place) 
     assert_eq!(contents(&small).len() as u64, written);
     assert_eq!(other.room("large").await.unwrap(), None);
     assert_eq!(entry(&*other, "small").await.deleted_ms, None);
+}
+
+/// Whoever draws meanwhile draws in the old room, or in a new one that has all of it.
+pub async fn a_room_is_purged_again_and_again_while_it_is_written(place: &dyn Place) {
+    let (store, other) = (place.open().await, place.open().await);
+    let before = place.rows().await;
+    let writing = tokio::spawn(async move {
+        let mut node = Node::new();
+        let mut told: Vec<(RoomId, u64)> = Vec::new();
+        for _ in 0..150 {
+            let rooms = vec![part("room", None, &["x", "y"])];
+            let got = append_at_last(&*other, &mut node, rooms).await.rooms[0];
+            let expected = match told.last() {
+                Some((id, seq)) if *id == got.id => seq + 2,
+                _ => 1,
+            };
+            assert_eq!(got.first_seq, expected, "{told:?}");
+            told.push((got.id, got.first_seq));
+        }
+        told
+    });
+    while !writing.is_finished() {
+        until_available(|| store.delete_room("room", NOW)).await;
+        until_available(|| store.purge_room("room")).await;
+    }
+    let told = writing.await.unwrap();
+    assert!(told.windows(2).all(|two| two[0].0 <= two[1].0), "{told:?}");
+    until_available(|| store.delete_room("room", NOW)).await;
+    until_available(|| store.purge_room("room")).await;
+    let after = place.rows().await;
+    let stays = |rows: &std::collections::BTreeMap<String, u64>| {
+        let mut rows = rows.clone();
+        rows.retain(|kind, _| !matches!(&**kind, "nodes" | "journal_nodes"));
+        rows
+    };
+    assert_eq!(stays(&after), stays(&before));
 }

@@ -138,12 +138,15 @@ pub async fn one_key_makes_one_room(place: &dyn Place) {
     assert!(before.iter().all(|entry| *entry == made[0]));
 }
 
+/// What is changed, what the room is then, and whether that raises its access version.
+type Change = (RoomChange, fn(&mut RoomEntry), bool);
+
 /// And the access version rises where it decides who may come in.
 pub async fn what_is_changed_of_a_room_is_there_and_nothing_else(place: &dyn Place) {
     let store = place.open().await;
     let mut expected = create(&*store, &new_room("room")).await;
     let nothing = RoomChange::default;
-    let changes: [(RoomChange, fn(&mut RoomEntry), bool); 14] = [
+    let changes: [Change; 14] = [
         (nothing(), |_| (), false),
         (
             RoomChange {
