@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use futures_util::future::join_all;
 use jsonwebtoken::{EncodingKey, Header, encode};
+use scrible_wire::message;
 use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
@@ -56,8 +57,8 @@ async fn may_edit(
     }
     let mut client = Client::connect_by(request).await;
     let id = fastrand::u8(1..100);
-    // Until it is let in a client may be closed at any time.
-    client.try_update(&typed(id, 0)).await;
+    client.send(message::step1(&[0])).await;
+    client.update(&typed(id, 0)).await;
     loop {
         match client.hear().await {
             Heard::Update(_) => return Ok(true),
