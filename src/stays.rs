@@ -44,6 +44,8 @@ pub struct Stays {
 pub struct Staying {
     stays: Arc<Stays>,
     stay: Stay,
+    /// Nothing is kept of a room that is not stored.
+    is_kept: bool,
 }
 
 impl Stays {
@@ -76,8 +78,11 @@ impl Stays {
             left_ms: None,
         };
         self.note(&stay);
-        let stays = self.clone();
-        Staying { stays, stay }
+        Staying {
+            stays: self.clone(),
+            stay,
+            is_kept: false,
+        }
     }
 
     /// Writes what comes, until [`close`](Self::close).
@@ -158,6 +163,14 @@ impl Stays {
 }
 
 impl Staying {
+    /// Notes it once more, the first time that its room is stored.
+    pub fn keep_if(&mut self, is_stored: impl FnOnce() -> bool) {
+        if !self.is_kept && is_stored() {
+            self.is_kept = true;
+            self.stays.note(&self.stay);
+        }
+    }
+
     /// Notes under which client id the person was seen, the first time.
     pub fn seen_as(&mut self, client: u64) {
         if self.stay.client.is_none() {

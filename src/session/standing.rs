@@ -98,6 +98,7 @@ impl Standing {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> Result<(), Leave> {
+        self.staying.keep_if(|| room.stored_as().is_some());
         if rung.sent_out {
             self.on_record("kicked", room);
             return Err(Leave::Denied(Denied::Blocked));

@@ -221,7 +221,7 @@ async fn x3_who_came_by_something_that_expires_is_asked_for_another_then() {
     let gate = ToldGate::new(&[("ann", Role::Editor)]);
     let (_store, node) = one_node(&gate).await;
     *gate.until_ms.lock() = Some(wall_ms() + 500);
-    let mut ann = joined(&node, "ann").await;
+    let mut ann = Client::connect(node.address, "/demo?token=ann").await;
     assert_eq!(ann.closed().await, 4501);
     assert!(wall_ms() >= gate.until_ms.lock().unwrap());
     *gate.until_ms.lock() = Some(wall_ms() + 60_000);
@@ -339,23 +339,26 @@ async fn x8_who_was_in_a_room_is_on_record() {
         };
         store.participants("demo", all).await.unwrap()
     };
-    let of_bob = loop {
+    let noted_as = async |role: Role| loop {
         tokio::task::yield_now().await;
-        if let Some(bob) = noted(&store)
-            .await
-            .into_iter()
-            .find(|noted| noted.role == Role::Viewer)
-        {
-            break bob;
+        let mut noted = noted(&store).await.into_iter();
+        if let Some(noted) = noted.find(|noted| noted.role == role) {
+            break noted;
         }
     };
+    let of_bob = noted_as(Role::Viewer).await;
     assert_eq!(of_bob.identity.as_deref(), Some("sub:bob"));
     assert_eq!((of_bob.client, of_bob.left_ms), (Some(11), None));
+    // She was there before the room was stored.
+    let of_ann = noted_as(Role::Owner).await;
+    assert_eq!((of_ann.client, of_ann.left_ms), (None, None));
+    show(&mut ann, 10).await;
     let after = store.reopen();
     assert_eq!(node.stopped().await.unstored, 0);
     let all = noted(&after).await;
     assert_eq!(all.len(), 2);
     assert!(all.iter().all(|noted| noted.left_ms.is_some()), "{all:?}");
+    assert!(all.iter().any(|noted| noted.client == Some(10)), "{all:?}");
 }
 
 #[tokio::test]
