@@ -57,6 +57,18 @@ pub enum ExportError {
         /// Bytes.
         limit: usize,
     },
+    /// More PDF than the limit allows.
+    #[error("the PDF needs more than {limit} bytes; draw fewer pages or shapes at a time")]
+    PdfTooLarge {
+        /// Bytes.
+        limit: usize,
+    },
+    /// More pages than the limit allows.
+    #[error("the board has more than {limit} pages with something on them; draw one at a time")]
+    TooManyPages {
+        /// Pages.
+        limit: usize,
+    },
     /// More pixels than the limit allows.
     #[error(
         "the picture would have {width} x {height} pixels, more than {most} in all or {side} in one direction; \
@@ -77,6 +89,9 @@ pub enum ExportError {
     /// The SVG could not be drawn: a mistake of ours.
     #[error("the picture could not be drawn: {0}")]
     Drawing(String),
+    /// A font could not be embedded.
+    #[error("a font cannot be embedded: {0}")]
+    Font(String),
     /// The caller asked to stop.
     #[error("stopped before the picture was done")]
     Stopped,

@@ -12,9 +12,11 @@ use serde_json::Value;
 use crate::draw::{self, Artist};
 use crate::error::ExportError;
 use crate::limits::{Limits, Stop};
-use crate::options::Options;
+use crate::options::{Options, PageChoice};
+use crate::pdf::{Book, MOST_PX, Setup, Sketch};
 use crate::picture::{Detail, PictureLimits, Pictures};
-use crate::scene::Remark;
+use crate::png::two_digits;
+use crate::scene::{Remark, Scene};
 use crate::text::Fonts;
 use crate::{png, svg};
 
@@ -29,6 +31,8 @@ pub enum Format {
     Svg,
     /// A picture of pixels.
     Png,
+    /// A page of paths and text, or several.
+    Pdf,
     /// All records of the board in the newest form, as a snapshot `{"schema": …, "store": {"<id>": …}}`.
     Json,
     /// All records of the board as they were written, as a file that the editor opens.
@@ -37,7 +41,7 @@ pub enum Format {
 
 /// A name that no format has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no format; there are svg, png, json and tldr")]
+#[error("{0:?} is no format; there are svg, png, pdf, json and tldr")]
 pub struct UnknownFormat(pub String);
 
 /// A file of one of the formats.
@@ -47,9 +51,11 @@ pub struct Artifact {
     pub bytes: Vec<u8>,
     /// Of a picture.
     pub size: Option<PictureSize>,
+    /// How many pages it has, where it may have several.
+    pub pages: Option<usize>,
     /// Characters that no font has, each once, the first few: they were drawn as boxes.
     pub missing: Vec<char>,
-    /// What was left out and why, a sentence each, the first few.
+    /// What was left out or made smaller and why, a sentence each.
     pub left_out: Vec<String>,
 }
 
@@ -60,6 +66,15 @@ pub struct PictureSize {
     pub width: u32,
     /// px.
     pub height: u32,
+}
+
+/// A PDF of a whole board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paged {
+    /// The file.
+    pub artifact: Artifact,
+    /// Pages of the board without anything on them, which it has not: their places, from 0.
+    pub empty: Vec<usize>,
 }
 
 /// Makes files of boards.
@@ -87,13 +102,14 @@ pub struct Commission<'a> {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Svg, Self::Png, Self::Json, Self::Tldr];
+    pub const ALL: [Self; 5] = [Self::Svg, Self::Png, Self::Pdf, Self::Json, Self::Tldr];
 
     /// What people call it, which is also how its files end.
     pub fn name(self) -> &'static str {
         match self {
             Self::Svg => "svg",
             Self::Png => "png",
+            Self::Pdf => "pdf",
             Self::Json => "json",
             Self::Tldr => "tldr",
         }
@@ -104,6 +120,7 @@ impl Format {
         match self {
             Self::Svg => "image/svg+xml",
             Self::Png => "image/png",
+            Self::Pdf => "application/pdf",
             Self::Json => "application/json",
             Self::Tldr => "application/vnd.tldraw+json",
         }
@@ -111,7 +128,12 @@ impl Format {
 
     /// Whether it shows a page, and options say how; otherwise it holds the whole board.
     pub fn is_picture(self) -> bool {
-        matches!(self, Self::Svg | Self::Png)
+        matches!(self, Self::Svg | Self::Png | Self::Pdf)
+    }
+
+    /// Whether one file has room for all pages of a board.
+    pub fn is_paged(self) -> bool {
+        self == Self::Pdf
     }
 }
 
@@ -142,46 +164,146 @@ impl Exporter {
     /// See [`ExportError`].
     pub fn export(&self, board: &Board, wanted: Commission<'_>) -> Result<Artifact, ExportError> {
         match wanted.format {
-            Format::Json => Ok(whole(snapshot(board, wanted.stop)?)),
-            Format::Tldr => Ok(whole(board.to_tldr())),
-            Format::Svg => self.picture(board, wanted, Detail::Zoomed),
-            Format::Png => self.picture(board, wanted, Detail::Shown),
+            Format::Json => Ok(whole(snapshot(board, wanted.stop)?.into_bytes())),
+            Format::Tldr => Ok(whole(board.to_tldr().into_bytes())),
+            Format::Pdf => self
+                .pdf(board, wanted, &[wanted.options.page.clone()])
+                .map(|it| it.artifact),
+            Format::Svg | Format::Png => self.picture(board, wanted),
         }
     }
 
-    fn picture(
+    /// Makes a PDF with a page for each of the board's pages that has something on it, whatever the options say about
+    /// pages and the format.
+    ///
+    /// # Errors
+    /// See [`ExportError`].
+    pub fn export_paged(
         &self,
         board: &Board,
         wanted: Commission<'_>,
-        detail: Detail,
-    ) -> Result<Artifact, ExportError> {
+    ) -> Result<Paged, ExportError> {
+        let pages: Vec<_> = (1..=board.pages().len()).map(PageChoice::Number).collect();
+        self.pdf(board, wanted, &pages)
+    }
+
+    fn picture(&self, board: &Board, wanted: Commission<'_>) -> Result<Artifact, ExportError> {
         let Commission { options, stop, .. } = wanted;
-        let artist = Artist {
-            fonts: &self.fonts,
-            pictures: wanted.pictures,
-            picture_limits: self.picture_limits.clone(),
-            detail,
-            stop,
+        let detail = match wanted.format {
+            Format::Png => Detail::Shown,
+            _ => Detail::Zoomed,
         };
-        let scene = draw::scene(board, options, &artist)?;
+        let scene = draw::scene(board, options, &self.artist(wanted, detail))?;
         let bytes = match wanted.format {
             Format::Png => png::paint(&scene, &self.limits, &stop)?,
             _ => svg::write(&scene, &self.limits, &stop)?.into_bytes(),
         };
-        let pixels = |length: f64| length.round().max(1.0) as u32;
-        let mut artifact = Artifact {
-            bytes,
-            size: Some(PictureSize {
-                width: pixels(scene.size.0),
-                height: pixels(scene.size.1),
-            }),
-            missing: Vec::new(),
-            left_out: Vec::new(),
-        };
+        let mut artifact = whole(bytes);
+        artifact.size = Some(PictureSize::of(&scene));
         for remark in scene.remarks {
             artifact.heed(remark);
         }
         Ok(artifact)
+    }
+
+    fn pdf(
+        &self,
+        board: &Board,
+        wanted: Commission<'_>,
+        pages: &[PageChoice],
+    ) -> Result<Paged, ExportError> {
+        let title = match (&board.document().name[..], board.pages()) {
+            ("", [only]) => &only.name,
+            (name, _) => name,
+        };
+        let setup = Setup {
+            fonts: &self.fonts,
+            limits: &self.limits,
+            title,
+        };
+        match self.bound(board, wanted, pages, Book::new(setup)) {
+            Err(ExportError::Font(_)) => self.bound(board, wanted, pages, Book::outlined(setup)),
+            done => done,
+        }
+    }
+
+    /// Draws pages into a book.
+    fn bound(
+        &self,
+        board: &Board,
+        wanted: Commission<'_>,
+        pages: &[PageChoice],
+        mut book: Book<'_>,
+    ) -> Result<Paged, ExportError> {
+        let artist = self.artist(wanted, Detail::Zoomed);
+        let mut artifact = whole(Vec::new());
+        let (mut empty, mut drawn, mut nothing) = (Vec::new(), 0, ExportError::NoPages);
+        for (at, page) in pages.iter().enumerate() {
+            let options = Options {
+                page: page.clone(),
+                ..wanted.options.clone()
+            };
+            let scene = match draw::scene(board, &options, &artist) {
+                Err(error @ ExportError::Empty { .. }) => {
+                    empty.push(at);
+                    nothing = error;
+                    continue;
+                }
+                scene => scene?,
+            };
+            // Where there are several, they are all there are.
+            let name = board.pages().get(at).map_or("", |page| &page.name);
+            let sketch = Sketch {
+                name,
+                scene: &scene,
+            };
+            let fitted = book.page(sketch, &wanted.stop)?;
+            if fitted.scale < 1.0 {
+                let which = match pages.len() {
+                    1 => "the page".to_owned(),
+                    _ => format!("page {}", at + 1),
+                };
+                artifact.left_out.push(format!(
+                    "{which} is drawn at {} of its size, because a page of a PDF has no more than {MOST_PX} px in one direction",
+                    two_digits(fitted.scale)
+                ));
+            }
+            artifact.size = Some(PictureSize::of(&scene));
+            drawn += 1;
+            for remark in scene.remarks {
+                artifact.heed(remark);
+            }
+        }
+        if drawn == 0 {
+            return Err(nothing);
+        }
+        wanted.stop.check()?;
+        artifact.bytes = book.finish()?;
+        artifact.pages = Some(drawn);
+        if drawn > 1 {
+            artifact.size = None;
+        }
+        Ok(Paged { artifact, empty })
+    }
+
+    fn artist<'a>(&'a self, wanted: Commission<'a>, detail: Detail) -> Artist<'a> {
+        Artist {
+            fonts: &self.fonts,
+            pictures: wanted.pictures,
+            picture_limits: self.picture_limits.clone(),
+            detail,
+            stop: wanted.stop,
+        }
+    }
+}
+
+impl PictureSize {
+    fn of(scene: &Scene) -> Self {
+        let pixels = |length: f64| length.round().max(1.0) as u32;
+        Self {
+            width: pixels(scene.size.0),
+            height: pixels(scene.size.1),
+        }
     }
 }
 
@@ -202,10 +324,11 @@ impl Artifact {
     }
 }
 
-fn whole(text: String) -> Artifact {
+fn whole(bytes: Vec<u8>) -> Artifact {
     Artifact {
-        bytes: text.into_bytes(),
+        bytes,
         size: None,
+        pages: None,
         missing: Vec::new(),
         left_out: Vec::new(),
     }

@@ -6,7 +6,7 @@
 //! In reading order: [`export`] with its [`options`] and [`error`] is what callers meet; [`mod@draw`] makes a [`scene`] of a board,
 //! from [`geometry`] (the lines of shapes), [`text`] (what is written), [`picture`] (what is pasted), [`card`] (what stands for
 //! the web) and [`theme`] (colors); [`margin`] says what stays empty at its sides;
-//! [`svg`] writes it and [`png`] paints it.
+//! [`svg`] and [`pdf`] write it and [`png`] paints it.
 
 pub mod card;
 mod decimal;
@@ -17,6 +17,7 @@ pub mod geometry;
 pub mod limits;
 pub mod margin;
 pub mod options;
+pub mod pdf;
 pub mod picture;
 pub mod png;
 pub mod scene;

@@ -10,6 +10,10 @@ use crate::error::ExportError;
 pub struct Limits {
     /// Bytes of the SVG, which a PNG is made of too.
     pub svg_bytes: usize,
+    /// Bytes of a PDF, and of what is drawn in it before that is compressed.
+    pub pdf_bytes: usize,
+    /// Pages of a PDF.
+    pub pages: usize,
     /// Pixels of a PNG.
     pub pixels: u64,
     /// Pixels of a PNG in one direction.
@@ -20,6 +24,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             svg_bytes: 256 << 20,
+            pdf_bytes: 256 << 20,
+            pages: 1_000,
             pixels: 100_000_000,
             side: 32_767,
         }

@@ -156,7 +156,7 @@ fn check(scene: &Scene, (across, down): (f64, f64), limits: &Limits) -> Result<(
 }
 
 /// Rounded down to two digits.
-fn two_digits(number: f64) -> f64 {
+pub(crate) fn two_digits(number: f64) -> f64 {
     let exponent = number.log10().floor() as i32 - 1;
     let digits = (number / 10f64.powi(exponent)).floor();
     // Powers of ten are not exact, what is read from text is.
@@ -209,7 +209,8 @@ fn kept(group: &usvg::Group, canvas: Canvas) -> f64 {
     own + inside.max(clip)
 }
 
-fn parse(svg: &str) -> Result<Tree, ExportError> {
+/// Reads an SVG that stands on its own.
+pub(crate) fn parse(svg: &str) -> Result<Tree, ExportError> {
     let options = Options {
         image_href_resolver: ImageHrefResolver {
             resolve_data: ImageHrefResolver::default_data_resolver(),
@@ -220,7 +221,8 @@ fn parse(svg: &str) -> Result<Tree, ExportError> {
     Tree::from_str(svg, &options).map_err(|error| ExportError::Drawing(error.to_string()))
 }
 
-fn encode(pixels: Pixmap) -> Result<Vec<u8>, ExportError> {
+/// A file of pixels.
+pub(crate) fn encode(pixels: Pixmap) -> Result<Vec<u8>, ExportError> {
     let failed = |error: png::EncodingError| ExportError::Drawing(error.to_string());
     let (width, height) = (pixels.width(), pixels.height());
     let mut file = Vec::new();

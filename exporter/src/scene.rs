@@ -1,7 +1,8 @@
 //! A picture before it is written: what is drawn where, in order.
 //!
 //! Knows paths, colors and places in px; no boards, no fonts and no file formats. The rule: a scene is complete, so that
-//! every writer makes the same picture of it without asking anyone.
+//! every writer makes the same picture of it without asking anyone. What letters are written with goes along with their
+//! paths, for a writer that can embed fonts.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use kurbo::{Affine, Rect};
 use crate::geometry::dash::DashArray;
 use crate::geometry::path::{Element, Path, Rounding};
 use crate::picture::PictureProblem;
+use crate::text::Run;
 use crate::theme::Rgba;
 
 /// A whole picture.
@@ -86,6 +88,8 @@ pub struct PathMark {
     pub stroke: Option<Stroke>,
     /// 0 to 1.
     pub opacity: f64,
+    /// The letters whose outlines it is, exactly.
+    pub letters: Option<Arc<Run>>,
 }
 
 /// What a path is filled with, by the nonzero rule.
@@ -170,6 +174,7 @@ impl PathMark {
             fill: None,
             stroke: None,
             opacity: 1.0,
+            letters: None,
         }
     }
 

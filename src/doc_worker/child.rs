@@ -41,6 +41,9 @@ const MAX_LEFT: usize = 100;
 /// Frames of 19 million pixels with one in the other took more than 16.
 const BYTES_A_PIXEL: u64 = 32;
 
+/// What a byte drawn in a PDF may take: as path data, as numbers, as what a page says and as that compressed.
+const MEMORY_A_PDF_BYTE: u64 = 8;
+
 /// What a pixel of a picture on a board may take, while no more than half of the memory is for that.
 const BYTES_A_DECODED_PIXEL: u64 = 2 * 12;
 
@@ -155,6 +158,9 @@ impl Studio {
         let most = DrawingLimits::default();
         let limits = DrawingLimits {
             svg_bytes: answer_limit(config.max_doc_bytes).min(most.svg_bytes),
+            pdf_bytes: answer_limit(config.max_doc_bytes)
+                .min((memory / MEMORY_A_PDF_BYTE) as usize)
+                .min(most.pdf_bytes),
             pixels: (memory / BYTES_A_PIXEL).min(most.pixels),
             ..most
         };
@@ -268,6 +274,7 @@ impl Workshop {
             files.push(File {
                 page,
                 size: artifact.size,
+                pages: artifact.pages,
                 missing: artifact.missing,
                 left_out: artifact.left_out,
                 bytes: artifact.bytes.len(),

@@ -6,7 +6,7 @@
 
 use scrible_board::{Board, BoardError, Limits, Wanted};
 use scrible_exporter::error::ExportError;
-use scrible_exporter::export::{Artifact, Commission, Exporter, Format};
+use scrible_exporter::export::{Artifact, Commission, Exporter, Format, Paged};
 use scrible_exporter::limits::Stop;
 use scrible_exporter::options::{Options, PageChoice};
 use scrible_exporter::picture::Pictures;
@@ -53,7 +53,7 @@ pub enum Pages {
     /// One, as the options say.
     #[default]
     One,
-    /// One for each page with something on it, whatever the options say.
+    /// One for each page with something on it, whatever the options say; one with all of them where the format has room.
     Each,
 }
 
@@ -158,8 +158,20 @@ impl Job<'_> {
             take(Exported { page, artifact })?;
             return Ok(facts);
         }
+        if order.format.is_paged() {
+            let paged = self
+                .exporter
+                .export_paged(&board, self.commission(&order.options));
+            let Paged { artifact, empty } = paged.map_err(ExportFailure::from)?;
+            for at in empty {
+                facts.pass_over(at, &board);
+            }
+            let page = None;
+            take(Exported { page, artifact })?;
+            return Ok(facts);
+        }
         let mut nothing = ExportFailure::from(ExportError::NoPages);
-        for (at, page) in board.pages().iter().enumerate() {
+        for at in 0..board.pages().len() {
             let number = at + 1;
             let options = Options {
                 page: PageChoice::Number(number),
@@ -171,11 +183,7 @@ impl Job<'_> {
                     take(Exported { page, artifact })?;
                 }
                 Err(ExportFailure::Refused(refusal)) if refusal.fault == Fault::Empty => {
-                    facts.empty_count += 1;
-                    if facts.empty.len() < MAX_TOLD {
-                        let name = short(&page.name);
-                        facts.empty.push(format!("{number} ({name:?})"));
-                    }
+                    facts.pass_over(at, &board);
                     nothing = refusal.into();
                 }
                 Err(failure) => return Err(failure.into()),
@@ -197,13 +205,16 @@ impl Job<'_> {
     }
 
     fn make(&self, board: &Board, options: &Options) -> Result<Artifact, ExportFailure> {
-        let wanted = Commission {
+        Ok(self.exporter.export(board, self.commission(options))?)
+    }
+
+    fn commission<'a>(&'a self, options: &'a Options) -> Commission<'a> {
+        Commission {
             format: self.order.format,
             options,
             pictures: self.pictures,
             stop: self.stop,
-        };
-        Ok(self.exporter.export(board, wanted)?)
+        }
     }
 }
 
@@ -227,6 +238,15 @@ impl Facts {
                 .map(|root| (short(&root.name), root.shapes))
                 .collect(),
             ..Self::default()
+        }
+    }
+
+    /// Nothing is on that page, counted from 0.
+    fn pass_over(&mut self, at: usize, board: &Board) {
+        self.empty_count += 1;
+        if self.empty.len() < MAX_TOLD {
+            let name = short(&board.pages()[at].name);
+            self.empty.push(format!("{} ({name:?})", at + 1));
         }
     }
 }
@@ -253,13 +273,15 @@ impl From<BoardError> for ExportFailure {
 impl From<ExportError> for ExportFailure {
     fn from(error: ExportError) -> Self {
         let fault = match error {
-            ExportError::Drawing(_) | ExportError::Stopped => {
+            ExportError::Drawing(_) | ExportError::Font(_) | ExportError::Stopped => {
                 return Self::Document(DocError::Broken(error.to_string()));
             }
             ExportError::NoPages | ExportError::Empty { .. } => Fault::Empty,
             ExportError::NoPage { .. } | ExportError::NoShape { .. } => Fault::NotThere,
             ExportError::SeveralPages | ExportError::Option { .. } => Fault::Option,
             ExportError::SvgTooLarge { .. }
+            | ExportError::PdfTooLarge { .. }
+            | ExportError::TooManyPages { .. }
             | ExportError::TooManyPixels { .. }
             | ExportError::TooMuchText { .. } => Fault::TooLarge,
         };

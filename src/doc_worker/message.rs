@@ -103,6 +103,8 @@ pub struct File {
     pub page: Option<usize>,
     /// Of a picture.
     pub size: Option<PictureSize>,
+    /// How many pages it has, where it may have several.
+    pub pages: Option<usize>,
     /// Characters that no font has.
     pub missing: Vec<char>,
     /// What was left out.

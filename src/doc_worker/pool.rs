@@ -202,6 +202,7 @@ impl DocWorkers {
                     artifact: Artifact {
                         bytes: bytes.into(),
                         size: file.size,
+                        pages: file.pages,
                         missing: file.missing,
                         left_out: file.left_out,
                     },

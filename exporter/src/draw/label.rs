@@ -2,6 +2,8 @@
 //!
 //! Knows layouts and colors. The rule: letters become paths, and what is written goes along for those who cannot see it.
 
+use std::sync::Arc;
+
 use kurbo::{Affine, Rect};
 use scrible_board::style::{Align as Alignment, Font, Size};
 
@@ -133,6 +135,8 @@ impl Painter<'_> {
                 run.x + run.width + 2.0 * run.size,
                 run.baseline + 2.0 * run.size,
             );
+            let written = self.lettering.is_exact(outline);
+            let written = written.then(|| Arc::new(run.clone()));
             let letters = |fill: Option<Fill>, stroke: Option<Stroke>| {
                 Mark::Path(PathMark {
                     data: outline.path.clone(),
@@ -140,6 +144,7 @@ impl Painter<'_> {
                     fill,
                     stroke,
                     opacity: 1.0,
+                    letters: written.clone(),
                 })
             };
             let fill = Some(Fill::Plain(color));

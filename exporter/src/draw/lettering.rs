@@ -43,4 +43,9 @@ impl Lettering {
             false => fonts.outline_on(run, &grid, &mut self.hinters),
         }
     }
+
+    /// Whether an outline is that of its glyphs, all of them, as the font has it.
+    pub fn is_exact(&self, outline: &Outline<'_>) -> bool {
+        self.detail == Detail::Zoomed && outline.images.is_empty() && !outline.cut
+    }
 }

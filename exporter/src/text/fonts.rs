@@ -300,6 +300,12 @@ impl Fonts {
             .map(|face| face.data.clone())
     }
 
+    /// The file of a face, and its place in that.
+    pub(crate) fn file(&self, id: FaceId) -> (Blob<u8>, u32) {
+        let face = self.face(id);
+        (face.data.clone(), face.index)
+    }
+
     pub(super) fn find(&self, data: &Blob<u8>, index: u32) -> Option<FaceId> {
         let place = self
             .faces

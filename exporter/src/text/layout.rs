@@ -146,6 +146,8 @@ pub struct Glyph {
     pub x: f64,
     /// px from the top of the text: its baseline.
     pub y: f64,
+    /// Of [`Run::text`], the bytes that it stands for, from and to. Glyphs that stand for something together all have its.
+    pub bytes: (usize, usize),
 }
 
 /// Which colour a run takes.

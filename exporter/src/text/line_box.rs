@@ -99,10 +99,14 @@ impl Flow<'_> {
                     id: glyph.id,
                     x: pen + glyph.x,
                     y: placed.baseline + glyph.y,
+                    bytes: (cluster.bytes.start, cluster.bytes.end),
                 });
                 if glyph.id == 0 && cluster.kind == ClusterKind::Text {
                     tell_missing(&mut self.layout.missing, &block.text[cluster.bytes.clone()]);
                 }
+            }
+            if cluster.glyphs.is_empty() && cluster.kind == ClusterKind::Text {
+                joined_by(&mut run.glyphs, cluster);
             }
             pen += cluster.advance;
             run.width = pen - run.x;
@@ -110,6 +114,9 @@ impl Flow<'_> {
         }
         for (run, (_, bytes)) in placed.runs[first_run..].iter_mut().zip(&sources) {
             run.text = block.text[bytes.clone()].to_owned();
+            for glyph in &mut run.glyphs {
+                glyph.bytes = (glyph.bytes.0 - bytes.start, glyph.bytes.1 - bytes.start);
+            }
         }
         let decorated = placed.runs[first_run..]
             .iter()
@@ -222,17 +229,33 @@ impl Flow<'_> {
                             .push(self.new_run(&style, cluster, pen, line.baseline));
                     }
                     let run = line.runs.last_mut().expect("a run was begun");
+                    let from = run.text.len();
                     run.text.push_str(&text[cluster.bytes.clone()]);
                     run.glyphs.extend(cluster.glyphs.iter().map(|glyph| Glyph {
                         id: glyph.id,
                         x: pen + glyph.x,
                         y: line.baseline + glyph.y,
+                        bytes: (from, from + cluster.bytes.len()),
                     }));
                     pen += cluster.advance;
                     run.width = pen - run.x;
                 }
             }
         }
+    }
+}
+
+/// A letter without a glyph of its own: that of the letters before it, a ligature, stands for it, too.
+fn joined_by(glyphs: &mut [Glyph], letter: &Cluster) {
+    let Some(bytes) = glyphs.last().map(|glyph| glyph.bytes) else {
+        return;
+    };
+    if bytes.1 != letter.bytes.start {
+        return;
+    }
+    let of_it = glyphs.iter_mut().rev();
+    for glyph in of_it.take_while(|glyph| glyph.bytes == bytes) {
+        glyph.bytes.1 = letter.bytes.end;
     }
 }
 

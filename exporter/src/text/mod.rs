@@ -25,6 +25,7 @@ pub use grid::{Hinters, PixelGrid};
 pub use layout::{
     Align, ColorRole, Glyph, Line, LongWords, Run, TextLayout, TextOptions, Width, lay_out,
 };
+pub(crate) use outline::SHEAR;
 pub use outline::{GlyphImage, MAX_PATH_BYTES, Outline};
 pub use rich::{Cut, TextLimits};
 pub use scrible_board::rich_text::{Direction, RichText};

@@ -40,7 +40,7 @@ pub struct GlyphImage<'f> {
 }
 
 /// Shear of an imitated italic: px to the right for each px upwards.
-const SHEAR: f32 = 0.25;
+pub(crate) const SHEAR: f32 = 0.25;
 
 impl Fonts {
     /// The outlines of a run that was laid out with these fonts.

@@ -80,7 +80,7 @@ impl Args {
         let formats = PossibleValuesParser::new(Format::ALL.map(Format::name));
         let formats = formats.map(|name| name.parse::<Format>().expect("it is one of the names"));
         Command::new("export")
-            .about("Draw a board as SVG or PNG, or write its records as JSON or .tldr")
+            .about("Draw a board as SVG, PNG or PDF, or write its records as JSON or .tldr")
             .after_help(
                 "Without --output the file stands beside INPUT, or for a room in the working folder; what is read from standard \
                  input goes to standard output.",
@@ -106,7 +106,7 @@ impl Args {
             .arg(
                 option("page", "N|ID|all")
                     .allow_hyphen_values(true)
-                    .help("Which page, by its place from 1, its id or its name; all for a file of each [default: the first]"),
+                    .help("Which page, by its place from 1, its id or its name; all for a file of each, or one PDF with all [default: the first; all of a PDF]"),
             )
             .arg(
                 option("shapes", "IDS")
@@ -166,6 +166,7 @@ impl Args {
         }
         let pages = match self.page.as_deref() {
             Some("all") => Pages::Each,
+            None if format.is_paged() && self.shapes.is_empty() => Pages::Each,
             _ => Pages::One,
         };
         if pages == Pages::Each && !self.shapes.is_empty() {
@@ -217,7 +218,7 @@ impl Args {
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((name, _)) => bail!(
-                "{name} says how a picture is drawn, and {} holds the whole board: leave it out, or take svg or png",
+                "{name} says how a picture is drawn, and {} holds the whole board: leave it out, or take svg, png or pdf",
                 format.name()
             ),
             None => Ok(()),
@@ -372,7 +373,7 @@ fn format_of(path: &Path) -> Result<Option<Format>> {
     match known {
         Some(format) => Ok(Some(format)),
         None => bail!(
-            "there is no format that ends in .{}: name a file that ends in .svg, .png, .json or .tldr, or say --format",
+            "there is no format that ends in .{}: name a file that ends in .svg, .png, .pdf, .json or .tldr, or say --format",
             ending.display()
         ),
     }
@@ -421,6 +422,14 @@ mod tests {
             (room.pages, room.options.padding),
             (Pages::Each, Padding::Auto)
         );
+        for (line, pages) in [
+            ("export b -o c.pdf", Pages::Each),
+            ("export b --format pdf --page all -o -", Pages::Each),
+            ("export b -o c.pdf --page 2", Pages::One),
+            ("export b -o c.pdf --shapes a", Pages::One),
+        ] {
+            assert_eq!(order(line).unwrap().pages, pages, "{line}");
+        }
         let named = order("export - --page page:x").unwrap();
         assert_eq!(named.options.page, PageChoice::Named("page:x".to_owned()));
     }
@@ -432,6 +441,7 @@ mod tests {
             ("export b.json", Format::Png),
             ("export b -o c", Format::Png),
             ("export b -o c.SVG", Format::Svg),
+            ("export b -o c.pdf", Format::Pdf),
             ("export b -o c.tldr", Format::Tldr),
             ("export b -o c.png --format json", Format::Json),
             ("export b -o c.gif --format svg", Format::Svg),
@@ -444,14 +454,14 @@ mod tests {
     #[test]
     fn e5_what_does_not_go_together_is_refused_with_the_remedy() {
         for (line, why) in [
-            ("export b -o c.gif", ".svg, .png, .json or .tldr"),
+            ("export b -o c.gif", ".svg, .png, .pdf, .json or .tldr"),
             (
                 "export b -o c.json --scale 2",
                 "--scale says how a picture is drawn, and json holds the whole board",
             ),
             (
                 "export b --format tldr --page 1",
-                "leave it out, or take svg or png",
+                "leave it out, or take svg, png or pdf",
             ),
             ("export b --page all --shapes x", "leave one of the two out"),
             (

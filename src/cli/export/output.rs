@@ -65,7 +65,7 @@ impl Target {
             Some(path) => Place::File(path),
             None => Place::Stdout,
         };
-        if place == Place::Stdout && args.page.as_deref() == Some("all") {
+        if place == Place::Stdout && args.page.as_deref() == Some("all") && !format.is_paged() {
             bail!(
                 "--page all writes several files, which standard output cannot take: name a file with --output"
             );
@@ -115,8 +115,9 @@ impl<'a> Output<'a> {
         }
         let Some(path) = self.target.path(exported.page) else {
             let mut out = std::io::stdout().lock();
-            if self.target.format == Format::Png && out.is_terminal() {
-                bail!("a PNG is no text for a terminal: name a file with --output");
+            if matches!(self.target.format, Format::Png | Format::Pdf) && out.is_terminal() {
+                let name = self.target.format.name().to_uppercase();
+                bail!("a {name} is no text for a terminal: name a file with --output");
             }
             out.write_all(&artifact.bytes)?;
             return Ok(out.flush()?);
@@ -133,10 +134,11 @@ impl<'a> Output<'a> {
             .with_context(|| format!("write {}", path.display()))?;
         if !self.args.quiet {
             let bytes = backup::size(artifact.bytes.len() as u64);
-            let size = artifact.size.map_or_else(
-                || bytes.clone(),
-                |size| format!("{} x {} px, {bytes}", size.width, size.height),
-            );
+            let size = match (artifact.size, artifact.pages) {
+                (Some(size), _) => format!("{} x {} px, {bytes}", size.width, size.height),
+                (None, Some(pages)) => format!("{pages} pages, {bytes}"),
+                (None, None) => bytes,
+            };
             // Whoever reads only the first lines closes the pipe; `println!` would panic.
             let _ = writeln!(std::io::stdout(), "wrote {} ({size})", path.display());
         }
@@ -169,9 +171,11 @@ impl<'a> Output<'a> {
                 more => format!(" and {more} more"),
             };
             let pages = facts.empty.join(", ");
-            said.push(format!(
-                "nothing is on page {pages}{more}, so there is no file"
-            ));
+            let lacks = match self.target.format.is_paged() {
+                true => "so the file has no such page",
+                false => "so there is no file",
+            };
+            said.push(format!("nothing is on page {pages}{more}, {lacks}"));
         }
         let notes = self.left_out.iter().chain(&facts.notes);
         said.extend(notes.take(MAX_NOTES).cloned());
