@@ -177,7 +177,7 @@ fn numbers_that_cannot_be_drawn_with_are_refused_with_what_can() {
 #[test]
 fn it_stops_when_it_is_told_to() {
     let board = board(RETRO);
-    for format in [Format::Svg, Format::Png, Format::Json] {
+    for format in [Format::Svg, Format::Png, Format::Pdf, Format::Json] {
         let asked = Cell::new(0);
         let enough = || {
             asked.set(asked.get() + 1);
@@ -201,6 +201,6 @@ fn formats_are_known_by_their_names() {
         assert_eq!(format.name().to_uppercase().parse(), Ok(format));
     }
     let error = "gif".parse::<Format>().unwrap_err();
-    let why = "\"gif\" is no format; there are svg, png, json and tldr";
+    let why = "\"gif\" is no format; there are svg, png, pdf, json and tldr";
     assert_eq!(error.to_string(), why);
 }

@@ -1,4 +1,4 @@
-//! Pasted pictures, each once in the file.
+//! Pasted pictures and shadows, each once in the file.
 //!
 //! Knows the data URLs that a scene holds: PNG, JPEG and SVG that the picture store has made. The rule: what would become
 //! pixels only in here (filters of an SVG) has its bound.
@@ -12,19 +12,28 @@ use krilla::graphic::Graphic;
 use krilla::image::Image;
 use krilla::surface::Surface;
 use krilla_svg::{SurfaceExt, SvgSettings};
+use kurbo::{Affine, Rect};
 use resvg::tiny_skia::Pixmap;
 use resvg::usvg::Tree;
 
+use super::{path, shadow};
 use crate::png;
+use crate::scene::Shadow;
 
 /// Pixels of an SVG that is not drawn as lines, in the longer direction.
 const MOST_SIDE: f32 = 2_048.0;
 
 /// The pictures of a document.
 #[derive(Default)]
-pub(super) struct Images(HashMap<Arc<str>, Option<Drawn>>);
+pub(super) struct Images {
+    pasted: HashMap<Arc<str>, Option<Drawn>>,
+    /// With where they lie.
+    shadows: HashMap<Shape, Option<(Rect, Drawn)>>,
+}
 
-#[derive(Clone)]
+/// What tells shadows apart: the bits of all numbers of the rim and the casts.
+type Shape = Vec<[u64; 6]>;
+
 enum Drawn {
     Pixels(Image),
     Lines(Graphic),
@@ -33,20 +42,53 @@ enum Drawn {
 impl Images {
     /// Whether a picture was drawn before.
     pub fn knows(&self, url: &Arc<str>) -> bool {
-        self.0.contains_key(url)
+        self.pasted.contains_key(url)
     }
 
     /// Draws a picture into the unit square.
     pub fn draw(&mut self, url: &Arc<str>, surface: &mut Surface<'_>) {
-        if !self.0.contains_key(url) {
-            self.0.insert(url.clone(), read(url, surface));
+        if !self.pasted.contains_key(url) {
+            self.pasted.insert(url.clone(), read(url, surface));
         }
-        let unit = Size::from_wh(1.0, 1.0).expect("both are above zero");
-        match self.0.get(url) {
-            Some(Some(Drawn::Pixels(image))) => surface.draw_image(image.clone(), unit),
-            Some(Some(Drawn::Lines(graphic))) => surface.draw_graphic(graphic.clone()),
-            // Decoded when it was embedded: nothing comes here.
-            Some(None) | None => {}
+        // All were decoded when the scene was made.
+        if let Some(Some(drawn)) = self.pasted.get(url) {
+            drawn.draw(surface);
+        }
+    }
+
+    /// Draws a shadow into the space that a transform moves to the page.
+    pub fn shadow(&mut self, shadow: &Shadow, place: Affine, surface: &mut Surface<'_>) {
+        let rim = shadow.rim.iter().map(|part| part.place.as_coeffs());
+        let casts = shadow.casts.iter().map(|cast| {
+            let Rect { x0, y0, x1, y1 } = cast.rect;
+            [x0, y0, x1, y1, cast.deviation, cast.opacity]
+        });
+        let shape = rim.chain(casts).map(|it| it.map(f64::to_bits)).collect();
+        let drawn = self.shadows.entry(shape).or_insert_with(|| {
+            let (rect, png) = shadow::picture(shadow)?;
+            Some((rect, pixels(png)?))
+        });
+        let Some((rect, drawn)) = drawn else {
+            return;
+        };
+        let of_unit = Affine::new([rect.width(), 0.0, 0.0, rect.height(), rect.x0, rect.y0]);
+        if let Some(place) = path::transform(place * of_unit) {
+            surface.push_transform(&place);
+            drawn.draw(surface);
+            surface.pop();
+        }
+    }
+}
+
+impl Drawn {
+    /// Into the unit square.
+    fn draw(&self, surface: &mut Surface<'_>) {
+        match self {
+            Self::Pixels(image) => {
+                let unit = Size::from_wh(1.0, 1.0).expect("both are above zero");
+                surface.draw_image(image.clone(), unit);
+            }
+            Self::Lines(graphic) => surface.draw_graphic(graphic.clone()),
         }
     }
 }

@@ -8,6 +8,7 @@ mod hatch;
 mod images;
 mod letters;
 mod path;
+mod shadow;
 mod sheet;
 
 use krilla::destination::XyzDestination;
@@ -206,7 +207,7 @@ impl Sheet<'_, '_, '_> {
         let of_each = marks.iter().map(|mark| match mark {
             Mark::Path(path) => path.data.len() + PATH_BYTES,
             Mark::Picture(it) => picture(it.picture),
-            Mark::Shadow(it) => it.rim.iter().map(|part| picture(part.picture)).sum(),
+            Mark::Shadow(it) => PATH_BYTES * it.rim.len(),
             Mark::Group(group) => self.cost(&group.marks) + PATH_BYTES,
         });
         of_each.sum()

@@ -75,7 +75,7 @@ impl Sheet<'_, '_, '_> {
                     _ => self.path(path, place, 1.0),
                 },
                 Mark::Picture(it) => self.picture(it, place),
-                Mark::Shadow(it) => it.rim.iter().for_each(|part| self.picture(part, place)),
+                Mark::Shadow(it) => self.images.shadow(it, place, &mut self.surface),
                 Mark::Group(group) => self.group(group, place),
             }
         }

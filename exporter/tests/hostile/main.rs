@@ -14,7 +14,9 @@ use scrible_exporter::draw::{self, Artist};
 use scrible_exporter::error::ExportError;
 use scrible_exporter::limits::{Limits, Stop};
 use scrible_exporter::options::Options;
+use scrible_exporter::pdf::{Book, Setup, Sketch};
 use scrible_exporter::picture::{Detail, NoPictures, PictureLimits};
+use scrible_exporter::scene::Scene;
 use scrible_exporter::text::Fonts;
 use scrible_exporter::{png, svg};
 use serde_json::{Value, json};
@@ -25,10 +27,14 @@ static FONTS: LazyLock<Fonts> = LazyLock::new(Fonts::bundled);
 /// optimisation; work that grows with the square of a board's size takes much more.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A board drawn in both formats.
+/// Bytes of a PDF that is read again: the reader takes its time.
+const MOST_READ: usize = 1 << 20;
+
+/// A board drawn in all formats.
 struct Picture {
     svg: Result<String, ExportError>,
     png: Result<Vec<u8>, ExportError>,
+    pdf: Result<Vec<u8>, ExportError>,
 }
 
 fn read(records: &[Value]) -> Board {
@@ -59,6 +65,7 @@ fn draw(board: &Board, options: &Options) -> Result<Picture, ExportError> {
     if let Ok(picture) = &picture {
         assert_ne!(picture.svg.as_ref().err(), stopped);
         assert_ne!(picture.png.as_ref().err(), stopped);
+        assert_ne!(picture.pdf.as_ref().err(), stopped);
     }
     assert_ne!(picture.as_ref().err(), stopped);
     picture
@@ -94,5 +101,31 @@ fn draw_within(
     }
     let png = png::paint(&scene, &limits, &stop);
     lap("PNG");
-    Ok(Picture { svg, png })
+    let artist = Artist {
+        detail: Detail::Zoomed,
+        ..artist
+    };
+    let scene = draw::scene(board, options, &artist)?;
+    let pdf = bound(&scene, &limits, &stop);
+    lap("PDF");
+    Ok(Picture { svg, png, pdf })
+}
+
+fn bound(scene: &Scene, limits: &Limits, stop: &Stop<'_>) -> Result<Vec<u8>, ExportError> {
+    let mut book = Book::new(Setup {
+        fonts: &FONTS,
+        limits,
+        title: "hostile",
+    });
+    let name = "page";
+    book.page(Sketch { name, scene }, stop)?;
+    let file = book.finish()?;
+    if file.len() < MOST_READ {
+        let read = lopdf::Document::load_mem(&file).unwrap();
+        let page = read.page_iter().next().unwrap();
+        let content = read.get_page_content(page);
+        let written = String::from_utf8_lossy(&content);
+        assert!(!written.contains("NaN") && !written.contains("inf"));
+    }
+    Ok(file)
 }
