@@ -79,6 +79,31 @@ impl std::fmt::Debug for Specimen {
     }
 }
 
+/// A letter as it is stored: room, time, reason, detail, hash, length of all bytes, those that are kept.
+pub(crate) type StoredLetter = (String, i64, String, String, Vec<u8>, i64, Vec<u8>);
+
+impl DeadLetter {
+    pub(crate) fn from_stored(stored: StoredLetter) -> Result<Self, StoreError> {
+        let (room, time_ms, reason, detail, sha256, len, bytes) = stored;
+        let corrupt = |what: &str| StoreError::Corrupt {
+            room: room.clone(),
+            what: format!("of a dead letter {what}"),
+        };
+        let sha256 = sha256.try_into();
+        Ok(Self {
+            time_ms,
+            reason: reason.into(),
+            detail,
+            specimen: Specimen {
+                sha256: sha256.map_err(|_| corrupt("the hash has not 32 bytes"))?,
+                len: u64::try_from(len).map_err(|_| corrupt("the length is negative"))?,
+                bytes: bytes.into(),
+            },
+            room: room.into(),
+        })
+    }
+}
+
 /// Refuses what no store takes.
 pub(crate) fn validate(letters: &[DeadLetter]) -> Result<(), StoreError> {
     for letter in letters {

@@ -3,7 +3,9 @@
 //! Reading order: [`store`](Store) is what callers program against, `snapshot` the types of snapshots and what makes one
 //! believable, `error` what can go wrong, `receipt` how the answer to a batch is remembered, `assembly` how a room is put
 //! together, `trimming` what may be deleted, `quarantine` what is kept of bad updates and
-//! bad rooms, `sqlite` the store of a single node, `postgres` that of several, `database` chooses between the two by a URL. With the feature `testing` there are also an
+//! bad rooms, `directory` what is kept of people and who may come in, `admission` what decides about that without a database,
+//! `sqlite` the store of a single node, `postgres` that of several, `people` and `quarantined` what is written once and compiled
+//! into both of them, `database` chooses between the two by a URL. With the feature `testing` there are also an
 //! in-memory store that can be told to pause and to fail, and the contract suite that every store has to pass.
 //!
 //! This crate does not know what an update says: bytes go in and the same bytes come out. The one rule: an append is

@@ -226,6 +226,17 @@ impl Held {
     }
 }
 
+/// What a named version gets.
+pub(crate) struct Naming {
+    pub room: RoomId,
+    pub version: u64,
+    pub label: Option<Arc<str>>,
+    pub author: Option<Arc<str>>,
+}
+
+/// What was found under a version: the thing, or why it cannot be believed.
+pub(crate) type Found<T> = Result<T, String>;
+
 /// That a snapshot is not there.
 pub(crate) fn no_snapshot(room: RoomId, version: u64) -> StoreError {
     StoreError::Conflict(format!(

@@ -1,9 +1,12 @@
-//! What the directory of rooms and people has to know of Postgres.
+//! What the sources that are compiled for both databases have to know of Postgres.
 //!
 //! Knows no tables. The rule: the same words stand in the other database's file, and mean the same.
 
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::fault;
+use crate::StoreError;
 
 /// A connection on which a transaction may have begun.
 pub type Conn = PgConnection;
@@ -11,6 +14,21 @@ pub type Conn = PgConnection;
 pub type Row = PgRow;
 /// The store.
 pub type Db = super::PostgresStore;
+
+/// Keeps others from writing a table until the end of the transaction. Readers are not kept out.
+pub async fn alone_with(conn: &mut Conn, table: &'static str) -> Result<(), sqlx::Error> {
+    let lock = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
+    sqlx::raw_sql(AssertSqlSafe(lock)).execute(conn).await?;
+    Ok(())
+}
+
+/// What is written so has to survive the process, not the power of the database's machine.
+pub async fn unsynced(conn: &mut Conn, doing: &str) -> Result<(), StoreError> {
+    let set = sqlx::query("SET LOCAL synchronous_commit = off");
+    let set = set.execute(conn).await;
+    set.map_err(|e| fault::unavailable(doing, &e))?;
+    Ok(())
+}
 
 /// The end of a SELECT that takes what it finds. Rows that refer to it can be written meanwhile.
 macro_rules! for_change {
@@ -75,7 +93,7 @@ macro_rules! writing_unsynced {
     ($store:expr, $doing:expr, $conn:ident => $call:expr) => {
         super::link::in_time($doing, async {
             let mut tx = $store.pool.write($doing).await?;
-            super::records::unsynced(&mut tx).await?;
+            super::dialect::unsynced(&mut tx, $doing).await?;
             let $conn: &mut super::dialect::Conn = &mut tx;
             let done = $call.await?;
             tx.commit().await?;

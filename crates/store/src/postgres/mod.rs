@@ -11,13 +11,19 @@ macro_rules! now_ms {
 }
 
 mod append;
-mod dead_letters;
 #[macro_use]
 mod dialect;
+#[path = "../quarantined/dead_letters.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
+mod dead_letters;
 mod fault;
 mod leases;
 mod link;
 mod load;
+mod nodes;
 #[path = "../people/mod.rs"]
 #[allow(
     clippy::duplicate_mod,
@@ -26,6 +32,11 @@ mod load;
 mod people;
 mod pool;
 mod quarantine;
+#[path = "../quarantined/records.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
 mod records;
 mod schema;
 mod snapshots;
@@ -43,7 +54,7 @@ use self::link::{Link, in_time};
 use self::pool::Pool;
 use self::quarantine::Living;
 use self::writing::{Writer, Writing};
-use crate::snapshot::{self, Held};
+use crate::snapshot::{self, Held, Naming};
 use crate::{
     Batch, Durability, Head, Lease, Migrations, NewSnapshot, Receipt, RoomId, Since, Snapshot,
     Snapshots, Store, StoreError, StoredRoom, Trim, Trimmed, batch,
@@ -199,7 +210,7 @@ impl Store for PostgresStore {
         author: Option<Arc<str>>,
     ) -> Result<(), StoreError> {
         snapshot::validate_texts(&[label.as_deref(), author.as_deref()])?;
-        let naming = snapshots::Naming {
+        let naming = Naming {
             room,
             version,
             label,

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 use super::link::{self, in_time};
-use super::records::{self, CLEARING, NOTING, SETTING_ASIDE};
-use super::{PostgresStore, dead_letters, fault};
+use super::records::{self, NOTING};
+use super::{PostgresStore, dead_letters, fault, nodes};
 use crate::{
     DeadLetter, Incarnation, Opening, OpeningEnd, Quarantine, RoomRecord, StoreError, dead_letter,
     room_record,
@@ -37,103 +37,51 @@ impl Living {
 impl Quarantine for PostgresStore {
     async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
         dead_letter::validate(letters)?;
-        in_time(dead_letters::ADDING, async {
-            let mut tx = self.pool.write(dead_letters::ADDING).await?;
-            dead_letters::add(&mut tx, letters).await?;
-            tx.commit().await
-        })
-        .await
+        writing!(self, dead_letters::ADDING, conn => dead_letters::add(conn, letters))
     }
 
     async fn dead_letters(&self, room: &str) -> Result<Vec<DeadLetter>, StoreError> {
-        let doing = "read dead letters";
-        in_time(doing, async {
-            let mut conn = self.pool.acquire(doing).await?;
-            dead_letters::of_room(&mut *conn, room).await
-        })
-        .await
+        reading!(self, dead_letters::READING, conn => dead_letters::of_room(conn, room))
     }
 
     async fn beat(&self, node: Incarnation) -> Result<Vec<RoomRecord>, StoreError> {
-        in_time(NOTING, async {
-            self.hold_lock(node).await?;
-            let mut tx = self.pool.write(NOTING).await?;
-            records::unsynced(&mut tx).await?;
-            let records = records::beat(&mut tx, node).await?;
-            tx.commit().await?;
-            Ok(records)
+        in_time(NOTING, self.hold_lock(node)).await?;
+        writing_unsynced!(self, NOTING, conn => async {
+            records::see(conn, node).await?;
+            let dead = nodes::dead(conn, node).await?;
+            records::bury(conn, dead).await
         })
-        .await
     }
 
     async fn note_opening(&self, opening: &Opening) -> Result<(), StoreError> {
         room_record::validate_name(&opening.room)?;
-        in_time(NOTING, async {
-            let mut tx = self.pool.write(NOTING).await?;
-            records::unsynced(&mut tx).await?;
-            records::note(&mut tx, opening).await?;
-            tx.commit().await
-        })
-        .await
+        writing_unsynced!(self, NOTING, conn => records::note(conn, opening))
     }
 
     async fn end_openings(&self, ended: &[(Opening, OpeningEnd)]) -> Result<(), StoreError> {
-        in_time(NOTING, async {
-            let mut tx = self.pool.write(NOTING).await?;
-            records::unsynced(&mut tx).await?;
-            records::end(&mut tx, ended).await?;
-            tx.commit().await
-        })
-        .await
+        writing_unsynced!(self, NOTING, conn => records::end(conn, ended))
     }
 
     async fn end_node(&self, node: Incarnation) -> Result<(), StoreError> {
-        in_time(NOTING, async {
-            let mut tx = self.pool.write(NOTING).await?;
-            records::unsynced(&mut tx).await?;
-            records::end_node(&mut tx, node).await?;
-            tx.commit().await?;
-            self.give_lock_back(node).await
-        })
-        .await
+        let () = writing_unsynced!(self, NOTING, conn => records::end_node(conn, node))?;
+        in_time(NOTING, self.give_lock_back(node)).await
     }
 
     async fn room_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
-        let doing = "read the record of a room";
-        in_time(doing, async {
-            let mut conn = self.pool.acquire(doing).await?;
-            records::of_room(&mut *conn, room).await
-        })
-        .await
+        reading!(self, records::READING, conn => records::of_room(conn, room))
     }
 
     async fn room_records(&self) -> Result<Vec<RoomRecord>, StoreError> {
-        let doing = "read the records of rooms";
-        in_time(doing, async {
-            let mut conn = self.pool.acquire(doing).await?;
-            records::all(&mut *conn).await
-        })
-        .await
+        reading!(self, records::READING, conn => records::all(conn))
     }
 
     async fn set_aside(&self, room: Arc<str>) -> Result<(), StoreError> {
         room_record::validate_name(&room)?;
-        in_time(SETTING_ASIDE, async {
-            let mut tx = self.pool.write(SETTING_ASIDE).await?;
-            records::set_aside(&mut tx, &room).await?;
-            tx.commit().await
-        })
-        .await
+        writing!(self, records::SETTING_ASIDE, conn => records::set_aside(conn, &room))
     }
 
     async fn clear_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
-        in_time(CLEARING, async {
-            let mut tx = self.pool.write(CLEARING).await?;
-            let record = records::clear(&mut tx, room).await?;
-            tx.commit().await?;
-            Ok(record)
-        })
-        .await
+        writing!(self, records::CLEARING, conn => records::clear(conn, room))
     }
 }
 
@@ -156,7 +104,7 @@ impl PostgresStore {
             }
         };
         if !living.nodes.contains(&node) {
-            records::live(&mut conn, node).await?;
+            nodes::live(&mut conn, node).await?;
             living.nodes.push(node);
         }
         living.conn = Some(conn);
@@ -170,7 +118,7 @@ impl PostgresStore {
         }
         living.nodes.retain(|other| *other != node);
         if let Some(mut conn) = living.conn.take() {
-            records::leave(&mut conn, node).await?;
+            nodes::leave(&mut conn, node).await?;
             living.conn = Some(conn);
         }
         Ok(())

@@ -10,24 +10,13 @@ use sqlx::{PgConnection, Row as _};
 
 use super::{Pool, fault, load};
 use crate::assembly::known_head;
-use crate::snapshot::{self, Held};
+use crate::snapshot::{self, Found, Held, Naming};
 use crate::{Builder, PassedOver, RoomId, Snapshot, SnapshotInfo, Snapshots, StoreError};
 
 /// What it is called in errors.
 pub const STORING: &str = "store a snapshot";
 pub const LISTING: &str = "list a snapshot";
 pub const UNLISTING: &str = "unlist a snapshot";
-
-/// What a named version gets.
-pub struct Naming {
-    pub room: RoomId,
-    pub version: u64,
-    pub label: Option<Arc<str>>,
-    pub author: Option<Arc<str>>,
-}
-
-/// What was found under a version: the thing, or why it cannot be believed.
-pub type Found<T> = Result<T, String>;
 
 /// The newest version below one.
 pub async fn newest_below(

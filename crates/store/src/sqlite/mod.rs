@@ -6,13 +6,19 @@
 mod alone;
 mod append;
 mod backup;
-mod dead_letters;
 #[macro_use]
 mod dialect;
+#[path = "../quarantined/dead_letters.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
+mod dead_letters;
 mod fault;
 mod inspect;
 mod leases;
 mod load;
+mod nodes;
 mod partial;
 #[path = "../people/mod.rs"]
 #[allow(
@@ -24,6 +30,11 @@ mod place;
 mod quarantine;
 #[cfg(any(test, feature = "testing"))]
 mod raw;
+#[path = "../quarantined/records.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
 mod records;
 mod repair;
 mod restore;
@@ -54,7 +65,7 @@ pub use self::repair::{MendedRow, Mending, Repair, SetAside};
 pub use self::restore::{DamagedRooms, Restored, restore};
 pub use self::tally::{RoomDamage, Tally};
 use self::writing::{Writer, Writing};
-use crate::snapshot::{self, Held};
+use crate::snapshot::{self, Held, Naming};
 use crate::{
     Batch, Head, Lease, NewSnapshot, Receipt, RoomId, Since, Snapshot, Snapshots, Store,
     StoreError, StoredRoom, Trim, Trimmed, batch,
@@ -310,7 +321,7 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         snapshot::validate_texts(&[label.as_deref(), author.as_deref()])?;
         let mut writing = self.write("list a snapshot").await?;
-        let naming = snapshots::Naming {
+        let naming = Naming {
             room,
             version,
             label,

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::MutexGuard;
 
-use super::records::{self, Gone, NOTING};
+use super::nodes::{self, Gone};
+use super::records::{self, NOTING};
 use super::writing::{Writer, Writing};
-use super::{SqliteStore, dead_letters, now_ms};
+use super::{SqliteStore, dead_letters};
 use crate::{
     DeadLetter, Incarnation, Opening, OpeningEnd, Quarantine, RoomRecord, StoreError, dead_letter,
     room_record,
@@ -20,13 +21,11 @@ use crate::{
 impl Quarantine for SqliteStore {
     async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
         dead_letter::validate(letters)?;
-        let mut writing = self.write(dead_letters::ADDING).await?;
-        let done = dead_letters::add(writing.conn(), letters).await;
-        writing.end(done).await
+        writing!(self, dead_letters::ADDING, conn => dead_letters::add(conn, letters))
     }
 
     async fn dead_letters(&self, room: &str) -> Result<Vec<DeadLetter>, StoreError> {
-        dead_letters::of_room(&self.readers, room).await
+        reading!(self, dead_letters::READING, conn => dead_letters::of_room(conn, room))
     }
 
     async fn beat(&self, node: Incarnation) -> Result<Vec<RoomRecord>, StoreError> {
@@ -34,49 +33,41 @@ impl Quarantine for SqliteStore {
             true => Gone::Others,
             false => Gone::Silent,
         };
-        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
-        let done = records::beat(writing.conn(), node, gone, now_ms()).await;
-        writing.end(done).await
+        writing_unsynced!(self, NOTING, conn => async {
+            records::see(conn, node).await?;
+            let dead = nodes::dead(conn, node, gone).await?;
+            records::bury(conn, dead).await
+        })
     }
 
     async fn note_opening(&self, opening: &Opening) -> Result<(), StoreError> {
         room_record::validate_name(&opening.room)?;
-        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
-        let done = records::note(writing.conn(), opening, now_ms()).await;
-        writing.end(done).await
+        writing_unsynced!(self, NOTING, conn => records::note(conn, opening))
     }
 
     async fn end_openings(&self, ended: &[(Opening, OpeningEnd)]) -> Result<(), StoreError> {
-        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
-        let done = records::end(writing.conn(), ended).await;
-        writing.end(done).await
+        writing_unsynced!(self, NOTING, conn => records::end(conn, ended))
     }
 
     async fn end_node(&self, node: Incarnation) -> Result<(), StoreError> {
-        let (_turn, mut writing) = self.write_unsynced(NOTING).await?;
-        let done = records::end_node(writing.conn(), node).await;
-        writing.end(done).await
+        writing_unsynced!(self, NOTING, conn => records::end_node(conn, node))
     }
 
     async fn room_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
-        records::of_room(&self.readers, room).await
+        reading!(self, records::READING, conn => records::of_room(conn, room))
     }
 
     async fn room_records(&self) -> Result<Vec<RoomRecord>, StoreError> {
-        records::all(&self.readers).await
+        reading!(self, records::READING, conn => records::all(conn))
     }
 
     async fn set_aside(&self, room: Arc<str>) -> Result<(), StoreError> {
         room_record::validate_name(&room)?;
-        let mut writing = self.write("set a room aside").await?;
-        let done = records::set_aside(writing.conn(), room, now_ms()).await;
-        writing.end(done).await
+        writing!(self, records::SETTING_ASIDE, conn => records::set_aside(conn, &room))
     }
 
     async fn clear_record(&self, room: &str) -> Result<Option<RoomRecord>, StoreError> {
-        let mut writing = self.write("clear the record of a room").await?;
-        let done = records::clear(writing.conn(), room).await;
-        writing.end(done).await
+        writing!(self, records::CLEARING, conn => records::clear(conn, room))
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::{Row as _, SqliteConnection, SqlitePool};
 
 use super::{fault, load};
 use crate::assembly::known_head;
-use crate::snapshot::{self, Held};
+use crate::snapshot::{self, Found, Held, Naming};
 use crate::{Builder, PassedOver, RoomId, Snapshot, SnapshotInfo, Snapshots, StoreError};
 
 /// Texts come as bytes: a damaged one need not be UTF-8, and is no reason to lose a doc.
@@ -24,17 +24,6 @@ macro_rules! select {
         )
     };
 }
-
-/// What a named version gets.
-pub struct Naming {
-    pub room: RoomId,
-    pub version: u64,
-    pub label: Option<Arc<str>>,
-    pub author: Option<Arc<str>>,
-}
-
-/// What was found under a version: the thing, or why it cannot be believed.
-pub type Found<T> = Result<T, String>;
 
 /// The newest version below one, from the index alone.
 pub async fn newest_below(
