@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use anyhow::{Context, Result, bail, ensure};
 use scrible_wire::{Limits, StateVector, merge, scan, split};
 
-use self::board::{Board, Schema};
+use self::board::Schema;
 use self::format::Content;
 use crate::remote::{Line, Progress, address};
 use crate::room::RoomName;
@@ -35,6 +35,17 @@ pub struct Import {
     /// The room.
     pub room: RoomName,
     /// The array for a board's records; `tl_<room>` if not given, as most tldraw pages have it.
+    pub root: Option<String>,
+    /// Put a board into a room that has content.
+    pub merge: bool,
+}
+
+/// Where a content goes, whichever way.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// The room.
+    pub room: RoomName,
+    /// The array for a board's records; `tl_<room>` if not given.
     pub root: Option<String>,
     /// Put a board into a room that has content.
     pub merge: bool,
@@ -63,30 +74,18 @@ pub async fn run(
     progress: impl FnMut(Progress),
 ) -> Result<Imported> {
     let content = format::recognise(file)?;
+    let destination = Destination {
+        room: import.room.clone(),
+        root: import.root.clone(),
+        merge: import.merge,
+    };
     let mut line = Line::open(&address(&import.server, &import.room)?).await?;
     let theirs = line.greeting().await?;
-    let (update, records) = match content {
-        Content::Update(update) => (new_in(update, &theirs)?, None),
-        Content::Board(board) => {
-            let schema = schema_for(import, &board, &theirs, &mut line).await?;
-            let root = import
-                .root
-                .clone()
-                .unwrap_or_else(|| format!("tl_{}", import.room));
-            let update = board.update(&root, fresh_client(&theirs)?, schema);
-            (update, Some((board.records(), board.personal)))
-        }
-    };
-    let facts = scan(&update, &Limits::default())
-        .map_err(|malformed| anyhow::anyhow!("no room would take this content: {malformed}"))?;
-    let parts = split::split(&update, PART_BYTES, &Limits::default()).context("cut the content")?;
-    let imported = Imported {
-        bytes: update.len(),
-        parts: parts.len(),
-        changes: facts.structs,
-        records,
-    };
-    drop((update, facts));
+    let mut marks = SchemaMarks::of(&content);
+    if destination.wants_marks(&content, &theirs) {
+        line.content(|update| marks.look_at(update)).await?;
+    }
+    let (parts, imported) = prepare(&destination, content, &theirs, &marks)?;
     // What comes from others meanwhile is nothing to us, so we ask for nothing that was there before.
     line.join(&theirs).await?;
     let again = if imported.records.is_some() {
@@ -104,42 +103,105 @@ pub async fn run(
     Ok(imported)
 }
 
+/// Cuts a content into parts that a room takes in turn, and says what they are. `theirs` is what the room has, at which `marks` has
+/// looked where [`Destination::wants_marks`].
+///
+/// # Errors
+/// A sentence for the person who brought the content.
+pub fn prepare(
+    destination: &Destination,
+    content: Content,
+    theirs: &StateVector,
+    marks: &SchemaMarks,
+) -> Result<(Vec<Vec<u8>>, Imported)> {
+    let (update, records) = match content {
+        Content::Update(update) => (new_in(update, theirs)?, None),
+        Content::Board(board) => {
+            let schema = schema_for(destination, theirs, marks)?;
+            let root = destination
+                .root
+                .clone()
+                .unwrap_or_else(|| format!("tl_{}", destination.room));
+            let update = board.update(&root, fresh_client(theirs)?, schema);
+            (update, Some((board.records(), board.personal)))
+        }
+    };
+    let facts = scan(&update, &Limits::default())
+        .map_err(|malformed| anyhow::anyhow!("no room would take this content: {malformed}"))?;
+    let parts = split::split(&update, PART_BYTES, &Limits::default()).context("cut the content")?;
+    let imported = Imported {
+        bytes: update.len(),
+        parts: parts.len(),
+        changes: facts.structs,
+        records,
+    };
+    Ok((parts, imported))
+}
+
+impl Destination {
+    /// Whether it must be known in which version the room's records are written.
+    pub fn wants_marks(&self, content: &Content, theirs: &StateVector) -> bool {
+        matches!(content, Content::Board(_)) && self.merge && !theirs.is_empty()
+    }
+}
+
+/// In which versions the records of a room are written, as far as its bytes tell.
+#[derive(Debug, Default)]
+pub struct SchemaMarks {
+    ours: Vec<u8>,
+    marks: usize,
+    same: usize,
+}
+
+impl SchemaMarks {
+    /// What begins an object with the key `schemaVersion`.
+    const MARK: &[u8] = b"\x0dschemaVersion";
+
+    /// Nothing was looked at yet; to be compared with what is to go in.
+    pub fn of(content: &Content) -> Self {
+        match content {
+            Content::Board(board) => Self {
+                ours: board.schema_bytes(),
+                ..Self::default()
+            },
+            Content::Update(_) => Self::default(),
+        }
+    }
+
+    /// Looks at something that the room has.
+    pub fn look_at(&mut self, update: &[u8]) {
+        self.marks += occurrences(update, Self::MARK);
+        self.same += occurrences(update, &self.ours);
+    }
+}
+
 /// Whether the schema has to go with the board.
 ///
 /// Records of two versions under one schema would be read wrongly by every page, so a room that was ever written in another
 /// version than the file is refused. Whether it was can be told from its bytes: an object with a `schemaVersion` that
 /// is not exactly the file's. Somebody's text that looks so refuses too, which does no harm.
-async fn schema_for(
-    import: &Import,
-    board: &Board,
+fn schema_for(
+    destination: &Destination,
     theirs: &StateVector,
-    line: &mut Line,
+    seen: &SchemaMarks,
 ) -> Result<Schema> {
     if theirs.is_empty() {
         return Ok(Schema::Written);
     }
     ensure!(
-        import.merge,
-        "room {} has content already: take another room, or add the board to what is there with --merge (records with \
-         the same id are replaced)",
-        import.room
+        destination.merge,
+        "room {} has content already: take another room, or add the board to what is there with --merge, \
+         by HTTP with merge=true (records with the same id are replaced)",
+        destination.room
     );
-    const MARK: &[u8] = b"\x0dschemaVersion";
-    let ours = board.schema_bytes();
-    let marks_in_ours = occurrences(&ours, MARK);
-    let (mut marks, mut same) = (0, 0);
-    line.content(|update| {
-        marks += occurrences(update, MARK);
-        same += occurrences(update, &ours);
-    })
-    .await?;
-    match marks {
+    let marks_in_ours = occurrences(&seen.ours, SchemaMarks::MARK);
+    match seen.marks {
         0 => Ok(Schema::Written),
-        marks if marks == same * marks_in_ours => Ok(Schema::There),
+        marks if marks == seen.same * marks_in_ours => Ok(Schema::There),
         _ => bail!(
             "the board in room {} was written by another version of tldraw than the file, and one room holds one version: \
              open the file in the version that your pages use and save it again, or take another room",
-            import.room
+            destination.room
         ),
     }
 }
