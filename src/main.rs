@@ -13,6 +13,7 @@ use scrible::config::{Config, EdgeConfig, RedisConfig};
 use scrible::follow::Writers;
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, Node, ServerConfig};
+use scrible::service::Site;
 use scrible::session::SessionConfig;
 use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
 use scrible::telemetry;
@@ -130,6 +131,10 @@ async fn serve(config: Config) -> Result<ExitCode> {
         writers: match config.store.database.kind() {
             DatabaseKind::Sqlite => Writers::One,
             DatabaseKind::Postgres => Writers::Many,
+        },
+        site: Site {
+            public_url: config.access.public_url,
+            frontend_url: config.access.frontend_url,
         },
     };
     let bus = bus(config.redis, server_config.rooms.limits.clone());

@@ -21,9 +21,10 @@ use crate::doc_worker::{DocWorkers, DocWorkersConfig};
 use crate::follow::{Follower, Writers};
 use crate::guard::Guard;
 use crate::journal::{Journal, JournalHealth};
+use crate::rest::api::Api;
 use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
-use crate::service::Versions;
+use crate::service::{Services, Site, Versions};
 use crate::session::SessionConfig;
 use crate::socket::{
     self, Connections, ConnectionsConfig, Patience, PlacesConfig, SocketsConfig, TrustedProxies,
@@ -55,6 +56,8 @@ pub struct ServerConfig {
     pub retention: Retention,
     /// Who else writes to the store.
     pub writers: Writers,
+    /// Where this server and its front end are reached.
+    pub site: Site,
 }
 
 /// Where a node is reached.
@@ -95,6 +98,7 @@ pub struct Node {
     keeper: Arc<Keeper>,
     guard: Arc<Guard>,
     parallel: usize,
+    site: Site,
 }
 
 impl Node {
@@ -142,6 +146,7 @@ impl Node {
             writers: config.writers,
             tasks,
             parallel,
+            site: config.site,
         }
     }
 
@@ -210,6 +215,8 @@ impl Node {
         };
         let compactor = tokio::spawn(compactor.run());
         let stop_sessions = CancellationToken::new();
+        let max_upload_bytes = self.connections.sockets.max_message_bytes;
+        let services = Services::new(rooms.clone(), gate.clone(), keeper.clone(), self.site);
         let connections = Arc::new(Connections::new(
             rooms.clone(),
             gate,
@@ -223,6 +230,7 @@ impl Node {
             marks: keeper.marks.clone(),
             documents: keeper.documents.clone(),
             connections: connections.clone(),
+            api: Api::new(Arc::new(services), max_upload_bytes),
         };
         let view = Arc::new(view);
         let stop_accepting = CancellationToken::new();

@@ -2,6 +2,7 @@
 //!
 //! A seam: everything above asks a [`Gate`] and knows nothing of how it decides. The rule: a gate that cannot decide refuses.
 
+pub mod attempts;
 mod claims;
 mod credentials;
 mod decide;
@@ -10,6 +11,7 @@ pub mod events;
 mod keys;
 pub mod link;
 mod origin;
+pub mod password;
 mod pattern;
 mod secret;
 mod sites;

@@ -1,16 +1,24 @@
 //! Plain HTTP: the routes and nothing else. Knows what to show, not how rooms work.
 
+pub mod api;
+mod cookie;
+mod cors;
+mod docs;
+mod error;
 mod health;
 mod metrics;
+mod openapi;
 mod page;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use warp::http::StatusCode;
+use warp::http::{Method, StatusCode};
+use warp::path::FullPath;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
+use self::api::{Api, Head};
 use crate::compact::Marks;
 use crate::doc_worker::DocWorkers;
 use crate::journal::JournalHealth;
@@ -32,6 +40,8 @@ pub struct View {
     pub documents: Arc<DocWorkers>,
     /// Who is connected, and whether newcomers are taken.
     pub connections: Arc<Connections>,
+    /// What is asked of rooms.
+    pub api: Api,
 }
 
 /// All routes. Never rejects: what no route takes is answered with 404 and a sentence.
@@ -60,9 +70,38 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
         .map(health::live);
     let ready = warp::path!("health" / "ready")
         .and(warp::get())
-        .and(view)
+        .and(view.clone())
         .then(|view: Arc<View>| async move { health::ready(&view).await });
+    let api = warp::path("api")
+        .and(warp::method())
+        .and(warp::path::full())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::get::<Visitor>())
+        .and(warp::body::stream())
+        .and(view.clone())
+        .then(
+            |method: Method, path: FullPath, query, headers, visitor, body, view: Arc<View>| async move {
+                let head = Head {
+                    method,
+                    path: path.as_str().to_owned(),
+                    query,
+                    headers,
+                    visitor,
+                };
+                view.api.answer(head, Box::pin(body)).await
+            },
+        );
     let all = page.or(health).unify().or(live).unify().or(ready).unify();
+    let document = warp::path!("openapi.json")
+        .and(warp::get())
+        .and(view.clone())
+        .map(|view: Arc<View>| warp::reply::json(&view.api.document).into_response());
+    let docs = warp::path!("docs")
+        .and(warp::get())
+        .and(view)
+        .map(|view: Arc<View>| docs::page(&view.api.document));
+    let all = api.or(all).unify().or(document).unify().or(docs).unify();
     all.recover(nothing_here)
 }
 

@@ -50,6 +50,7 @@ pub use name::{Address, BadName, MAX_NAME_BYTES, RESERVED, RoomName};
 pub use offer::{Capacity, Full, Offered};
 pub use open::{Contents, OpenError, Opened, Source, StoredDoc, Unreadable};
 pub use others::{BehindQueue, Rows};
+pub use people::Shown;
 pub use registry::{Registry, RoomInfo};
 pub use stored::{CompactionConfig, Extent};
 pub use totals::RoomTotals;

@@ -12,10 +12,33 @@ use tokio::time::Instant;
 
 use super::awareness::{Heard, ROWS};
 use super::{Registry, Room, State};
+use crate::access::Identity;
 use crate::bus::NodeId;
 use crate::telemetry::LimitMet;
 
+/// What a client shows of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its Yjs client id.
+    pub client: u64,
+    /// How often it has said something.
+    pub clock: u32,
+    /// JSON.
+    pub state: Bytes,
+    /// The node that it is connected to; `None`: this one.
+    pub node: Option<NodeId>,
+    /// Whom its session speaks for. Of other nodes' people it is not known.
+    pub identity: Identity,
+}
+
 impl Room {
+    /// What everybody shows, by client id.
+    pub fn shows(&self) -> Vec<Shown> {
+        let mut shown = self.state.lock().awareness.shows();
+        shown.sort_unstable_by_key(|shown| shown.client);
+        shown
+    }
+
     /// Takes in what a node says of its people: the body of an awareness message. What cannot be read is left out whole, with a record.
     pub fn shown(self: &Arc<Self>, node: NodeId, states: &[u8], now: Instant) {
         let limits = Limits {

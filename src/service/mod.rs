@@ -1,76 +1,157 @@
 //! Use cases: what can be asked of rooms by whoever runs or uses this node, whichever way it is asked.
 //!
-//! Knows rooms, the store and doc workers; no HTTP, no terminal. The one rule: what is refused names the reason in words for the person
-//! who asked.
+//! Knows rooms, the store, the gate and doc workers; no HTTP, no terminal. The rules: every use case asks the gate before it does anything,
+//! and what is refused names the reason in words for the person who asked.
 
+mod documents;
+mod grants;
+mod invites;
+mod join;
+mod people;
+mod refusal;
+mod rooms;
+mod snapshots;
+mod usage;
 mod versions;
 
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use scrible_store::{Directory, RoomEntry};
+
+pub use documents::{ImportOptions, Imported};
+pub use invites::{GivenInvite, InviteWish};
+pub use join::{GRANT, JoinWish, Joined, Proof, Via, WayIn};
+pub use people::{Kick, Presence};
+pub use refusal::{Refusal, ServiceError};
+pub use rooms::{Duplicate, Made, RoomView, RoomWish, RoomsQuery};
+pub use usage::Usage;
 pub use versions::{Restored, Versions, before_restoring, keep_patiently};
 
-use crate::compact::KeepError;
-use crate::doc_worker::DocError;
-use crate::room::{OpenError, Refused};
-use scrible_store::StoreError;
+use crate::access::attempts::Attempts;
+use crate::access::password::Passwords;
+use crate::access::{Admission, Denied, FrontendUrl, Gate, Knock, PublicUrl, Role};
+use crate::compact::Keeper;
+use crate::room::{Registry, RoomName};
 
-/// Why something could not be done. Nothing was lost.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServiceError {
-    /// No such room, or no such version of it.
-    #[error("{0}")]
-    NotFound(String),
-    /// Not now; trying again later may help.
-    #[error("{0}")]
-    Unavailable(String),
-    /// What is stored, or the document in it, cannot be read.
-    #[error("{0}")]
-    Unreadable(String),
+/// Where this server and its front end are reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Site {
+    /// Where people reach this server; `None`: as each request names it.
+    pub public_url: Option<PublicUrl>,
+    /// Where people go who have been let in.
+    pub frontend_url: Option<FrontendUrl>,
 }
 
-impl From<StoreError> for ServiceError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) | StoreError::Conflict(_) => {
-                Self::Unavailable(error.to_string())
-            }
-            StoreError::Corrupt { .. } | StoreError::Invalid(_) => {
-                Self::Unreadable(error.to_string())
-            }
+/// What can be asked of the rooms of a node.
+pub struct Services {
+    store: Arc<dyn Directory>,
+    rooms: Arc<Registry>,
+    gate: Arc<dyn Gate>,
+    keeper: Arc<Keeper>,
+    versions: Versions,
+    site: Site,
+    passwords: Passwords,
+    attempts: Arc<Attempts>,
+}
+
+/// A page of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// As many as were asked for, or all that is left.
+    pub items: Vec<T>,
+    /// Whether there is more behind the last.
+    pub more: bool,
+}
+
+impl<T> Listed<T> {
+    /// Of a list that was asked for with one more than `limit`.
+    fn cut(mut items: Vec<T>, limit: u32) -> Self {
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, more }
+    }
+}
+
+impl Services {
+    /// Over the parts of a node.
+    pub fn new(rooms: Arc<Registry>, gate: Arc<dyn Gate>, keeper: Arc<Keeper>, site: Site) -> Self {
+        Self {
+            store: keeper.store.clone(),
+            versions: Versions::new(rooms.clone(), keeper.clone()),
+            rooms,
+            gate,
+            keeper,
+            site,
+            passwords: Passwords::default(),
+            attempts: Arc::default(),
         }
     }
-}
 
-impl From<KeepError> for ServiceError {
-    fn from(error: KeepError) -> Self {
-        match error {
-            KeepError::NotFound => Self::NotFound(error.to_string()),
-            KeepError::Busy | KeepError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            KeepError::Corrupt(_) => Self::Unreadable(error.to_string()),
+    /// Who lets people in.
+    pub fn gate(&self) -> &dyn Gate {
+        &*self.gate
+    }
+
+    /// Where this server is reached.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Whether somebody may do what takes a role in a room.
+    ///
+    /// # Errors
+    /// What the gate has against it.
+    pub async fn check(
+        &self,
+        room: &RoomName,
+        knock: &Knock,
+        at_least: Role,
+    ) -> Result<(), ServiceError> {
+        self.admit(room, knock, at_least).await.map(|_| ())
+    }
+
+    /// Lets somebody do what takes a role in a room, whether or not the room is there.
+    async fn admit(
+        &self,
+        room: &RoomName,
+        knock: &Knock,
+        at_least: Role,
+    ) -> Result<Admission, ServiceError> {
+        let admission = self.gate.admit(room, knock).await?;
+        if admission.role < at_least {
+            return Err(Denied::Forbidden.into());
+        }
+        Ok(admission)
+    }
+
+    /// The same for a room that must be there, and not deleted.
+    async fn admit_to(
+        &self,
+        room: &RoomName,
+        knock: &Knock,
+        at_least: Role,
+    ) -> Result<(Admission, RoomEntry), ServiceError> {
+        let admission = self.admit(room, knock, at_least).await?;
+        let entry = self.store.room(room.as_str()).await?;
+        let entry = entry.ok_or(Refusal::RoomNotFound)?;
+        match entry.deleted_ms {
+            None => Ok((admission, entry)),
+            Some(_) => Err(Denied::Deleted.into()),
         }
     }
-}
 
-impl From<DocError> for ServiceError {
-    fn from(error: DocError) -> Self {
-        match error {
-            DocError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            DocError::TooLarge { .. } | DocError::Broken(_) => Self::Unreadable(error.to_string()),
-        }
+    /// To be called after everything that changes who may do what in a room: sessions are judged anew, on all nodes.
+    fn access_changed(&self, room: &RoomName) {
+        self.rooms.access_changed(room);
     }
 }
 
-impl From<OpenError> for ServiceError {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Unavailable(_) | OpenError::SetAside(_) => {
-                Self::Unavailable(error.to_string())
-            }
-            OpenError::Corrupt(_) | OpenError::Snapshot(_) => Self::Unreadable(error.to_string()),
-        }
-    }
-}
-
-impl From<Refused> for ServiceError {
-    fn from(refused: Refused) -> Self {
-        Self::Unavailable(format!("the room did not take it: {refused}"))
-    }
+/// Now, in milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }

@@ -122,7 +122,8 @@ impl Versions {
         Ok(self.rooms.enter(room, session, Identity::default()).await?)
     }
 
-    async fn settle(&self, membership: &Membership) -> Result<(), ServiceError> {
+    /// Returns once all that is in the room is stored.
+    pub(super) async fn settle(&self, membership: &Membership) -> Result<(), ServiceError> {
         match tokio::time::timeout(SETTLE, membership.settled()).await {
             Ok(settled) => Ok(settled?),
             Err(_) => Err(ServiceError::Unavailable(
@@ -138,9 +139,7 @@ impl Keeper {
         let found = self.store.snapshot(room, version).await?;
         found
             .filter(|snapshot| snapshot.info.listed)
-            .ok_or_else(|| {
-                ServiceError::NotFound(format!("room {room:?} has no version {version}"))
-            })
+            .ok_or_else(|| ServiceError::no_version(room, version))
     }
 }
 

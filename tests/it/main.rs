@@ -25,6 +25,7 @@ mod nodes;
 mod operating;
 mod quarantine;
 mod repairing;
+mod rest;
 mod rfc6455;
 mod secrets;
 mod stopping;

@@ -136,6 +136,7 @@ impl Node {
             },
             retention: Default::default(),
             writers: Writers::One,
+            site: Default::default(),
         };
         change(&mut config);
         let shutdown = CancellationToken::new();

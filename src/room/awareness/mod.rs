@@ -21,6 +21,7 @@ use bytes::Bytes;
 use scrible_wire::awareness::{self, Entry};
 use tokio::time::Instant;
 
+use super::Shown;
 use crate::access::Identity;
 use elsewhere::Newcomers;
 pub use elsewhere::ROWS;
@@ -136,6 +137,24 @@ impl Awareness {
     /// How many clients have a state, on all nodes.
     pub fn people(&self) -> usize {
         self.rows.values().filter(|row| row.state.is_some()).count()
+    }
+
+    /// What each of them shows, in no particular order.
+    pub fn shows(&self) -> Vec<Shown> {
+        let shown = self.rows.iter().filter_map(|(client, row)| {
+            let node = match row.owner {
+                Owner::Node(node) => Some(node),
+                Owner::Nobody | Owner::Session(_) => None,
+            };
+            Some(Shown {
+                client: *client,
+                clock: row.clock,
+                state: row.state.clone()?,
+                node,
+                identity: row.identity.clone(),
+            })
+        });
+        shown.collect()
     }
 
     /// How many of them are on other nodes.

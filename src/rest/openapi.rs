@@ -1,0 +1,343 @@
+//! The OpenAPI document (3.1), made from the table of routes and the types of their bodies, so that it says what the code does.
+//!
+//! Knows what all answers have in common. The one rule: every status that a route may answer with stands in it.
+
+use std::collections::BTreeMap;
+
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, InfoBuilder, KnownFormat, ObjectBuilder, OpenApi, PathItem, Ref,
+    Required, Response, ResponseBuilder, SchemaFormat, Type,
+};
+use warp::http::Method;
+
+use super::api::routes::{Gives, Kind, Parameter, ROUTES, Route, Takes, Who};
+use super::api::schemas::Schemas;
+use super::api::{LIMIT, MAX_LIMIT};
+
+const ABOUT: &str = "Rooms of a Scrible server: made, found, shared, read and written. Times are RFC 3339 in UTC with \
+    milliseconds. A room is named in one percent-encoded segment, `/` as `%2F`; a link (`room~g…`) may stand for it. Lists \
+    come in pages: `next` is the `cursor` of the following one. Refusals are `application/problem+json` (RFC 9457) with \
+    a stable `code`. `POST /api/rooms` with an `Idempotency-Key` may be repeated for 24 hours. A page may send the session \
+    cookie instead of a token, where its origin is one that the operator has named; bodies must then be JSON.";
+
+/// The document.
+pub fn document() -> OpenApi {
+    let mut document = Schemas::openapi();
+    let mut info = InfoBuilder::new();
+    info = info.title("Scrible").version(env!("CARGO_PKG_VERSION"));
+    document.info = info.description(Some(ABOUT)).build();
+    for route in ROUTES {
+        let operation = operation(route);
+        let method = http_method(&route.method);
+        let paths = &mut document.paths.paths;
+        match paths.get_mut(route.path) {
+            Some(item) => item.merge_operations(PathItem::new(method, operation)),
+            None => {
+                paths.insert(route.path.to_owned(), PathItem::new(method, operation));
+            }
+        }
+    }
+    if let Some(components) = &mut document.components {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+        let bearer = bearer.bearer_format("JWT").build();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+        let cookie = ApiKeyValue::with_description(
+            "scrible",
+            "The session that joining gave; called `__Host-scrible` over https.",
+        );
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+    document
+}
+
+fn operation(route: &Route) -> utoipa::openapi::path::Operation {
+    let who = match route.who {
+        Who::Anyone => "For everybody.".to_owned(),
+        Who::Creator => "For whoever may make rooms.".to_owned(),
+        Who::Has(role) => format!("For the role {}, or a higher one.", role.as_str()),
+        Who::Admin => "For admins.".to_owned(),
+    };
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(route.name))
+        .summary(Some(route.summary))
+        .description(Some(who))
+        .tag(tag(route.path))
+        .security(SecurityRequirement::new::<_, [&str; 0], &str>("token", []))
+        .security(SecurityRequirement::new::<_, [&str; 0], &str>(
+            "session",
+            [],
+        ))
+        .security(SecurityRequirement::default());
+    for name in placeholders(route.path) {
+        operation = operation.parameter(placeholder(name));
+    }
+    for parameter in route.query {
+        operation = operation.parameter(query(parameter));
+    }
+    if route.name == "createRoom" {
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "Makes repeating the request harmless for 24 hours; 1 to 255 characters.",
+            ))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+        operation = operation.parameter(key);
+    }
+    operation = operation.request_body(match route.takes {
+        Takes::Nothing => None,
+        Takes::Json(schema) => Some(json_body(schema, Required::True)),
+        Takes::MaybeJson(schema) => Some(json_body(schema, Required::False)),
+        Takes::Bytes => {
+            let content = ContentBuilder::new().build();
+            let body = RequestBodyBuilder::new().required(Some(Required::True));
+            Some(body.content("application/octet-stream", content).build())
+        }
+    });
+    let (status, response) = success(route);
+    operation = operation.response(status.to_string(), response);
+    for (status, about) in refusals(route) {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+        let mut response = ResponseBuilder::new()
+            .description(about)
+            .header(
+                "X-Request-Id",
+                text_header("The id under which the server logs it."),
+            )
+            .content("application/problem+json", content.build());
+        match status {
+            401 => {
+                let about = "Always `Bearer`.";
+                response = response.header("WWW-Authenticate", text_header(about));
+            }
+            429 | 503 => {
+                let about = "Seconds to wait.";
+                response = response.header("Retry-After", text_header(about));
+            }
+            _ => {}
+        }
+        operation = operation.response(status.to_string(), response);
+    }
+    operation.build()
+}
+
+/// How a route answers where all is well.
+fn success(route: &Route) -> (u16, Response) {
+    let described = |about: &str| {
+        ResponseBuilder::new().description(about).header(
+            "X-Request-Id",
+            text_header("The id under which the server logs it."),
+        )
+    };
+    let (status, mut response) = match route.gives {
+        Gives::Status(status) => (status, described("Done.")),
+        Gives::Json(status, schema) => {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema)));
+            let response = described("Done.").content("application/json", content.build());
+            (status, response)
+        }
+        Gives::AnyJson => {
+            let content = ContentBuilder::new().schema(Some(ObjectBuilder::new()));
+            (
+                200,
+                described("The document.").content("application/json", content.build()),
+            )
+        }
+        Gives::Bytes => {
+            let content = ContentBuilder::new().build();
+            let response = described("A Yjs update (v1).");
+            (200, response.content("application/octet-stream", content))
+        }
+    };
+    if matches!(route.gives, Gives::Json(201, "Room")) {
+        response = response.header("Location", text_header("Where the room is."));
+    }
+    if route.name == "joinRoom" {
+        response = response.header("Set-Cookie", text_header("The session."));
+    }
+    (status, response.build())
+}
+
+/// How a route refuses.
+fn refusals(route: &Route) -> BTreeMap<u16, String> {
+    let mut all = BTreeMap::new();
+    let mut may = |status: u16, about: &str| {
+        all.insert(status, about.to_owned());
+    };
+    may(400, "`invalid-request` or `bad-room-name`.");
+    may(401, "`no-credentials`, `bad-token` or `dead-grant`.");
+    may(
+        403,
+        "`forbidden`, `blocked`, `foreign-page` or `foreign-host`.",
+    );
+    may(429, "`too-many-attempts`.");
+    may(
+        500,
+        "`unreadable`: what is stored is damaged; the log says how.",
+    );
+    may(503, "`unavailable` or `undecided`: not at the moment.");
+    if route.path.contains("{room}") {
+        may(
+            404,
+            "`room-not-found`, or what else the address names is not there. For whoever could come in.",
+        );
+        may(410, "`room-deleted`. For whoever could come in.");
+    }
+    if route.method != Method::GET {
+        may(408, "`too-slow`: the body did not come in time.");
+        may(413, "`too-large`.");
+        may(415, "`unsupported-media-type`.");
+    }
+    if route.name == "joinRoom" {
+        may(
+            403,
+            "`wrong-password`, `invite-invalid`, `forbidden`, `blocked`, `foreign-page` or `foreign-host`.",
+        );
+        may(410, "`invite-used-up` or `room-deleted`.");
+    }
+    for (status, about) in route.refuses {
+        may(*status, &format!("{about}."));
+    }
+    all
+}
+
+fn json_body(schema: &str, required: Required) -> utoipa::openapi::request_body::RequestBody {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema)));
+    let body = RequestBodyBuilder::new().required(Some(required));
+    body.content("application/json", content.build()).build()
+}
+
+fn placeholders(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn placeholder(name: &str) -> ParameterBuilder {
+    let parameter = ParameterBuilder::new().name(name);
+    let parameter = parameter
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True);
+    if name == "room" {
+        let schema = ObjectBuilder::new().schema_type(Type::String);
+        let about = "The name of a room, `/` as `%2F`; or a link.";
+        return parameter
+            .description(Some(about))
+            .schema(Some(schema.min_length(Some(1))));
+    }
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0));
+    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    parameter.schema(Some(schema.format(Some(format))))
+}
+
+fn query(parameter: &Parameter) -> ParameterBuilder {
+    let schema = match parameter.kind {
+        Kind::Text => ObjectBuilder::new().schema_type(Type::String),
+        Kind::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
+        Kind::Limit => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(MAX_LIMIT as usize))
+            .default(Some(LIMIT.into())),
+    };
+    ParameterBuilder::new()
+        .name(parameter.name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(parameter.about))
+        .schema(Some(schema))
+}
+
+fn text_header(about: &str) -> utoipa::openapi::Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .description(Some(about))
+        .build()
+}
+
+/// What belongs together.
+fn tag(path: &str) -> &str {
+    path.split('/').nth(4).unwrap_or("rooms")
+}
+
+fn http_method(method: &Method) -> HttpMethod {
+    match *method {
+        Method::POST => HttpMethod::Post,
+        Method::PATCH => HttpMethod::Patch,
+        Method::DELETE => HttpMethod::Delete,
+        _ => HttpMethod::Get,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn h2_every_route_is_documented_with_every_schema_that_it_names() {
+        let document = serde_json::to_value(document()).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let mut named = BTreeSet::new();
+        names(&document, &mut named);
+        for name in &named {
+            assert!(schemas.contains_key(name), "{name} is named and not there");
+        }
+        for name in schemas.keys() {
+            assert!(named.contains(name), "{name} is there and not named");
+        }
+        let mut ids = BTreeSet::new();
+        for route in ROUTES {
+            let method = route.method.as_str().to_ascii_lowercase();
+            let operation = &document["paths"][route.path][method];
+            assert_eq!(operation["operationId"], route.name);
+            assert!(ids.insert(route.name), "{} twice", route.name);
+            for status in ["400", "401", "403", "429", "500", "503"] {
+                let body = &operation["responses"][status]["content"];
+                assert!(
+                    body["application/problem+json"].is_object(),
+                    "{} {status}",
+                    route.name
+                );
+            }
+            let parameters = operation["parameters"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            for name in placeholders(route.path) {
+                assert!(
+                    parameters.iter().any(|given| given["name"] == name),
+                    "{name}"
+                );
+            }
+        }
+        let operations = document["paths"].as_object().unwrap().values();
+        let operations: usize = operations.map(|item| item.as_object().unwrap().len()).sum();
+        assert_eq!(operations, ROUTES.len());
+    }
+
+    fn names(value: &Value, named: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(name) = object.get("$ref").and_then(Value::as_str) {
+                    named.insert(name.rsplit('/').next().unwrap().to_owned());
+                }
+                object.values().for_each(|value| names(value, named));
+            }
+            Value::Array(array) => array.iter().for_each(|value| names(value, named)),
+            _ => {}
+        }
+    }
+}
