@@ -26,7 +26,7 @@ RUN apt-get update \
 COPY --from=build /src/target/release/scrible /usr/local/bin/scrible
 USER 10001:10001
 WORKDIR /var/lib/scrible
-# A container has a network of its own: whoever publishes the port decides who reaches it.
+# A container has a network of its own: whoever publishes the port decides who reaches it, and says whom to let in (SCRIBLE_JWT_SECRET or SCRIBLE_OPEN).
 ENV HOST=0.0.0.0
 EXPOSE 3001
 # Longer than the command waits for an answer.

@@ -43,10 +43,16 @@ impl Knock {
             true => Some(only(headers, &ORIGIN).unwrap_or("null")),
             false => None,
         };
-        // Of pages of its own origin a browser asks without `Origin` where it only reads.
-        let is_own = origin.is_none() && only(headers, &FETCH_SITE) == Some("same-origin");
+        // From pages of the very origin that they ask, browsers send no `Origin` where they only read.
+        let same_origin = only(headers, &FETCH_SITE) == Some("same-origin");
+        let is_known_as = |scheme| {
+            let own = host.map(|host| format!("{scheme}://{host}"));
+            own.is_some_and(|own| gate.page(Some(&own), host) == From::KnownPage)
+        };
         let from = match gate.page(origin, host) {
-            From::NoPage if is_own => From::KnownPage,
+            From::NoPage if same_origin && ["https", "http"].into_iter().any(is_known_as) => {
+                From::KnownPage
+            }
             from => from,
         };
         // A page elsewhere can make the browser of this machine knock here; it cannot make it hide where it is from.

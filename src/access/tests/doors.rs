@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use hyper::header::HeaderMap;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use scrible_store::{
     Directory, Granted, MemoryStore, NewGrant, NewInvite, NewRoom, Role, RoomChange, Store,
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use super::{shared, tokens_config};
 use crate::access::{
     Credentials, Denied, Doorkeeper, DoorkeeperConfig, From, Gate, Hosts, Identity, Knock, Mode,
-    Origin, Origins, Others, Secret, Transport, link,
+    Origin, Origins, Others, Request, Secret, Transport, link,
 };
 use crate::room::RoomName;
 
@@ -411,4 +412,51 @@ async fn u4_a_page_is_judged_by_its_origin_and_the_name_that_it_called() {
     );
     assert!(!here.serves_host(Some("draw.example")) && !here.serves_host(None));
     assert!(here.serves_host(Some("127.0.0.1:3001")));
+}
+
+#[test]
+fn u5_a_page_of_the_same_origin_is_known_where_its_origin_is() {
+    let store = Arc::new(MemoryStore::new());
+    let door = guarded(&store);
+    for (list, from) in [
+        (
+            &[("host", "draw.example"), ("sec-fetch-site", "same-origin")][..],
+            From::KnownPage,
+        ),
+        (
+            &[("host", "other.example"), ("sec-fetch-site", "same-origin")],
+            From::NoPage,
+        ),
+        (&[("sec-fetch-site", "same-origin")], From::NoPage),
+        (
+            &[("host", "draw.example"), ("sec-fetch-site", "same-site")],
+            From::NoPage,
+        ),
+        (
+            &[("host", "draw.example"), ("sec-fetch-site", "none")],
+            From::NoPage,
+        ),
+        (&[("host", "draw.example")], From::NoPage),
+        (
+            &[
+                ("host", "draw.example"),
+                ("sec-fetch-site", "same-origin"),
+                ("origin", "https://evil.example"),
+            ],
+            From::ForeignPage,
+        ),
+    ] {
+        let mut headers = HeaderMap::new();
+        for (name, value) in list {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let request = Request {
+            headers: &headers,
+            query: None,
+            link: None,
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            is_local: false,
+        };
+        assert_eq!(Knock::of(&door, &request).from, from, "{list:?}");
+    }
 }
