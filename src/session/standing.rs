@@ -393,4 +393,58 @@ mod tests {
             Err(Leave::RoleChanged)
         );
     }
+    /// What is logged meanwhile.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn x10_what_is_decided_is_on_record_with_room_peer_and_identity() {
+        let (gate, room) = (Arc::new(Told::default()), room());
+        *gate.decision.lock() = Some(Ok(Role::Viewer));
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
+            let log = log.clone();
+            move || log.clone()
+        });
+        let _logging = tracing::subscriber::set_default(subscriber.finish());
+        let mut cx = Context::from_waker(Waker::noop());
+        let admission = Admission {
+            identity: Identity(Some("sub:ann".into())),
+            ..admission(Role::Editor)
+        };
+        for (rung, leave) in [
+            (rung(1), Leave::RoleChanged),
+            (
+                Rung {
+                    times: 0,
+                    sent_out: true,
+                },
+                Leave::Denied(Denied::Blocked),
+            ),
+        ] {
+            let seat = room.enter(1, Identity::default()).unwrap();
+            let peer = [192, 0, 2, 1].into();
+            let mut standing = Standing::new(gate.clone(), admission.clone(), &seat, peer);
+            let left = standing.poll(rung, &room, Instant::now(), &mut cx);
+            assert_eq!(left, Err(leave));
+        }
+        let said = String::from_utf8(log.0.lock().clone()).unwrap();
+        for event in ["role_changed", "kicked"] {
+            let line = format!(
+                " INFO scrible::security: event=\"{event}\" room=\"demo\" peer=192.0.2.1 identity=\"sub:ann\""
+            );
+            assert!(said.contains(&line), "{said}");
+        }
+    }
 }
