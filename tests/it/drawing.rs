@@ -71,6 +71,7 @@ async fn e7_a_worker_makes_every_format_with_the_facts_and_one_is_enough() {
         let begins: &[u8] = match format {
             Format::Svg => b"<svg ",
             Format::Png => b"\x89PNG",
+            Format::Pdf => b"%PDF-1.",
             Format::Json => b"{\"schema\":",
             Format::Tldr => b"{\"tldrawFileFormatVersion\":1,",
         };

@@ -245,6 +245,47 @@ fn e3_all_pages_are_files_of_their_own_without_the_empty_ones() {
     );
 }
 
+/// How many pages a PDF has.
+fn pages(pdf: &[u8]) -> usize {
+    assert!(pdf.starts_with(b"%PDF-1."));
+    String::from_utf8_lossy(pdf).matches("/Type/Page/").count()
+}
+
+#[test]
+fn e9_a_pdf_has_all_pages_or_the_one_that_is_asked_for() {
+    let place = place("p.bin", PAGES);
+    let said = place.run(&["export", "p.bin", "-o", "p.pdf"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.starts_with("wrote p.pdf (3 pages, "), "{said:?}");
+    let told = "nothing is on page 4 (\"Empty\"), so the file has no such page";
+    assert!(said.err.contains(told), "{said:?}");
+    let all = std::fs::read(place.file("p.pdf")).unwrap();
+    assert_eq!(pages(&all), 3);
+    let to_stdout = [
+        "export", "p.bin", "--format", "pdf", "--page", "all", "-o", "-",
+    ];
+    let output = place.command(&to_stdout).output().unwrap();
+    assert!(output.stdout == all, "the same again");
+    let one = wrote(
+        &place,
+        &["p.bin", "-o", "second.pdf", "--page", "2"],
+        "second.pdf",
+    );
+    assert_eq!(pages(&one), 1);
+    let said = refused(&place, &["p.bin", "-o", "none.pdf", "--page", "4"]);
+    assert!(
+        said.err.contains("there is nothing to draw on page 4"),
+        "{said:?}"
+    );
+    let large = ["p.bin", "--page", "2", "--scale", "99", "-o", "large.pdf"];
+    let said = place.run(&[&["export"], &large[..]].concat());
+    assert!(
+        said.err
+            .contains("of its size, because a page of a PDF has no more than 19200 px"),
+        "{said:?}"
+    );
+}
+
 #[test]
 fn e3_of_several_boards_one_is_named() {
     let place = place("two.bin", TWO_BOARDS);

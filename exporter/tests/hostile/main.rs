@@ -105,8 +105,8 @@ fn draw_within(
         detail: Detail::Zoomed,
         ..artist
     };
-    let scene = draw::scene(board, options, &artist)?;
-    let pdf = bound(&scene, &limits, &stop);
+    let scene = draw::scene(board, options, &artist);
+    let pdf = scene.and_then(|scene| bound(&scene, &limits, &stop));
     lap("PDF");
     Ok(Picture { svg, png, pdf })
 }
