@@ -189,7 +189,14 @@ impl Standing {
                 });
                 Ok(())
             }
-            Err(denied) => Err(Leave::Denied(denied)),
+            Err(denied) => {
+                let event = match denied {
+                    Denied::Blocked => "kicked",
+                    _ => "access_ended",
+                };
+                self.on_record(event, room);
+                Err(Leave::Denied(denied))
+            }
         }
     }
 
@@ -411,7 +418,6 @@ mod tests {
     #[tokio::test]
     async fn x10_what_is_decided_is_on_record_with_room_peer_and_identity() {
         let (gate, room) = (Arc::new(Told::default()), room());
-        *gate.decision.lock() = Some(Ok(Role::Viewer));
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
             let log = log.clone();
@@ -423,16 +429,20 @@ mod tests {
             identity: Identity(Some("sub:ann".into())),
             ..admission(Role::Editor)
         };
-        for (rung, leave) in [
-            (rung(1), Leave::RoleChanged),
+        let sent_out = Rung {
+            times: 0,
+            sent_out: true,
+        };
+        for (decision, rung, leave) in [
+            (Ok(Role::Viewer), rung(1), Leave::RoleChanged),
+            (Ok(Role::Editor), sent_out, Leave::Denied(Denied::Blocked)),
             (
-                Rung {
-                    times: 0,
-                    sent_out: true,
-                },
-                Leave::Denied(Denied::Blocked),
+                Err(Denied::Forbidden),
+                rung(1),
+                Leave::Denied(Denied::Forbidden),
             ),
         ] {
+            *gate.decision.lock() = Some(decision);
             let seat = room.enter(1, Identity::default()).unwrap();
             let peer = [192, 0, 2, 1].into();
             let mut standing = Standing::new(gate.clone(), admission.clone(), &seat, peer);
@@ -440,7 +450,7 @@ mod tests {
             assert_eq!(left, Err(leave));
         }
         let said = String::from_utf8(log.0.lock().clone()).unwrap();
-        for event in ["role_changed", "kicked"] {
+        for event in ["role_changed", "kicked", "access_ended"] {
             let line = format!(
                 " INFO scrible::security: event=\"{event}\" room=\"demo\" peer=192.0.2.1 identity=\"sub:ann\""
             );
