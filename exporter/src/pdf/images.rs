@@ -16,6 +16,7 @@ use kurbo::{Affine, Rect};
 use resvg::tiny_skia::Pixmap;
 use resvg::usvg::Tree;
 
+use super::shadow::Budget;
 use super::{path, shadow};
 use crate::png;
 use crate::scene::Shadow;
@@ -29,6 +30,7 @@ pub(super) struct Images {
     pasted: HashMap<Arc<str>, Option<Drawn>>,
     /// With where they lie.
     shadows: HashMap<Shape, Option<(Rect, Drawn)>>,
+    budget: Budget,
 }
 
 /// What tells shadows apart: the bits of all numbers of the rim and the casts.
@@ -56,8 +58,8 @@ impl Images {
         }
     }
 
-    /// Draws a shadow into the space that a transform moves to the page.
-    pub fn shadow(&mut self, shadow: &Shadow, place: Affine, surface: &mut Surface<'_>) {
+    /// Draws a shadow into the space that a transform moves to the page. `false` when it is to be drawn in its parts.
+    pub fn shadow(&mut self, shadow: &Shadow, place: Affine, surface: &mut Surface<'_>) -> bool {
         let rim = shadow.rim.iter().map(|part| part.place.as_coeffs());
         let casts = shadow.casts.iter().map(|cast| {
             let Rect { x0, y0, x1, y1 } = cast.rect;
@@ -65,11 +67,11 @@ impl Images {
         });
         let shape = rim.chain(casts).map(|it| it.map(f64::to_bits)).collect();
         let drawn = self.shadows.entry(shape).or_insert_with(|| {
-            let (rect, png) = shadow::picture(shadow)?;
+            let (rect, png) = shadow::picture(shadow, &mut self.budget)?;
             Some((rect, pixels(png)?))
         });
         let Some((rect, drawn)) = drawn else {
-            return;
+            return false;
         };
         let of_unit = Affine::new([rect.width(), 0.0, 0.0, rect.height(), rect.x0, rect.y0]);
         if let Some(place) = path::transform(place * of_unit) {
@@ -77,6 +79,7 @@ impl Images {
             drawn.draw(surface);
             surface.pop();
         }
+        true
     }
 }
 

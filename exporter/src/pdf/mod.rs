@@ -207,7 +207,7 @@ impl Sheet<'_, '_, '_> {
         let of_each = marks.iter().map(|mark| match mark {
             Mark::Path(path) => path.data.len() + PATH_BYTES,
             Mark::Picture(it) => picture(it.picture),
-            Mark::Shadow(it) => PATH_BYTES * it.rim.len(),
+            Mark::Shadow(it) => it.rim.iter().map(|part| picture(part.picture)).sum(),
             Mark::Group(group) => self.cost(&group.marks) + PATH_BYTES,
         });
         of_each.sum()

@@ -12,10 +12,19 @@ use crate::png;
 use crate::scene::{Cast, Shadow};
 
 /// Pixels of one picture at most; of a larger shadow, a pixel is more than a px.
-const MOST_PIXELS: f64 = 1e6;
+const MOST_PIXELS: f64 = 250e3;
 
-/// Where a shadow lies in the space of its mark, and a PNG of it.
-pub(super) fn picture(shadow: &Shadow) -> Option<(Rect, Vec<u8>)> {
+/// Pixels of all pictures of a document at most; further ones are shown in their parts.
+const MOST_PIXELS_IN_ALL: usize = 16_000_000;
+
+/// How much was painted so far.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    pixels: usize,
+}
+
+/// Where a shadow lies in the space of its mark, and a PNG of it. `None` when the budget is used up or nothing shows.
+pub(super) fn picture(shadow: &Shadow, budget: &mut Budget) -> Option<(Rect, Vec<u8>)> {
     let unit = Rect::new(0.0, 0.0, 1.0, 1.0);
     let parts = shadow.rim.iter();
     let parts: Vec<_> = parts
@@ -25,6 +34,10 @@ pub(super) fn picture(shadow: &Shadow) -> Option<(Rect, Vec<u8>)> {
     let density = (MOST_PIXELS / whole.area()).sqrt().min(1.0);
     let count = |length: f64| (length * density).floor().max(1.0) as u32;
     let (columns, rows) = (count(whole.width()), count(whole.height()));
+    budget.pixels += columns as usize * rows as usize;
+    if budget.pixels > MOST_PIXELS_IN_ALL {
+        return None;
+    }
     let middles = |from: f64, length: f64, count: u32| -> Vec<f64> {
         let step = length / f64::from(count);
         let middle = |at: u32| from + (f64::from(at) + 0.5) * step;
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn only_the_rim_is_dark_and_darkest_where_the_box_is() {
-        let (whole, png) = picture(&shadow(100.0)).unwrap();
+        let (whole, png) = picture(&shadow(100.0), &mut Budget::default()).unwrap();
         assert_eq!(whole, Rect::new(-5.0, 0.0, 105.0, 109.0));
         let (width, alpha) = alpha(&png);
         assert_eq!((width, alpha.len()), (110, 110 * 109));
@@ -116,8 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn large_ones_have_no_more_pixels() {
-        let (whole, png) = picture(&shadow(1e6)).unwrap();
-        assert!(whole.width() > 1e6 && alpha(&png).1.len() <= 1_000_000);
+    fn large_ones_and_all_together_have_no_more_pixels() {
+        let mut budget = Budget::default();
+        let (whole, png) = picture(&shadow(1e6), &mut budget).unwrap();
+        assert!(whole.width() > 1e6 && alpha(&png).1.len() <= 250_000);
+        assert!(budget.pixels > 240_000);
+        budget.pixels = MOST_PIXELS_IN_ALL - 12_000;
+        assert!(picture(&shadow(100.0), &mut budget).is_some());
+        assert!(picture(&shadow(100.0), &mut budget).is_none());
     }
 }

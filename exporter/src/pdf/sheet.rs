@@ -75,7 +75,11 @@ impl Sheet<'_, '_, '_> {
                     _ => self.path(path, place, 1.0),
                 },
                 Mark::Picture(it) => self.picture(it, place),
-                Mark::Shadow(it) => self.images.shadow(it, place, &mut self.surface),
+                Mark::Shadow(it) => {
+                    if !self.images.shadow(it, place, &mut self.surface) {
+                        it.rim.iter().for_each(|part| self.picture(part, place));
+                    }
+                }
                 Mark::Group(group) => self.group(group, place),
             }
         }

@@ -106,6 +106,7 @@ fn draw_within(
         ..artist
     };
     let scene = draw::scene(board, options, &artist);
+    lap("its scene");
     let pdf = scene.and_then(|scene| bound(&scene, &limits, &stop));
     lap("PDF");
     Ok(Picture { svg, png, pdf })
