@@ -167,7 +167,7 @@ impl Exporter {
             Format::Json => Ok(whole(snapshot(board, wanted.stop)?.into_bytes())),
             Format::Tldr => Ok(whole(board.to_tldr().into_bytes())),
             Format::Pdf => self
-                .pdf(board, wanted, &[wanted.options.page.clone()])
+                .pdf(board, wanted, std::slice::from_ref(&wanted.options.page))
                 .map(|it| it.artifact),
             Format::Svg | Format::Png => self.picture(board, wanted),
         }
