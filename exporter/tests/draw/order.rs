@@ -215,6 +215,7 @@ fn limits_are_named_when_they_are_met() {
         svg_bytes: 100,
         pixels: 1_000,
         side: 50,
+        ..Limits::default()
     };
     let error = svg::write(&scene, &limits, &Stop::never()).unwrap_err();
     assert_eq!(
