@@ -8,11 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use lopdf::content::{Content, Operation};
 use lopdf::{Document, Object};
 use scrible_board::{Board, Limits as BoardLimits};
+use scrible_exporter::draw::{self, Artist};
 use scrible_exporter::error::ExportError;
 use scrible_exporter::export::{Artifact, Commission, Exporter, Format, Paged};
-use scrible_exporter::limits::Stop;
+use scrible_exporter::limits::{Limits, Stop};
 use scrible_exporter::options::{Background, Options, PageChoice};
-use scrible_exporter::picture::NoPictures;
+use scrible_exporter::pdf::{Book, Setup, Sketch};
+use scrible_exporter::picture::{Detail, NoPictures, PictureLimits};
 use scrible_exporter::text::{ExtraFace, Fonts};
 use scrible_exporter::theme::Theme;
 use serde_json::{Value, json};
@@ -220,6 +222,40 @@ fn what_would_look_otherwise_as_text_is_outlined() {
         let found = named(&read(&artifact), b"Type", "FontDescriptor").len();
         assert_eq!(found, embedded, "{said}");
     }
+}
+
+#[test]
+fn without_text_the_letters_are_drawn_all_the_same() {
+    let board = board(&["One"], &[(1, words("letters"))]);
+    let fonts = Fonts::bundled();
+    let artist = Artist {
+        fonts: &fonts,
+        pictures: &NoPictures,
+        picture_limits: PictureLimits::default(),
+        detail: Detail::Zoomed,
+        stop: Stop::never(),
+    };
+    let scene = &draw::scene(&board, &Options::default(), &artist).unwrap();
+    let setup = Setup {
+        fonts: &fonts,
+        limits: &Limits::default(),
+        title: "A board",
+    };
+    let name = "One";
+    let bound = |mut book: Book<'_>| {
+        let fitted = book.page(Sketch { name, scene }, &Stop::never()).unwrap();
+        assert_eq!(fitted.scale, 1.0);
+        Document::load_mem(&book.finish().unwrap()).unwrap()
+    };
+    let painted = |file: &Document| {
+        let operations = operations(file).into_iter();
+        operations.filter(|it| it.operator == "f").count()
+    };
+    let (written, outlined) = (bound(Book::new(setup)), bound(Book::outlined(setup)));
+    assert_eq!((painted(&written), painted(&outlined)), (1, 2));
+    assert_eq!(text(&written).trim(), "letters");
+    assert_eq!(text(&outlined).trim(), "");
+    assert!(named(&outlined, b"Type", "FontDescriptor").is_empty());
 }
 
 #[test]
