@@ -53,7 +53,9 @@ async function writer(t, server, room) {
     doc.destroy()
   })
   await new Promise((synced) => provider.once('sync', synced))
-  const entries = doc.getArray(`tl_${room}`)
+  // As pages named it before that have been there first, or as old ones did.
+  const board = [...doc.share.keys()].find((root) => root.startsWith('tl_'))
+  const entries = doc.getArray(board ?? `tl_${room}`)
   return {
     doc,
     entries,

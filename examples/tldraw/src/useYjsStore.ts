@@ -52,7 +52,7 @@ export function useYjsStore(
 
     function open() {
       try {
-        ends.push(bindRecords(board, doc, `tl_${room}`, fail))
+        ends.push(bindRecords(board, doc, boardOf(doc), fail))
         ends.push(sharePresence(board, provider.awareness, user))
         setStore({ status: 'synced-remote', connectionStatus: 'online', store: board })
       } catch (error) {
@@ -93,4 +93,14 @@ export function useYjsStore(
   }, [server, room, user])
 
   return { store, link }
+}
+
+/**
+ * The array that the board is in. Not simply named after the room: a room may have been copied, and the
+ * name that a page was given may have something behind it that is for this person alone and must not
+ * get into the document.
+ */
+function boardOf(doc: Y.Doc): string {
+  const boards = [...doc.share.keys()].filter((root) => root.startsWith('tl_'))
+  return boards.sort()[0] ?? 'tl_board'
 }
