@@ -6,6 +6,7 @@ mod cors;
 mod docs;
 mod error;
 mod health;
+mod join;
 mod metrics;
 mod openapi;
 mod page;
@@ -102,6 +103,7 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
         .and(view)
         .map(|view: Arc<View>| docs::page(&view.api.document));
     let all = api.or(all).unify().or(document).unify().or(docs).unify();
+    let all = all.or(join::route()).unify();
     all.recover(nothing_here)
 }
 

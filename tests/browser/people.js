@@ -22,6 +22,8 @@ export function launch() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // Names of sites that are all this machine.
+      '--host-resolver-rules=MAP *.test 127.0.0.1',
     ],
   })
 }

@@ -21,6 +21,13 @@ export class Server {
   /** Chosen by the first start; later ones take the same, so that clients find their way back. */
   port = 0
 
+  #settings
+
+  /** `settings`: more of the environment, as `SCRIBLE_…`. */
+  constructor(settings = {}) {
+    this.#settings = settings
+  }
+
   /** Starts it on what it stored before. Resolves once it says that it listens. */
   async start() {
     const child = spawn(binary, [], {
@@ -30,6 +37,7 @@ export class Server {
         HOST: '127.0.0.1',
         PORT: String(this.port),
         DATABASE_URL: `sqlite:${join(this.#folder, 't.db')}`,
+        ...this.#settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
