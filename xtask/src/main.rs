@@ -100,6 +100,8 @@ enum Part {
     Rust,
     /// Clients from npm and `PyPI` against the server
     Interop,
+    /// What REST answers, against the OpenAPI document
+    Api,
     /// The files for containers and clusters; several nodes behind nginx
     Deploy,
     /// The tldraw example in Chromium

@@ -17,6 +17,7 @@ pub struct Workspace {
     interop: PathBuf,
     browser: PathBuf,
     deploy: PathBuf,
+    api: PathBuf,
     example: PathBuf,
     /// The server binary as `cargo build` leaves it.
     binary: PathBuf,
@@ -35,6 +36,7 @@ impl Workspace {
             interop: root.join("tests/interop"),
             browser: root.join("tests/browser"),
             deploy: root.join("tests/deploy"),
+            api: root.join("tests/api"),
             example: root.join("examples/tldraw"),
             binary: root.join(target).join("debug/scrible"),
             root,
@@ -61,11 +63,17 @@ impl Workspace {
 
 /// Runs every stage that a selected part needs.
 pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()> {
-    let parts = [Part::Rust, Part::Interop, Part::Deploy, Part::Browser];
-    let [rust, interop, deploy, browser] = parts.map(&selected);
+    let parts = [
+        Part::Rust,
+        Part::Interop,
+        Part::Api,
+        Part::Deploy,
+        Part::Browser,
+    ];
+    let [rust, interop, api, deploy, browser] = parts.map(&selected);
     let at = workspace;
     let mut report = Report::default();
-    report.stage("tools", rust || interop || deploy || browser, || {
+    report.stage("tools", rust || interop || api || deploy || browser, || {
         tools::prepare(&at.root, &selected)
     });
     report.stage("formatting", rust, || {
@@ -95,7 +103,7 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
         let tests = Run::cargo(&at.root).args(["test", "--locked", "--workspace"]);
         with(&server, tests).run()
     });
-    report.stage("server binary", interop || deploy || browser, || {
+    report.stage("server binary", interop || api || deploy || browser, || {
         at.cargo(&["build", "--locked"])
     });
     report.stage("client packages", interop || deploy, || {
@@ -105,6 +113,11 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
     report.stage("clients", interop, || {
         let npm = at.interop_npm(&packages::python(&at.interop)?);
         with(&server, npm.args(["test"])).run()
+    });
+    report.stage("REST as documented", api, || {
+        let python = packages::python(&at.api)?;
+        let tests = Run::new(python, &at.api).env("SCRIBLE_BIN", &at.binary);
+        tests.args(["schema.py"]).run()
     });
     report.stage("deployment files", deploy, || {
         let python = packages::python(&at.deploy)?;
