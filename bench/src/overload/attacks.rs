@@ -12,7 +12,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use scrible_wire::varint::write_number;
 use scrible_wire::{awareness, message};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
@@ -58,6 +58,10 @@ pub async fn attack(case: Case, target: Target) {
         Case::Writer | Case::ClientIds => 1,
         Case::Reconnects | Case::Slowloris => 2000,
         Case::Oversized | Case::Fragments => 8,
+        Case::Passwords => match set_password(&target).await {
+            Ok(()) => 200,
+            Err(error) => return target.fates.note(format!("no password set: {error}")),
+        },
     };
     for number in 1..=count {
         let target = target.clone();
@@ -71,6 +75,7 @@ pub async fn attack(case: Case, target: Target) {
             Case::Oversized => attackers.spawn(again(number, target, send_oversized)),
             Case::Fragments => attackers.spawn(again(number, target, never_finish)),
             Case::ClientIds => attackers.spawn(again(number, target, bring_clients)),
+            Case::Passwords => attackers.spawn(again(number, target, try_passwords)),
         };
     }
     attackers.join_all().await;
@@ -137,6 +142,79 @@ async fn join(number: usize, target: &Target) -> Result<Socket> {
     let mut socket = connect(stream(number, target, false).await?, target).await?;
     send(&mut socket, message::step1(&[0])).await?;
     Ok(socket)
+}
+
+/// Gives the room a password, as whoever runs a server without settings may.
+async fn set_password(target: &Target) -> Result<()> {
+    let stream = TcpStream::connect(target.address).await?;
+    let path = format!("/api/rooms/{}", target.room);
+    let body = r#"{"password":"a password that nobody guesses"}"#;
+    match request(
+        &mut BufStream::new(stream),
+        target,
+        &format!("PATCH {path}"),
+        body,
+    )
+    .await?
+    {
+        200 => Ok(()),
+        status => bail!("HTTP {status}"),
+    }
+}
+
+/// One connection after another, each used until it is closed.
+async fn try_passwords(number: usize, target: Target) -> Result<()> {
+    let mut stream = BufStream::new(stream(number, &target, true).await?);
+    let line = format!("POST /api/rooms/{}/join", target.room);
+    for guess in 0.. {
+        let body = format!(r#"{{"password":"guess {guess}"}}"#);
+        let status = request(&mut stream, &target, &line, &body).await?;
+        target.fates.note(format!("HTTP {status}"));
+        if status == 200 {
+            bail!("let in by a wrong password");
+        }
+    }
+    Ok(())
+}
+
+/// Sends a request with a body in JSON and reads the whole answer; its status.
+async fn request(
+    stream: &mut BufStream<TcpStream>,
+    target: &Target,
+    line: &str,
+    body: &str,
+) -> Result<u16> {
+    let head = format!(
+        "{line} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        target.address,
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).await?;
+    stream.flush().await?;
+    let mut text = String::new();
+    stream.read_line(&mut text).await?;
+    let status = text
+        .split_whitespace()
+        .nth(1)
+        .and_then(|it| it.parse().ok());
+    let Some(status) = status else {
+        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+    };
+    let mut length = 0;
+    loop {
+        text.clear();
+        stream.read_line(&mut text).await?;
+        if text.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = text.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse()?;
+        }
+    }
+    stream.read_exact(&mut vec![0; length]).await?;
+    Ok(status)
 }
 
 async fn send(socket: &mut Socket, message: Vec<u8>) -> Result<()> {

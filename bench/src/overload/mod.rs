@@ -48,6 +48,8 @@ pub enum Case {
     Fragments,
     /// A client that brings a million client ids to the room
     ClientIds,
+    /// 200 people at as many addresses who try passwords of the room as fast as they are answered
+    Passwords,
 }
 
 /// How it is measured.
