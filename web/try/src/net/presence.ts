@@ -1,0 +1,151 @@
+// Who is here: this person's name, cursor and selection go into the awareness field `presence` as tldraw's presence record, and the
+// others' are read from theirs. So people here and in tldraw see each other. Believes nothing that others sent.
+
+import type { Awareness } from 'y-protocols/awareness'
+import type { Box, Point } from '../geometry/vec'
+import { keep, recall, recallObject } from '../kept'
+
+export interface Me {
+  id: string
+  name: string
+  color: string
+}
+
+/** What of this person others see, in coordinates of the page. */
+export interface Whereabouts {
+  page: string
+  cursor: Point | null
+  selected: string[]
+  camera: { x: number; y: number; z: number }
+  screen: Box
+}
+
+export interface Other {
+  /** Of the connection; a person with two windows is here twice. */
+  client: number
+  userId: string
+  name: string
+  color: string
+  page: string
+  cursor: Point | null
+  selected: string[]
+}
+
+const SEND_EVERY_MS = 40
+const MAX_NAME = 40
+/** Selected shapes of others that are outlined. */
+const MAX_SELECTED = 500
+const COLORS = ['#e16919', '#4465e9', '#099268', '#ae3ec9', '#e03131', '#1d8bc4', '#c2790a', '#d6336c']
+
+export class Presence {
+  #awareness: Awareness
+  #me: Me
+  #at: Whereabouts | null = null
+  #timer: number | undefined
+
+  constructor(awareness: Awareness, changed: () => void) {
+    this.#awareness = awareness
+    this.#me = remembered()
+    awareness.on('change', changed)
+  }
+
+  get me(): Readonly<Me> {
+    return this.#me
+  }
+
+  rename(change: Partial<Pick<Me, 'name' | 'color'>>): void {
+    this.#me = { ...this.#me, ...change }
+    remember(this.#me)
+    this.#sendSoon()
+  }
+
+  show(at: Whereabouts): void {
+    this.#at = at
+    this.#sendSoon()
+  }
+
+  /** The others, in the order in which they came; always the same for the same people. */
+  get others(): Other[] {
+    return [...this.#awareness.getStates()]
+      .filter(([client]) => client !== this.#awareness.clientID)
+      .flatMap(([client, state]) => read(client, state.presence) ?? [])
+      .sort((a, b) => a.client - b.client)
+  }
+
+  #sendSoon() {
+    this.#timer ??= window.setTimeout(() => this.#send(), SEND_EVERY_MS)
+  }
+
+  #send() {
+    this.#timer = undefined
+    if (!this.#at) return
+    const { page, cursor, selected, camera, screen } = this.#at
+    const { id, name, color } = this.#me
+    this.#awareness.setLocalStateField('presence', {
+      id: `instance_presence:${this.#awareness.clientID}`,
+      typeName: 'instance_presence',
+      userId: `user:${id}`,
+      userName: name,
+      color,
+      currentPageId: page,
+      cursor: cursor && { ...cursor, type: 'default', rotation: 0 },
+      camera,
+      screenBounds: screen,
+      selectedShapeIds: selected,
+      brush: null,
+      scribbles: [],
+      followingUserId: null,
+      chatMessage: '',
+      lastActivityTimestamp: Date.now(),
+      meta: {},
+    })
+  }
+}
+
+export const initials = (name: string): string =>
+  name
+    .split(/\s+/)
+    .flatMap((word) => [...word].slice(0, 1))
+    .slice(0, 2)
+    .join('')
+    .toUpperCase() || '?'
+
+export const colors = (): readonly string[] => COLORS
+
+function read(client: number, presence: unknown): Other | null {
+  if (typeof presence !== 'object' || presence === null) return null
+  const { userId, userName, color, currentPageId, cursor, selectedShapeIds } = presence as Record<string, unknown>
+  const { x, y } = (cursor ?? {}) as Record<string, unknown>
+  const text = (value: unknown, otherwise: string) => (typeof value === 'string' && value ? value : otherwise)
+  return {
+    client,
+    userId: text(userId, String(client)),
+    name: text(userName, 'Someone').slice(0, MAX_NAME),
+    // Anything else could be more than a colour where it is put to use.
+    color: /^#[0-9a-f]{6}$/i.test(text(color, '')) ? (color as string) : COLORS[client % COLORS.length]!,
+    page: text(currentPageId, ''),
+    cursor: Number.isFinite(x) && Number.isFinite(y) ? { x: x as number, y: y as number } : null,
+    selected: Array.isArray(selectedShapeIds)
+      ? selectedShapeIds.filter((id): id is string => typeof id === 'string').slice(0, MAX_SELECTED)
+      : [],
+  }
+}
+
+const NAMES = ['Heron', 'Otter', 'Lynx', 'Wren', 'Marten', 'Ibex', 'Stoat', 'Plover', 'Finch', 'Badger']
+const any = <T>(choices: readonly T[]): T => choices[Math.floor(Math.random() * choices.length)]!
+
+/** Name and colour are the browser's; the id is the window's, so that two windows on one screen show each other. */
+function remembered(): Me {
+  const { name, color } = recallObject('me')
+  const id = recall('id', 'window') ?? crypto.getRandomValues(new Uint32Array(2)).join('-')
+  keep('id', id, 'window')
+  const me = {
+    id,
+    name: (typeof name === 'string' && name.slice(0, MAX_NAME)) || any(NAMES),
+    color: COLORS.find((known) => known === color) ?? any(COLORS),
+  }
+  remember(me)
+  return me
+}
+
+const remember = ({ name, color }: Me) => keep('me', JSON.stringify({ name, color }))
