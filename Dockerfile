@@ -12,6 +12,7 @@ COPY exporter exporter
 COPY migrations migrations
 COPY src src
 COPY tests tests
+COPY web/dist web/dist
 COPY xtask xtask
 RUN cargo build --locked --release --package scrible
 

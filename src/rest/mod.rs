@@ -10,6 +10,7 @@ mod join;
 mod metrics;
 mod openapi;
 mod page;
+mod try_page;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -104,6 +105,7 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
         .map(|view: Arc<View>| docs::page(&view.api.document));
     let all = api.or(all).unify().or(document).unify().or(docs).unify();
     let all = all.or(join::route()).unify();
+    let all = all.or(try_page::route()).unify();
     all.recover(nothing_here)
 }
 

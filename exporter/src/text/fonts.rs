@@ -183,6 +183,19 @@ const BUNDLED_FAMILIES: [&str; 5] = [
     "arimo",
 ];
 
+/// The file of an upright bundled face, for those who show text in the same letters by other means; where a family has no bold
+/// face, its plain one. None for a family that is not bundled.
+pub fn bundled_file(family: Family, weight: Weight) -> Option<&'static [u8]> {
+    let file = |wanted: bool| {
+        BUNDLED
+            .iter()
+            .find(|(of, bold, italic, _)| (*of, *bold, *italic) == (family, wanted, false))
+    };
+    file(weight == Weight::Bold)
+        .or_else(|| file(false))
+        .map(|(_, _, _, bytes)| *bytes)
+}
+
 impl Fonts {
     /// The bundled faces alone: Latin, Cyrillic, some Greek and Hebrew.
     pub fn bundled() -> Self {

@@ -19,7 +19,7 @@ mod shape;
 pub use decoration::{Decoration, DecorationKind, Rect};
 pub use fonts::{
     ExtraFace, FaceId, FaceQuery, Family, FontError, Fonts, MAX_EXTRA_FACES, MAX_FACE_BYTES, Slant,
-    Weight,
+    Weight, bundled_file,
 };
 pub use grid::{Hinters, PixelGrid};
 pub use layout::{

@@ -68,7 +68,7 @@ export class Painter {
     const { geo, w, h, growY, flipX, flipY, color, fill, dash, size, scale } = props
     const height = Math.max(1, h + growY)
     const width = STROKE[size] * scale
-    const paths = outline(geo as Outline, Math.max(1, w), height).map((path) => mirrored(path, flipX, flipY, w, height))
+    const paths = outline(geo as Outline, Math.max(1, w), height, dash === 'draw' ? 0.62 * width : 0).map((path) => mirrored(path, flipX, flipY, w, height))
     const stroke = dash === 'draw' ? drawn(paths, id, width) : exact(paths)
     return [
       ...this.#filled(dash === 'draw' ? rounded(paths, width) : exact(paths.filter((path) => path.filled)), color, fill),

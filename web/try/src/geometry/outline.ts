@@ -20,7 +20,8 @@ const at = (x: number, y: number): Point => ({ x, y })
 /** The cubic that comes nearest to a quarter of a circle. */
 const QUARTER = (4 / 3) * Math.tan(Math.PI / 8)
 
-export function outline(geo: Outline, w: number, h: number): SubPath[] {
+/** `inset` px keep the cross of an x-box off its corners; a drawn line needs that. */
+export function outline(geo: Outline, w: number, h: number, inset = 0): SubPath[] {
   switch (geo) {
     case 'ellipse':
       return [ellipse(w, h)]
@@ -31,7 +32,7 @@ export function outline(geo: Outline, w: number, h: number): SubPath[] {
     case 'check-box':
       return [polygon(rectangle(w, h)), check(w, h)]
     case 'x-box':
-      return [polygon(rectangle(w, h)), open([at(0, 0), at(w, h)]), open([at(w, 0), at(0, h)])]
+      return [polygon(rectangle(w, h)), ...cross(w, h, inset)]
     default:
       return [polygon(vertices(geo, w, h))]
   }
@@ -90,7 +91,7 @@ function vertices(geo: Outline, w: number, h: number): Point[] {
     case 'octagon':
       return regular(8, w, h)
     case 'star':
-      return stretched(Array.from({ length: 10 }, (_, i) => spoke(i, 10, i % 2 ? 0.5 : 1)), w, h)
+      return star(w, h)
     case 'rhombus':
       return [at(lean, 0), at(w, 0), at(w - lean, h), at(0, h)]
     case 'rhombus-2':
@@ -113,6 +114,20 @@ function vertices(geo: Outline, w: number, h: number): Point[] {
 const spoke = (i: number, of: number, length: number): Point => {
   const angle = -Math.PI / 2 + (i * 2 * Math.PI) / of
   return at(Math.cos(angle) * length, Math.sin(angle) * length)
+}
+
+/** Five points that fill the box; its middle is not the box's, because no point lies opposite of another. */
+function star(w: number, h: number): Point[] {
+  const tips = [0, 2, 4, 6, 8].map((i) => spoke(i, 10, 1))
+  const [right, left] = [(tips[1]!.x * w) / 2, (tips[4]!.x * w) / 2]
+  const [top, bottom] = [(tips[0]!.y * h) / 2, (tips[2]!.y * h) / 2]
+  const wider = w - Math.abs(right - left)
+  const higher = h - Math.abs(bottom - top)
+  const middle = at((w - (w / 2 + left - (w / 2 - right))) / 2, (h - (h / 2 + top - (h / 2 - bottom))) / 2)
+  return Array.from({ length: 10 }, (_, i) => {
+    const { x, y } = spoke(i, 10, i % 2 ? 0.5 : 1)
+    return at(middle.x + (x * (w + wider)) / 2, middle.y + (y * (h + higher)) / 2)
+  })
 }
 
 const regular = (n: number, w: number, h: number) => stretched(Array.from({ length: n }, (_, i) => spoke(i, n, 1)), w, h)
@@ -179,6 +194,12 @@ function heart(w: number, h: number): SubPath {
     curve(at(o * 2.15, -0.32 * k), at(w, -0.32 * k), at(w, 1.2 * k)),
     curve(at(w, 2.5 * k), at(o * 2.5, 3 * k), start),
   ])
+}
+
+/** Its ends move as its corners do, unlike those of the tick. */
+function cross(w: number, h: number, e: number): SubPath[] {
+  const line = (from: Point, to: Point): SubPath => ({ commands: [{ kind: 'move', to: from }, { kind: 'line', to }], filled: false })
+  return [line(at(e, e), at(w - e, h - e)), line(at(w - e, e), at(e, h - e))]
 }
 
 function check(w: number, h: number): SubPath {
