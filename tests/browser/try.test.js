@@ -327,6 +327,9 @@ test('fingers draw, pinch and pan on a phone, and keys alone are enough to draw 
   await until(async () => ok(/scale\(1\.[5-9]|scale\(2/.test(await transform()), `${before} -> ${await transform()}`))
   await sameCounts({ draw: 1 }, ada)
 
+  // The finger that was down first has drawn nothing that anybody could undo or redo.
+  strictEqual(await ada.page.isDisabled('button[aria-label=Redo]'), true)
+
   await ada.page.tap('.swatch-button')
   await ada.page.tap('.styles [data-color=red]')
   await ada.picture('5-styles')

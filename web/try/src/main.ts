@@ -11,7 +11,7 @@ import { Connection } from './net/connection'
 import { Presence } from './net/presence'
 import { placeOf, type Place } from './place'
 import { history, stylePanel, toolbar, TOOLS, zoomBar } from './ui/bars'
-import { button, html } from './ui/dom'
+import { button, html, icon } from './ui/dom'
 import { ICONS } from './ui/icons'
 import { keys } from './ui/keys'
 import { people } from './ui/people'
@@ -79,24 +79,30 @@ function open({ room, name, server }: Place) {
     document.documentElement.dataset.theme = now.name
     stage.renew(now)
     panel.renew()
-    theme.setAttribute('aria-pressed', String(now === DARK))
+    theme.replaceChildren(icon(now === DARK ? ICONS.sun : ICONS.moon))
   }
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', dress)
   dress()
 
+  let kept = editor.styles
   editor.watch(() => {
     const { page, pointer: cursor, selection, camera, screen, styles } = editor
     presence.show({ page, cursor, selected: [...selection], camera: { ...camera }, screen: { x: 0, y: 0, ...screen } })
-    keep('styles', JSON.stringify(styles))
+    if (styles !== kept) keep('styles', JSON.stringify((kept = styles)))
     empty.hidden = !connection.state.arrived || editor.editing !== null || board.children(page).length > 0
   })
 
   let arrived = false
   connection.watch((state) => {
     document.body.dataset.line = state.line
-    editor.forbid(state.readOnly)
+    // What was drawn before the board is here could not be told from a board of its own.
+    editor.forbid(state.readOnly || !state.arrived || state.line === 'refused')
     if (!state.arrived || arrived) return
     arrived = true
+    board.settleOnRoot()
+    // The panel with the styles stands beside the board only where there is room for it.
+    const beside = panel.element.getBoundingClientRect()
+    editor.covered = { left: 0, right: beside.width ? innerWidth - beside.left : 0, top: 60, bottom: beside.width ? 70 : 116 }
     editor.take(board.children(editor.page).length ? 'select' : 'pen')
     editor.fitAll()
   })

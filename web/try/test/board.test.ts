@@ -170,6 +170,22 @@ test('a board of another version is not written', () => {
   strictEqual(ada.version, 'other')
 })
 
+test('a board under another name is found, and is the one that is drawn on', () => {
+  const { ada, ben, meet } = pair()
+  const id = draw(ada, 3)
+  meet()
+  const other = new Board(ben.doc, 'tl_another')
+  strictEqual(other.shape(id), undefined)
+  other.settleOnRoot()
+  strictEqual(other.shape(id)?.x, 3)
+  const mine = draw(other, 4)
+  meet()
+  strictEqual(xOf(ada, mine), 4)
+  other.undo()
+  strictEqual(other.shape(mine), undefined)
+  strictEqual(other.shape(id)?.x, 3)
+})
+
 test('children lie in the space of their parents', () => {
   const { ada } = pair()
   const id = draw(ada, 10)

@@ -99,8 +99,11 @@ test('moving is one step, and a cancelled one never was', () => {
   }
   drag().end()
   deepStrictEqual([board.shape(shape.id)!.x, board.shape(shape.id)!.y], [100, 50])
-  drag().cancel()
+  const cancelled = drag()
+  board.settle()
+  cancelled.cancel()
   deepStrictEqual([board.shape(shape.id)!.x, board.shape(shape.id)!.y], [100, 50])
+  ok(!board.canRedo)
   board.undo()
   strictEqual(board.shape(shape.id)!.x, 0)
 })

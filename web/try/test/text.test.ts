@@ -13,6 +13,7 @@ const lines = (text: string, maxWidth: number | null) =>
 test('lines break between words, long words anywhere, and space stays', () => {
   deepStrictEqual(lines('one two three', 80), ['one two ', 'three'])
   deepStrictEqual(lines('extraordinary', 50), ['extra', 'ordin', 'ary'])
+  deepStrictEqual(lines('会議メモ: 次', 40), ['会議メモ', ': 次'])
   deepStrictEqual(lines('a  b\n\nc', null), ['a  b', '', 'c'])
   const laid = lay(plainParagraphs('one two three'), { ...setting, maxWidth: 80 }, measure)
   deepStrictEqual([laid.lines[0]!.width, laid.h, laid.lineHeight], [70, 54, 27])

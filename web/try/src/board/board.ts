@@ -16,6 +16,12 @@ interface Entry {
   val: Stored
 }
 
+/** What an arrow's ends are tied to. */
+export interface Ties {
+  start?: ArrowBinding
+  end?: ArrowBinding
+}
+
 /** While a hand moves, what it does is shown at once and written so often, ms; large writes as many times less often. */
 const WRITE_EVERY_MS = 40
 const BYTES_PER_MS = 100
@@ -39,24 +45,41 @@ export class Board {
   #ahead = new Map<string, Stored>()
   #fresh = new Set<string>()
   #moving = false
+  /** Something of the step that is being done stands in the document already. */
+  #wrote = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #shapes = new Map<string, Drawable>()
   #pages = new Map<string, Page>()
   #children = new Map<string, Drawable[]>()
   #bindings = new Map<string, ArrowBinding>()
+  /** Both made when asked for, and thrown away with each change. */
+  #orders = new Map<string, Drawable[]>()
+  #ties: Map<string, Ties> | null = null
   #watchers = new Set<(ids: ReadonlySet<string>) => void>()
 
   constructor(doc: Y.Doc, root: string) {
     this.doc = doc
-    this.#entries = doc.getArray<Entry>(root)
     this.#meta = doc.getMap('meta')
-    this.#undo = new Y.UndoManager(this.#entries, {
-      trackedOrigins: new Set([this.#own]),
-      // Steps end where `mark` says, not by the clock.
-      captureTimeout: Number.MAX_SAFE_INTEGER,
-    })
-    this.#entries.observe(() => this.#read())
     this.#meta.observe(() => this.#tell(new Set()))
+    ;[this.#entries, this.#undo] = this.#open(root)
+    this.#read()
+  }
+
+  /**
+   * The document is here: where there is nothing under the name that boards usually have, but one board under another name, that is
+   * the board. Call it before anything is written.
+   */
+  settleOnRoot(): void {
+    if (this.#entries.length > 0) return
+    const others = [...this.doc.share]
+      // Only what holds a list: asking for a list where there is a map would find nothing, and that is no harm, but neither a board.
+      .filter(([name, type]) => name !== 'meta' && type._start !== null)
+      .map(([name]) => name)
+      .filter((name) => typeof (this.doc.getArray<Entry>(name).get(0)?.val as Stored | undefined)?.typeName === 'string')
+    if (others.length !== 1) return
+    this.#entries.unobserve(this.#onEntries)
+    this.#undo.destroy()
+    ;[this.#entries, this.#undo] = this.#open(others[0]!)
     this.#read()
   }
 
@@ -86,16 +109,23 @@ export class Board {
     return pages.length ? pages : [FIRST_PAGE]
   }
 
-  bindingsOf(arrow: string): { start?: ArrowBinding; end?: ArrowBinding } {
-    const found: { start?: ArrowBinding; end?: ArrowBinding } = {}
-    for (const binding of this.#bindings.values()) if (binding.fromId === arrow) found[binding.props.terminal] = binding
-    return found
+  bindingsOf(arrow: string): Ties {
+    if (!this.#ties) {
+      this.#ties = new Map()
+      for (const binding of this.#bindings.values()) {
+        const ties = this.#ties.get(binding.fromId) ?? {}
+        ties[binding.props.terminal] = binding
+        this.#ties.set(binding.fromId, ties)
+      }
+    }
+    return this.#ties.get(arrow) ?? {}
   }
 
   /** All shapes below `parent` as they lie upon each other, lowest first, parents before their children. */
-  inOrder(parent: string, depth = 0): Drawable[] {
-    if (depth > MAX_DEPTH) return []
-    return this.children(parent).flatMap((shape) => [shape, ...this.inOrder(shape.id, depth + 1)])
+  inOrder(parent: string): readonly Drawable[] {
+    let order = this.#orders.get(parent)
+    if (!order) this.#orders.set(parent, (order = this.#below(parent, 0)))
+    return order
   }
 
   /** From a shape's own space to its page's. */
@@ -168,7 +198,9 @@ export class Board {
 
   remove(ids: ReadonlySet<string>): void {
     this.#write()
-    if ([...ids].some((id) => this.#records.has(id))) this.doc.transact(() => this.#dropWhere(({ key }) => ids.has(key)), this.#own)
+    if (![...ids].some((id) => this.#records.has(id))) return
+    this.#wrote = true
+    this.doc.transact(() => this.#dropWhere(({ key }) => ids.has(key)), this.#own)
   }
 
   /** A hand begins to move: what follows is one step to undo, and is written at its pace. */
@@ -176,6 +208,21 @@ export class Board {
     this.settle()
     this.#undo.stopCapturing()
     this.#moving = true
+    this.#wrote = false
+  }
+
+  /** Takes back what was done since `begin`, as if it had never been. */
+  abandon(): void {
+    const ids = [...this.#ahead.keys()]
+    this.#ahead.clear()
+    this.#fresh.clear()
+    this.#derive(ids)
+    this.settle()
+    if (!this.#wrote) return
+    this.#wrote = false
+    this.#undo.undo()
+    this.#undo.clear(false, true)
+    this.#tidy()
   }
 
   /** The hand rests: everything is written. */
@@ -211,6 +258,19 @@ export class Board {
     return this.#undo.canRedo()
   }
 
+  #onEntries = () => this.#read()
+
+  #open(root: string): [Y.Array<Entry>, Y.UndoManager] {
+    const entries = this.doc.getArray<Entry>(root)
+    entries.observe(this.#onEntries)
+    const undo = new Y.UndoManager(entries, {
+      trackedOrigins: new Set([this.#own]),
+      // Steps end where `begin` says, not by the clock.
+      captureTimeout: Number.MAX_SAFE_INTEGER,
+    })
+    return [entries, undo]
+  }
+
   /** Gives an empty room what a board cannot be without. By the same ids as every other page would, so two who come first write one. */
   #furnish() {
     const missing = [DOCUMENT, FIRST_PAGE as unknown as Stored].filter(({ id, typeName }) =>
@@ -221,6 +281,11 @@ export class Board {
       if (this.version === 'none') this.#meta.set('schema', structuredClone(SCHEMA))
       this.#entries.push(missing.map((val) => ({ key: val.id, val })))
     }, this.#upkeep)
+  }
+
+  #below(parent: string, depth: number): Drawable[] {
+    if (depth > MAX_DEPTH) return []
+    return this.children(parent).flatMap((shape) => [shape, ...this.#below(shape.id, depth + 1)])
   }
 
   #advance(ids: readonly string[]) {
@@ -242,6 +307,7 @@ export class Board {
     this.#fresh.clear()
     if (next.length === 0) return
     this.#furnish()
+    this.#wrote = true
     const ids = new Set(next.map(([id]) => id))
     this.doc.transact(() => {
       this.#dropWhere(({ key }) => ids.has(key))
@@ -282,7 +348,23 @@ export class Board {
   #derive(changed: Iterable<string>) {
     const ids = new Set(changed)
     if (ids.size === 0) return
-    for (const id of ids) this.#take(id, this.#ahead.get(id) ?? this.#records.get(id))
+    this.#orders.clear()
+    this.#ties = null
+    let moved = false
+    for (const id of ids) {
+      const before = this.#shapes.get(id)
+      this.#take(id, this.#ahead.get(id) ?? this.#records.get(id))
+      const now = this.#shapes.get(id)
+      if (before && now && before.parentId === now.parentId && before.index === now.index) {
+        const siblings = this.#children.get(now.parentId)!
+        siblings[siblings.indexOf(before)] = now
+      } else moved ||= before !== now
+    }
+    if (moved) this.#sort()
+    this.#tell(ids)
+  }
+
+  #sort() {
     this.#children = new Map()
     for (const shape of this.#shapes.values()) {
       const siblings = this.#children.get(shape.parentId)
@@ -290,7 +372,6 @@ export class Board {
       else this.#children.set(shape.parentId, [shape])
     }
     for (const siblings of this.#children.values()) siblings.sort(byIndex)
-    this.#tell(ids)
   }
 
   #take(id: string, record: Stored | undefined) {

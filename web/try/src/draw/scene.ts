@@ -52,15 +52,21 @@ export class Scene {
   #forms = new WeakMap<Drawable, Form>()
   #labels = new WeakMap<Drawable, Label | null>()
 
+  /** Of where arrows run, until anything on the board changes. */
+  #arrows = new Map<Arrow, ArrowBody>()
+
   constructor(
     readonly board: Board,
     readonly measure: Measure
-  ) {}
+  ) {
+    board.watch(() => this.#arrows.clear())
+  }
 
   /** Everything that was measured is measured again: a font has come. */
   forget(): void {
     this.#forms = new WeakMap()
     this.#labels = new WeakMap()
+    this.#arrows.clear()
   }
 
   form(shape: Exclude<Drawable, Arrow>): Form {
@@ -79,28 +85,9 @@ export class Scene {
 
   /** The arrow's line in page coordinates. */
   arrow(arrow: Arrow): ArrowBody {
-    const { props } = arrow
-    const space = this.board.transform(arrow)
-    const bound = this.board.bindingsOf(arrow.id)
-    const terminal = (end: 'start' | 'end'): Terminal => {
-      const free = { at: apply(space, props[end]), outline: null }
-      const binding = bound[end]
-      const target = binding && this.board.shape(binding.toId)
-      if (!target || target.type === 'arrow') return free
-      const { box } = this.form(target)
-      const { normalizedAnchor: anchor, isPrecise, isExact } = binding.props
-      const { x, y } = isPrecise ? anchor : { x: 0.5, y: 0.5 }
-      const at = apply(this.board.transform(target), { x: box.x + box.w * x, y: box.y + box.h * y })
-      return { at, outline: isExact ? null : this.outline(target) }
-    }
-    const form = {
-      kind: props.kind === 'elbow' ? ('elbow' as const) : ('arc' as const),
-      bend: Math.abs(props.bend) < STRAIGHT_BELOW * props.scale ? 0 : props.bend,
-      turn: props.elbowMidPoint,
-      width: STROKE[props.size] * props.scale,
-      heads: { start: props.arrowheadStart, end: props.arrowheadEnd },
-    }
-    return arrowBody(terminal('start'), terminal('end'), form)
+    let body = this.#arrows.get(arrow)
+    if (!body) this.#arrows.set(arrow, (body = this.#arrow(arrow)))
+    return body
   }
 
   /** A shape's outline in page coordinates. */
@@ -125,7 +112,7 @@ export class Scene {
    * outline was hit.
    */
   *at(page: string, point: Point, reach: number): Generator<{ shape: Drawable; ring: boolean }> {
-    for (const shape of this.board.inOrder(page).reverse()) {
+    for (const shape of [...this.board.inOrder(page)].reverse()) {
       const hit = this.hit(shape, point, reach)
       if (hit) yield { shape, ring: hit === 'ring' }
     }
@@ -163,6 +150,31 @@ export class Scene {
       return { growY: Math.max(0, needed - shape.props.h) }
     }
     return null
+  }
+
+  #arrow(arrow: Arrow): ArrowBody {
+    const { props } = arrow
+    const space = this.board.transform(arrow)
+    const bound = this.board.bindingsOf(arrow.id)
+    const terminal = (end: 'start' | 'end'): Terminal => {
+      const free = { at: apply(space, props[end]), outline: null }
+      const binding = bound[end]
+      const target = binding && this.board.shape(binding.toId)
+      if (!target || target.type === 'arrow') return free
+      const { box } = this.form(target)
+      const { normalizedAnchor: anchor, isPrecise, isExact } = binding.props
+      const { x, y } = isPrecise ? anchor : { x: 0.5, y: 0.5 }
+      const at = apply(this.board.transform(target), { x: box.x + box.w * x, y: box.y + box.h * y })
+      return { at, outline: isExact ? null : this.outline(target) }
+    }
+    const form = {
+      kind: props.kind === 'elbow' ? ('elbow' as const) : ('arc' as const),
+      bend: Math.abs(props.bend) < STRAIGHT_BELOW * props.scale ? 0 : props.bend,
+      turn: props.elbowMidPoint,
+      width: STROKE[props.size] * props.scale,
+      heads: { start: props.arrowheadStart, end: props.arrowheadEnd },
+    }
+    return arrowBody(terminal('start'), terminal('end'), form)
   }
 
   #onLabel(shape: Drawable, point: Point): boolean {

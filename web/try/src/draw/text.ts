@@ -28,6 +28,9 @@ export interface Laid {
   h: number
 }
 
+/** Where a line may break: behind space, and around every character of scripts that use none. */
+const BREAKS = /(?<=\s)(?=\S)|(?<=[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])(?=\S)|(?=[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}])/u
+
 export const faceOf = (font: Font, px: number, { bold, italic }: Pick<Run, 'bold' | 'italic'>): string =>
   `${italic ? 'italic ' : ''}${bold ? 700 : 400} ${px}px ${FAMILY[font]}`
 
@@ -68,7 +71,7 @@ function broken(paragraph: Run[], maxWidth: number, widthOf: (run: Run) => numbe
   }
   const wrap = () => lines.push((line = { runs: [], width: 0 }))
   for (const run of paragraph) {
-    for (const text of run.text.split(/(?<=\s)(?=\S)/)) {
+    for (const text of run.text.split(BREAKS)) {
       const word = { ...run, text }
       const needed = widthOf({ ...run, text: text.trimEnd() })
       if (line.width + needed > maxWidth && line.runs.length) wrap()

@@ -22,9 +22,13 @@ export function zoomed(camera: Camera, z: number, fixed: Point): Camera {
   return { x: fixed.x / zoom - x, y: fixed.y / zoom - y, z: zoom }
 }
 
-/** Shows all of `box`, at most at its own size, with `margin` px of the screen around it. */
-export function fitting(box: Box, screen: { w: number; h: number }, margin: number): Camera {
-  const room = (side: number, length: number) => Math.max(1, side - 2 * margin) / Math.max(1, length)
-  const z = Math.max(MIN_ZOOM, Math.min(1, room(screen.w, box.w), room(screen.h, box.h)))
-  return { x: screen.w / 2 / z - box.x - box.w / 2, y: screen.h / 2 / z - box.y - box.h / 2, z }
+/** Room that is left around what is shown, px of the screen. */
+const MARGIN = 32
+
+/** Shows all of `box`, at most at its own size, where the screen is not covered. */
+export function fitting(box: Box, screen: { w: number; h: number }, covered: { left: number; right: number; top: number; bottom: number }): Camera {
+  const room = (side: number, length: number) => Math.max(1, side - 2 * MARGIN) / Math.max(1, length)
+  const [w, h] = [screen.w - covered.left - covered.right, screen.h - covered.top - covered.bottom]
+  const z = Math.max(MIN_ZOOM, Math.min(1, room(w, box.w), room(h, box.h)))
+  return { x: (covered.left + w / 2) / z - box.x - box.w / 2, y: (covered.top + h / 2) / z - box.y - box.h / 2, z }
 }

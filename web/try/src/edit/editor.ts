@@ -19,7 +19,6 @@ export interface Editing {
 
 const DUPLICATE_SHIFT = 16
 const ZOOM_STEPS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4, 8]
-const FIT_MARGIN = 80
 /** Says of text on the clipboard that it is shapes. */
 const CLIPBOARD_MARK = 'scrible-shapes-1'
 /** Records that are taken from the clipboard at once. */
@@ -32,6 +31,8 @@ export class Editor {
   camera: Camera = { x: 0, y: 0, z: 1 }
   /** Size of the canvas on the screen, px. */
   screen = { w: 1, h: 1 }
+  /** What of it lies behind the bars, px. */
+  covered = { left: 0, right: 0, top: 0, bottom: 0 }
   styles: Styles
   page: string
   /** The box that is being drawn around what will be chosen, on the page. */
@@ -105,6 +106,7 @@ export class Editor {
   }
 
   get selected(): Shape[] {
+    if (this.selection.size === 0) return []
     return this.board.inOrder(this.page).filter((shape): shape is Shape => this.selection.has(shape.id) && shape.type !== 'foreign')
   }
 
@@ -263,7 +265,7 @@ export class Editor {
 
   fitAll(): void {
     const box = this.scene.boundsOf(this.board.inOrder(this.page))
-    this.look(box ? fitting(box, this.screen, FIT_MARGIN) : { x: this.screen.w / 2, y: this.screen.h / 2, z: 1 })
+    this.look(box ? fitting(box, this.screen, this.covered) : { x: this.screen.w / 2, y: this.screen.h / 2, z: 1 })
   }
 
   centreOn(point: Point): void {

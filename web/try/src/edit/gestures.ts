@@ -47,13 +47,10 @@ abstract class Step implements Gesture {
     this.editor.changed()
   }
   cancel() {
-    this.editor.board.settle()
-    if (this.wrote) this.editor.board.undo()
+    this.editor.board.abandon()
     this.editor.hint = null
     this.editor.changed()
   }
-  /** Whether there is something that cancelling must take back. */
-  protected wrote = false
 }
 
 export class Pan implements Gesture {
@@ -110,7 +107,6 @@ export class Ink extends Step {
     const segments = [{ type: 'free' as const, path: encodePath(this.#points) }]
     this.#shape = { ...this.#shape, props: { ...this.#shape.props, segments, isComplete, isClosed: this.#isClosed() } }
     this.editor.board.put([this.#shape])
-    this.wrote = true
   }
 
   #isClosed(): boolean {
@@ -154,7 +150,6 @@ export class NewBox extends Step {
   #put({ x, y, w, h }: Box) {
     const { props } = this.#shape
     this.editor.board.put([{ ...this.#shape, x: round(x), y: round(y), props: { ...props, w: Math.max(1, round(w)), h: Math.max(1, round(h)) } }])
-    this.wrote = true
   }
 }
 
@@ -205,7 +200,6 @@ export class NewArrow extends Step {
     const end = level(sub(touch.page, this.#arrow), touch.shift)
     this.#arrow = { ...this.#arrow, props: { ...this.#arrow.props, end: { x: round(end.x), y: round(end.y) } } }
     board.put([this.#arrow])
-    this.wrote = true
     if (!this.#dragged) tie(this.editor, this.#arrow.id, 'start', this.#from)
     this.#dragged = true
     this.editor.hint = tie(this.editor, this.#arrow.id, 'end', touch)
@@ -233,7 +227,6 @@ export class ArrowEnd extends Step {
     const { board, scene } = this.editor
     const arrow = board.shape(this.id)
     if (arrow?.type !== 'arrow') return
-    this.wrote = true
     const local = apply(invert(board.transform(arrow)), touch.page)
     if (this.end_ === 'middle') {
       const body = scene.arrow(arrow)
@@ -266,7 +259,6 @@ export class NewNote extends Step {
     this.#note = newNote(place, editor.styles)
     this.#from = sub(touch.page, place)
     editor.board.put([this.#note])
-    this.wrote = true
   }
 
   move({ page }: Touch) {
@@ -374,7 +366,6 @@ export class Move extends Step {
     }
     if (shift) by = Math.abs(by.x) > Math.abs(by.y) ? { x: by.x, y: 0 } : { x: 0, y: by.y }
     editor.board.patch([...this.#starts].map(([id, { shape, at }]) => [id, editor.shifted({ ...shape, ...at }, by)] as const))
-    this.wrote = true
   }
 
   override end() {
@@ -476,7 +467,6 @@ export class Resize extends Step {
       : resizeMany(this.#shapes, this.#box, this.handle, page, ratio, scene)
     board.patch(changes)
     this.editor.fit(changes.map(([id]) => id))
-    this.wrote = true
   }
 }
 
@@ -504,7 +494,6 @@ export class Rotate extends Step {
         return [shape.id, { ...place, rotation: wrapped(shape.rotation + turn) }] as const
       })
     )
-    this.wrote = true
   }
 }
 

@@ -70,10 +70,8 @@ function again(connection: Connection): HTMLElement {
 
 function sentence({ unsaved, reason, readOnly }: State, light: Light, otherVersion: boolean): string {
   switch (light) {
-    case 'offline': {
-      const kept = unsaved === 0 ? '' : unsaved === 1 ? ' One change is kept here and sent then.' : ` ${unsaved} changes are kept here and sent then.`
-      return `Reconnecting…${kept}`
-    }
+    case 'offline':
+      return unsaved ? 'Reconnecting… What you changed is kept here and sent then.' : 'Reconnecting…'
     case 'refused':
       return `The server says: ${reason || 'you have no access to this board'}.`
     case 'looking':
