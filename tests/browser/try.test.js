@@ -224,7 +224,7 @@ test('tldraw shows what was drawn here, we show what tldraw draws, and the expor
     return { x: maxX, y: maxY }
   })
   const end = await people.evaluate(() => {
-    const [, x, y] = /translate\(([-\d.e]+) ([-\d.e]+)\)/.exec(document.querySelector('.picture > g').getAttribute('transform'))
+    const [, x, y] = /translate\(([-\d.e]+)px, ([-\d.e]+)px\)/.exec(document.querySelector('.world').style.transform)
     const { right, bottom } = document.querySelector('[data-shape=arrow] path').getBoundingClientRect()
     return { x: right - x, y: bottom - y }
   })
@@ -319,7 +319,7 @@ test('fingers draw, pinch and pan on a phone, and keys alone are enough to draw 
   await touch('touchEnd')
   await sameCounts({ draw: 1 }, ada)
 
-  const transform = () => ada.page.getAttribute('.picture > g', 'transform')
+  const transform = () => ada.page.evaluate(() => document.querySelector('.world').style.transform)
   const before = await transform()
   await touch('touchStart', [150, 400], [250, 400])
   for (let i = 1; i <= 10; i++) await touch('touchMove', [150 - i * 5, 400], [250 + i * 5, 400])

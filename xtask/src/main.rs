@@ -104,7 +104,7 @@ enum Part {
     Api,
     /// The files for containers and clusters; several nodes behind nginx
     Deploy,
-    /// The tldraw example in Chromium
+    /// The canvas at `/try` and what it is built from; it and the tldraw example in Chromium
     Browser,
 }
 

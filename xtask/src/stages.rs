@@ -19,6 +19,8 @@ pub struct Workspace {
     deploy: PathBuf,
     api: PathBuf,
     example: PathBuf,
+    /// The canvas that the server hands out.
+    canvas: PathBuf,
     /// The server binary as `cargo build` leaves it.
     binary: PathBuf,
 }
@@ -38,6 +40,7 @@ impl Workspace {
             deploy: root.join("tests/deploy"),
             api: root.join("tests/api"),
             example: root.join("examples/tldraw"),
+            canvas: root.join("web/try"),
             binary: root.join(target).join("debug/scrible"),
             root,
         }
@@ -129,6 +132,10 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
         with(&server, npm.args(["run", "deploy"])).run()
     });
     drop(server);
+    report.stage("canvas", browser, || {
+        packages::npm(&at.canvas)?;
+        Run::new("npm", &at.canvas).args(["run", "check"]).run()
+    });
     report.stage("tldraw example", browser, || {
         packages::npm(&at.example)?;
         Run::new("npm", &at.example).args(["run", "build"]).run()

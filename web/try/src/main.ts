@@ -36,7 +36,8 @@ function open({ room, name, server }: Place) {
   const pointer = new Pointer(stage, editor)
   new Textbox(stage, editor)
 
-  const panel = stylePanel(editor, () => stage.painter.theme)
+  const tools = toolbar(editor)
+  const panel = stylePanel(editor, () => stage.painter.theme, tools.swatch)
   const faces = people(presence, editor)
   const { light, notice } = status(connection, editor, name)
   const helpSheet = help()
@@ -65,7 +66,7 @@ function open({ room, name, server }: Place) {
     html('header', {}, left, right, copied),
     notice,
     panel.element,
-    html('footer', {}, history(editor), toolbar(editor), zoomBar(editor)),
+    html('footer', {}, history(editor), tools.element, zoomBar(editor)),
     helpSheet
   )
   keys(editor, pointer, showHelp)

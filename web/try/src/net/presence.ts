@@ -33,8 +33,8 @@ export interface Other {
 
 const SEND_EVERY_MS = 40
 const MAX_NAME = 40
-/** Selected shapes of others that are outlined. */
-const MAX_SELECTED = 500
+/** Selected shapes that are told and outlined; they are told with every movement. */
+const MAX_SELECTED = 100
 const COLORS = ['#e16919', '#4465e9', '#099268', '#ae3ec9', '#e03131', '#1d8bc4', '#c2790a', '#d6336c']
 
 export class Presence {
@@ -91,7 +91,7 @@ export class Presence {
       cursor: cursor && { ...cursor, type: 'default', rotation: 0 },
       camera,
       screenBounds: screen,
-      selectedShapeIds: selected,
+      selectedShapeIds: selected.slice(0, MAX_SELECTED),
       brush: null,
       scribbles: [],
       followingUserId: null,

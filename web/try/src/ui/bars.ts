@@ -25,20 +25,25 @@ export const TOOLS: readonly ToolButton[] = [
   { tool: 'note', label: 'Sticky note', key: 'N', picture: ICONS.note },
 ]
 
-export function toolbar(editor: Editor): HTMLElement {
+export function toolbar(editor: Editor): { element: HTMLElement; swatch: HTMLElement } {
   const buttons = TOOLS.map(({ tool, label, key, picture }) => {
     const made = button(label, picture, () => editor.take(tool), key)
     made.dataset.tool = tool
     return { tool, made }
   })
-  const styles = html('button', { type: 'button', class: 'swatch-button', 'aria-label': 'Colour and line', 'aria-expanded': 'false', title: 'Colour and line' }, html('span', { class: 'swatch' }))
+  const swatch = html('span', { class: 'swatch' })
+  const styles = html('button', { type: 'button', class: 'swatch-button', 'aria-label': 'Colour and line', 'aria-expanded': 'false', title: 'Colour and line' }, swatch)
   styles.addEventListener('click', () => {
     const open = document.body.classList.toggle('styles-open')
     styles.setAttribute('aria-expanded', String(open))
   })
   const bar = html('div', { class: 'bar tools', role: 'toolbar', 'aria-label': 'Tools' }, ...buttons.map(({ made }) => made), styles)
   roving(bar)
+  let shown = ''
   const show = () => {
+    const now = `${editor.tool} ${editor.readOnly}`
+    if (now === shown) return
+    shown = now
     for (const { tool, made } of buttons) {
       made.setAttribute('aria-pressed', String(tool === editor.tool))
       made.disabled = editor.readOnly && tool !== 'hand' && tool !== 'select'
@@ -47,7 +52,7 @@ export function toolbar(editor: Editor): HTMLElement {
   }
   editor.watch(show)
   show()
-  return bar
+  return { element: bar, swatch }
 }
 
 export function history(editor: Editor): HTMLElement {
@@ -87,8 +92,8 @@ const DASH_NAMES = { draw: 'Drawn', solid: 'Solid', dashed: 'Dashed', dotted: 'D
 const FONT_NAMES = { draw: 'Hand', sans: 'Sans', serif: 'Serif', mono: 'Mono' }
 const SIZE_NAMES = { s: 'Small', m: 'Medium', l: 'Large', xl: 'Very large' }
 
-/** Choices for what is selected, or for what is drawn next. */
-export function stylePanel(editor: Editor, theme: () => Theme): { element: HTMLElement; renew: () => void } {
+/** Choices for what is selected, or for what is drawn next; `toolSwatch` shows the colour where the panel is closed. */
+export function stylePanel(editor: Editor, theme: () => Theme, toolSwatch: HTMLElement): { element: HTMLElement; renew: () => void } {
   const shows: (() => void)[] = []
   const group = <K extends keyof Styles>(name: K, label: string, choices: readonly Styles[K][], fill: (choice: Styles[K]) => { name: string; inside: Node }) => {
     const buttons = choices.map((choice) => {
@@ -127,9 +132,14 @@ export function stylePanel(editor: Editor, theme: () => Theme): { element: HTMLE
     for (const { color, element } of swatches) element.style.setProperty('--swatch', theme().colors[color].solid)
     show()
   }
+  let shown = ''
   const show = () => {
+    const names = ['color', 'size', 'dash', 'fill', 'font'] as const
+    const now = [theme().name, editor.readOnly, ...names.map((name) => current(editor, name))].join()
+    if (now === shown) return
+    shown = now
     for (const each of shows) each()
-    document.body.style.setProperty('--chosen', theme().colors[current(editor, 'color') ?? editor.styles.color].solid)
+    toolSwatch.style.setProperty('--swatch', theme().colors[current(editor, 'color') ?? editor.styles.color].solid)
     document.body.classList.toggle('read-only', editor.readOnly)
   }
   editor.watch(show)

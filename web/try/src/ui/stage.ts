@@ -2,9 +2,9 @@
 // of the screen. At most one drawing a frame, and only of what has changed.
 
 import type { Drawable } from '../board/records'
-import { Painter } from '../draw/paint'
+import { matrix, Painter } from '../draw/paint'
 import type { Theme } from '../draw/theme'
-import { toScreen } from '../edit/camera'
+import { toScreen, type Camera } from '../edit/camera'
 import type { Editor } from '../edit/editor'
 import { HANDLES, type Handle } from '../edit/resize'
 import { boxAround, corners, distance, meet, mix, rotate, type Box, type Point } from '../geometry/vec'
@@ -21,6 +21,18 @@ const KNOB_AWAY = 26
 /** Smaller boxes have no handles in the middle of their sides, px. */
 const SIDES_FROM = 36
 const MAX_CURSORS = 100
+/** Of more chosen shapes only the box around all is shown. */
+const MAX_OUTLINED = 200
+/** As in style.css. */
+const GRID_PX = 24
+const REST_AFTER_MS = 160
+
+interface Painted {
+  element: SVGGElement
+  shape: Drawable
+  text: 'shown' | 'hidden'
+  opacity: number
+}
 
 export class Stage {
   readonly element = html('div', { class: 'stage', tabindex: 0, role: 'application', 'aria-label': 'Board' })
@@ -28,9 +40,12 @@ export class Stage {
   #editor: Editor
   #presence: Presence
   #root = svg('g')
-  #above = svg('g')
+  /** Moved and scaled as a whole by the browser's compositor; its shapes are not touched by that. */
+  #world = html('div', { class: 'world' })
+  #grid = html('div', { class: 'grid' })
+  #above = svg('svg', { class: 'above', 'aria-hidden': 'true' })
   #cursors = html('div', { class: 'cursors', 'aria-hidden': 'true' })
-  #shapes = new Map<string, SVGGElement>()
+  #shapes = new Map<string, Painted>()
   #dirty = new Set<string>()
   #all = true
   #frame = 0
@@ -42,8 +57,8 @@ export class Stage {
     this.#presence = presence
     const defs = svg('defs')
     this.painter = new Painter(editor.scene, theme, defs)
-    const picture = svg('svg', { class: 'picture', 'aria-hidden': 'true' }, defs, this.#root, this.#above)
-    this.element.append(picture, this.#cursors)
+    this.#world.append(svg('svg', { class: 'picture', 'aria-hidden': 'true' }, defs, this.#root))
+    this.element.append(this.#grid, this.#world, this.#above, this.#cursors)
     editor.board.watch((ids) => {
       for (const id of ids) this.#dirty.add(id)
       this.draw()
@@ -94,10 +109,7 @@ export class Stage {
     const hidden = editing && !editing.fresh ? editing.shape.id : null
     if (hidden !== this.#hidden) for (const id of [hidden, this.#hidden]) if (id) this.#dirty.add(id)
     this.#hidden = hidden
-    this.#root.setAttribute('transform', `scale(${camera.z}) translate(${camera.x} ${camera.y})`)
-    this.element.style.setProperty('--zoom', String(camera.z))
-    this.element.style.setProperty('--grid-x', `${camera.x * camera.z}px`)
-    this.element.style.setProperty('--grid-y', `${camera.y * camera.z}px`)
+    this.#lookFrom(camera)
     if (this.#all || this.#dirty.size) this.#paint(board.inOrder(page))
     this.#drawAbove()
     this.#drawCursors()
@@ -107,26 +119,59 @@ export class Stage {
   #paint(shapes: readonly Drawable[]) {
     const stale = this.#all ? null : this.#affected(shapes)
     const here = new Set(shapes.map(({ id }) => id))
-    for (const [id, element] of this.#shapes) {
-      if (here.has(id) && !stale?.has(id) && stale) continue
-      if (!here.has(id)) this.#shapes.delete(id)
-      if (!here.has(id)) element.remove()
+    for (const [id, { element }] of this.#shapes) {
+      if (here.has(id)) continue
+      this.#shapes.delete(id)
+      element.remove()
     }
     let before: ChildNode | null = this.#root.firstChild
     for (const shape of shapes) {
-      let element = this.#shapes.get(shape.id)
-      if (!element || !stale || stale.has(shape.id)) {
-        const next = this.painter.paint(shape, shape.id === this.#hidden ? 'hidden' : 'shown')
-        if (element === before && before) before = before.nextSibling
-        element?.remove()
-        this.#shapes.set(shape.id, (element = next))
+      const old = this.#shapes.get(shape.id)
+      let element = old?.element
+      if (!old || !stale || stale.has(shape.id)) {
+        element = this.#painted(shape, stale ? old : undefined)
+        if (element !== old?.element) {
+          if (old && old.element === before) before = before.nextSibling
+          old?.element.remove()
+        }
       }
-      if (element === before) before = before.nextSibling
-      else this.#root.insertBefore(element, before)
+      if (element === before) before = before!.nextSibling
+      else this.#root.insertBefore(element!, before)
     }
     this.#dirty.clear()
     this.#all = false
   }
+
+  /** A shape that was only moved keeps its picture. */
+  #painted(shape: Drawable, old: Painted | undefined): SVGGElement {
+    const text = shape.id === this.#hidden ? 'hidden' : 'shown'
+    const opacity = this.#editor.board.opacity(shape)
+    const same = old && old.text === text && old.opacity === opacity && shape.type !== 'arrow' && looksOf(shape) === looksOf(old.shape)
+    if (same) {
+      old.element.setAttribute('transform', matrix(this.#editor.board.transform(shape)))
+      old.shape = shape
+      return old.element
+    }
+    const element = this.painter.paint(shape, text)
+    this.#shapes.set(shape.id, { element, shape, text, opacity })
+    return element
+  }
+
+  #lookFrom({ x, y, z }: Camera) {
+    const now = `${x} ${y} ${z}`
+    if (now === this.#camera) return
+    this.#camera = now
+    this.#world.style.transform = `scale(${z}) translate(${x}px, ${y}px)`
+    // Its own element, and no variable: a changed variable has the styles of every shape looked up again.
+    this.#grid.style.transform = `translate(${(x * z) % GRID_PX}px, ${(y * z) % GRID_PX}px)`
+    // While it moves it is a picture that is pushed about; at rest it is drawn sharply again.
+    this.#world.style.willChange = 'transform'
+    clearTimeout(this.#resting)
+    this.#resting = window.setTimeout(() => (this.#world.style.willChange = ''), REST_AFTER_MS)
+  }
+
+  #camera = ''
+  #resting: number | undefined
 
   /** What looks different because something else has changed: what lies in it, and arrows that are tied to either. */
   #affected(shapes: readonly Drawable[]): Set<string> {
@@ -207,7 +252,7 @@ export class Stage {
       if (shape) line(boxOf(shape), 'chosen')
     }
     if (tool === 'select' || tool === 'eraser') {
-      if (selected.length > 1 || tool === 'eraser') for (const shape of selected) line(boxOf(shape), tool === 'eraser' ? 'others doomed' : 'chosen')
+      if ((selected.length > 1 && selected.length <= MAX_OUTLINED) || tool === 'eraser') for (const shape of selected) line(boxOf(shape), tool === 'eraser' ? 'others doomed' : 'chosen')
       const frame = this.#selectionFrame()
       const only = selected.length === 1 ? selected[0]! : null
       if (frame && tool === 'select' && only?.type !== 'arrow') line(frame.corners, 'chosen')
@@ -226,7 +271,7 @@ export class Stage {
       const { x, y } = toScreen(camera, brush)
       parts.push(svg('rect', { x, y, width: brush.w * camera.z, height: brush.h * camera.z, class: 'brush' }))
     }
-    this.#above.replaceChildren(...parts)
+    if (parts.length || this.#above.hasChildNodes()) this.#above.replaceChildren(...parts)
   }
 
   #others = (): Other[] => this.#presence.others.slice(0, MAX_CURSORS)
@@ -270,5 +315,8 @@ export class Stage {
     this.#editor.changed()
   }
 }
+
+/** What of a shape its picture is made of, besides its place. */
+const looksOf = (shape: Drawable) => (shape.type === 'foreign' ? shape : shape.props)
 
 const ZERO: Box = { x: 0, y: 0, w: 0, h: 0 }
