@@ -23,6 +23,7 @@ class Painter {
   complaints = []
   asked = []
 
+  /** `options` are those of a browser context; `line` may stand between the page's socket and the server. */
   static async enter(t, server, room, name, options = {}) {
     const painter = new Painter()
     painter.name = name
@@ -33,6 +34,7 @@ class Painter {
       painter.line.close()
     })
     const page = (painter.page = await painter.context.newPage())
+    if (options.line) await page.routeWebSocket(/./, options.line)
     page.on('pageerror', (error) => painter.complaints.push(String(error)))
     // A page that breaks its own security policy says so here.
     page.on('console', (message) => {
@@ -41,7 +43,7 @@ class Painter {
     page.on('request', (request) => painter.asked.push(request.url()))
     page.on('websocket', (socket) => painter.asked.push(socket.url()))
     await page.goto(`http://127.0.0.1:${painter.line.port}/try/${room}`)
-    await painter.sees('saved')
+    await painter.sees(options.light ?? 'saved')
     await painter.rename(name)
     return painter
   }
@@ -349,4 +351,31 @@ test('fingers draw, pinch and pan on a phone, and keys alone are enough to draw 
   await ada.press('ArrowRight', 'ArrowRight')
   strictEqual(await ada.page.evaluate(() => document.activeElement.dataset.tool), 'pen')
   ada.stayedHome()
+})
+
+test('who may only look, and who may not come in, is told so', async (t) => {
+  const { server } = await open(t)
+  // What the server says to a viewer who has drawn something, and to somebody without access.
+  const line = (socket) => {
+    const far = socket.connectToServer()
+    socket.onMessage((message) => {
+      const [kind, step] = message
+      if (kind === 0 && step === 2) socket.send(Buffer.from([2, 0, 2, 0x6e, 0x6f]))
+      else far.send(message)
+    })
+  }
+  const ada = await Painter.enter(t, server, 'looking', 'Ada', { line })
+  await ada.draw('p', [200, 300], [400, 350])
+  await ada.sees('looking')
+  await ada.page.waitForSelector('.notice:not([hidden])')
+  strictEqual(await ada.page.isDisabled('[data-tool=pen]'), true)
+  await ada.picture('6-looking')
+
+  const closed = (socket) => socket.close({ code: 4403, reason: 'this room is private' })
+  const ben = await Painter.enter(t, server, 'private', 'Ben', { line: closed, light: 'refused', colorScheme: 'dark' })
+  ok((await ben.page.textContent('.notice')).startsWith('The server says: this room is private.'))
+  strictEqual(await ben.page.getAttribute('.notice a', 'href'), '/join/private')
+  await ben.draw('p', [200, 300], [400, 350])
+  deepStrictEqual(await ben.counts(), {})
+  await ben.picture('6-refused')
 })

@@ -20,6 +20,9 @@ import { Stage } from './ui/stage'
 import { status } from './ui/status'
 import { Textbox } from './ui/textbox'
 
+/** How long it is said that something was copied. */
+const COPIED_FOR_MS = 2000
+
 const place = placeOf(location)
 if (place) open(place)
 else document.body.append(html('p', { class: 'lost' }, 'This address names no board. It should end in /try/ and a name.'))
@@ -51,10 +54,13 @@ function open({ room, name, server }: Place) {
   const share = button('Copy the link to this board', ICONS.link, () => {
     // Not with the grant: that is a key, and this person's own.
     const address = `${location.origin}/try/${name.split('/').map(encodeURIComponent).join('/')}`
-    navigator.clipboard?.writeText(address).then(() => {
+    const show = () => void window.prompt('The link to this board', address)
+    // There is no clipboard on pages that came without encryption from another machine.
+    if (!navigator.clipboard) return show()
+    navigator.clipboard.writeText(address).then(() => {
       copied.textContent = 'Link copied'
-      setTimeout(() => (copied.textContent = ''), 2000)
-    }, () => window.prompt('The link to this board', address))
+      setTimeout(() => (copied.textContent = ''), COPIED_FOR_MS)
+    }, show)
   })
   const pages = pageMenu(editor)
   const left = html('div', { class: 'bar head' }, html('h1', {}, name), light, pages)

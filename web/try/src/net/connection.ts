@@ -71,7 +71,8 @@ export class Connection {
     })
     this.provider.on('status', ({ status }) => {
       if (status === 'disconnected' && this.#state.line !== 'refused') this.#become({ line: 'broken' })
-      if (status === 'connected') this.#become({ line: 'connecting' })
+      // Roles change; whoever may still only look is told so again.
+      if (status === 'connected') this.#become({ line: 'connecting', readOnly: false })
     })
     this.provider.on('connection-error', () => this.#become({ line: 'broken' }))
     this.provider.on('connection-close', (event) => this.#become({ reason: event?.reason ?? '' }))

@@ -2,13 +2,15 @@
 // was heard back is safe. Knows updates only, no sockets.
 //
 // The rule not to break: nothing counts as saved that the server has not sent back. That others show it, or that the server has
-// heard of it, is not enough.
+// heard of it, is not enough. What is inserted is taken and stored in the order in which it was written, so one piece that came back
+// speaks for all that was inserted before it.
 
 import * as Y from 'yjs'
 
 interface Waiting {
   update: Uint8Array
-  inserts: Span[]
+  /** The clock behind its last insertion; 0 where it only deletes. */
+  end: number
   deletes: Map<number, Span[]>
 }
 
@@ -18,71 +20,73 @@ type Span = [from: number, to: number]
 export class Pending {
   #client: () => number
   #waiting: Waiting[] = []
-  #inserts: Span[] = []
-  #deletes = new Map<number, Span[]>()
+  #storedTo = 0
+  #deleted = new Map<number, Span[]>()
 
   /** `client` says under which id this page writes; Yjs may change it. */
   constructor(client: () => number) {
     this.#client = client
   }
 
-  /** How many edits wait. */
+  /** How many updates wait. */
   get count(): number {
     return this.#waiting.length
   }
 
   /** An update that this page made. */
   wrote(update: Uint8Array): void {
-    const { inserts, deletes } = this.#read(update)
-    if (inserts.length || deletes.size) this.#waiting.push({ update, inserts, deletes })
+    const { end, deletes } = this.#read(update)
+    if (end || deletes.size) this.#waiting.push({ update, end, deletes })
   }
 
   /** An update that the server sent. */
   heard(update: Uint8Array): void {
     if (this.#waiting.length === 0) return
-    const { inserts, deletes } = this.#read(update)
-    for (const span of inserts) cover(this.#inserts, span)
+    const { end, deletes } = this.#read(update)
+    this.#storedTo = Math.max(this.#storedTo, end)
     for (const [client, spans] of deletes) {
-      const known = this.#deletes.get(client) ?? []
+      const known = this.#deleted.get(client) ?? []
       for (const span of spans) cover(known, span)
-      this.#deletes.set(client, known)
+      this.#deleted.set(client, known)
     }
-    this.#waiting = this.#waiting.filter(
-      ({ inserts, deletes }) =>
-        !inserts.every((span) => covered(this.#inserts, span)) ||
-        ![...deletes].every(([client, spans]) => spans.every((span) => covered(this.#deletes.get(client) ?? [], span)))
-    )
+    this.#waiting = this.#waiting.filter((each) => !this.#isStored(each))
     if (this.#waiting.length > 0) return
-    this.#inserts = []
-    this.#deletes.clear()
+    this.#storedTo = 0
+    this.#deleted.clear()
   }
 
   /**
-   * What to send once more to a server that says what it has. It got these edits before, but the line was cut before it could say
-   * so; what it has not got goes to it as every Yjs client sends it.
+   * What to send once more to a server that says what it has: it got that before, but the line was cut before it could say so. What it
+   * has not got goes to it as every Yjs client sends it. As little as makes it speak: the end of the last insertion that it has, and
+   * deletions, of which its clocks tell nothing.
    */
   again(serverHas: ReadonlyMap<number, number>): Uint8Array | null {
-    const clock = serverHas.get(this.#client()) ?? 0
-    const arrived = this.#waiting.filter(({ inserts }) => inserts.every(([, to]) => to <= clock))
-    return arrived.length ? Y.mergeUpdates(arrived.map(({ update }) => update)) : null
+    const client = this.#client()
+    const clock = serverHas.get(client) ?? 0
+    const deletions = this.#waiting.filter(({ end }) => end === 0).map(({ update }) => update)
+    const last = this.#waiting.filter(({ end }) => end > 0 && end <= clock).at(-1)
+    const tail = last ? [Y.diffUpdate(last.update, Y.encodeStateVector(new Map([[client, last.end - 1]])))] : []
+    const updates = [...tail, ...deletions]
+    return updates.length ? Y.mergeUpdates(updates) : null
   }
 
-  #read(update: Uint8Array): { inserts: Span[]; deletes: Map<number, Span[]> } {
+  #isStored({ end, deletes }: Waiting): boolean {
+    if (end) return end <= this.#storedTo
+    return [...deletes].every(([client, spans]) => {
+      const known = this.#deleted.get(client) ?? []
+      return spans.every(([from, to]) => known.some(([a, b]) => a <= from && to <= b))
+    })
+  }
+
+  #read(update: Uint8Array): { end: number; deletes: Map<number, Span[]> } {
     const { structs, ds } = Y.decodeUpdate(update)
-    const inserts: Span[] = []
+    let end = 0
     for (const struct of structs) {
       // A Skip stands for what this update does not hold.
-      if (struct.id.client !== this.#client() || struct instanceof Y.Skip) continue
-      cover(inserts, [struct.id.clock, struct.id.clock + struct.length])
+      if (struct.id.client === this.#client() && !(struct instanceof Y.Skip)) end = Math.max(end, struct.id.clock + struct.length)
     }
-    const deletes = new Map<number, Span[]>()
-    for (const [client, items] of ds.clients) {
-      deletes.set(
-        client,
-        items.map(({ clock, len }) => [clock, clock + len])
-      )
-    }
-    return { inserts, deletes }
+    const spans = [...ds.clients].map(([client, items]): [number, Span[]] => [client, items.map(({ clock, len }) => [clock, clock + len])])
+    return { end, deletes: new Map(spans) }
   }
 }
 
@@ -99,5 +103,3 @@ function cover(spans: Span[], [from, to]: Span) {
   const merged: Span = [Math.min(from, ...touched.map(([a]) => a)), Math.max(to, ...touched.map(([, b]) => b))]
   spans.splice(first, end - first, merged)
 }
-
-const covered = (spans: readonly Span[], [from, to]: Span) => spans.some(([a, b]) => a <= from && to <= b)

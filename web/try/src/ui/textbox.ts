@@ -12,6 +12,7 @@ import type { Stage } from './stage'
 
 /** Longer text than this is cut when it is pasted in, characters. */
 const MAX_TEXT = 20_000
+const SPARE_PX = 2
 
 export class Textbox {
   #editor: Editor
@@ -115,9 +116,11 @@ export class Textbox {
     const space = compose({ a: camera.z, b: 0, c: 0, d: camera.z, e: camera.x * camera.z, f: camera.y * camera.z }, board.transform(shape))
     const { a, b, c, d, e, f } = space
     const { style } = area
-    style.transform = `matrix(${a}, ${b}, ${c}, ${d}, ${e}, ${f}) translate(${box.x}px, ${box.y}px) scale(${scale})`
-    style.width = `${box.w / scale + 2}px`
-    style.height = `${Math.max(laid.lineHeight, laid.h) + 2}px`
+    // A little wider than the lines, or the last letter of one might not fit as it does in the picture.
+    const spare = { start: 0, middle: SPARE_PX / 2, end: SPARE_PX }[align]
+    style.transform = `matrix(${a}, ${b}, ${c}, ${d}, ${e}, ${f}) translate(${box.x}px, ${box.y}px) scale(${scale}) translate(${-spare}px, 0px)`
+    style.width = `${box.w / scale + SPARE_PX}px`
+    style.height = `${Math.max(laid.lineHeight, laid.h) + SPARE_PX}px`
     style.fontFamily = FAMILY[font]
     style.fontSize = `${px}px`
     style.lineHeight = `${laid.lineHeight}px`
