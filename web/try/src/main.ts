@@ -8,7 +8,7 @@ import { DARK, FAMILY, LIGHT, type Theme } from './draw/theme'
 import { Editor } from './edit/editor'
 import { keep, recall, recallObject } from './kept'
 import { Connection } from './net/connection'
-import { Presence } from './net/presence'
+import { MAX_SELECTED, Presence } from './net/presence'
 import { placeOf, type Place } from './place'
 import { history, stylePanel, toolbar, TOOLS, zoomBar } from './ui/bars'
 import { button, html, icon } from './ui/dom'
@@ -94,7 +94,7 @@ function open({ room, name, server }: Place) {
   let kept = editor.styles
   editor.watch(() => {
     const { page, pointer: cursor, selection, camera, screen, styles } = editor
-    presence.show({ page, cursor, selected: [...selection], camera: { ...camera }, screen: { x: 0, y: 0, ...screen } })
+    presence.show({ page, cursor, selected: [...selection].slice(0, MAX_SELECTED), camera: { ...camera }, screen: { x: 0, y: 0, ...screen } })
     if (styles !== kept) keep('styles', JSON.stringify((kept = styles)))
     empty.hidden = !connection.state.arrived || editor.editing !== null || board.children(page).length > 0
   })

@@ -194,7 +194,6 @@ test('children lie in the space of their parents', () => {
   ada.patch([[id, { parentId: 'shape:g' }]])
   const { e, f } = ada.transform(ada.shape(id)!)
   deepStrictEqual([Math.round(e), Math.round(f)], [100, 60])
-  strictEqual(ada.pageOf(ada.shape(id)!), 'page:page')
   // Somebody made a circle: no end without an end.
   ada.patch([['shape:g', { parentId: id }]])
   ada.transform(ada.shape(id)!)

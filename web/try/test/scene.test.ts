@@ -6,7 +6,9 @@ import { plainParagraphs } from '../src/board/rich-text'
 import { newArrow, newBinding, newGeo, newNote, newText, type Geo, type Shape, type Styles } from '../src/board/records'
 import { Scene } from '../src/draw/scene'
 import { Editor } from '../src/edit/editor'
-import { NewArrow, Move, Resize, type Touch } from '../src/edit/gestures'
+import { Move, Resize } from '../src/edit/arranging'
+import type { Touch } from '../src/edit/gesture'
+import { NewArrow } from '../src/edit/making'
 import { resizeMany, resizeOne } from '../src/edit/resize'
 
 const styles: Styles = { color: 'black', size: 'm', dash: 'solid', fill: 'none', font: 'sans' }

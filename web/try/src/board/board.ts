@@ -140,17 +140,6 @@ export class Board {
     return shape ? this.transform(shape, depth) : identity
   }
 
-  /** The page, or the id of a page that nobody wrote, on which a shape lies. */
-  pageOf(shape: Drawable): string {
-    let at = shape
-    for (let depth = 0; depth < MAX_DEPTH; depth++) {
-      const parent = this.#shapes.get(at.parentId)
-      if (!parent) break
-      at = parent
-    }
-    return at.parentId
-  }
-
   opacity(shape: Drawable): number {
     let [at, opacity]: [Drawable | undefined, number] = [shape, 1]
     for (let depth = 0; at && depth < MAX_DEPTH; depth++) {
@@ -168,10 +157,6 @@ export class Board {
   /** An index above all that lies in `parent`. */
   indexOnTop(parent: string): string {
     return indexBetween(this.children(parent).at(-1)?.index ?? null, null)
-  }
-
-  indexBelow(parent: string): string {
-    return indexBetween(null, this.children(parent)[0]?.index ?? null)
   }
 
   /** Puts records in; those with an id that is there replace it. */

@@ -33,7 +33,7 @@ export class Painter {
     this.#defs = defs
   }
 
-  /** `hideText`: somebody is just editing it elsewhere on the screen. */
+  /** `text` is hidden while somebody edits it in a box above. */
   paint(shape: Drawable, text: 'shown' | 'hidden'): SVGGElement {
     const group = svg('g', { 'data-shape': shape.type, transform: matrix(this.#scene.board.transform(shape)) })
     const opacity = this.#scene.board.opacity(shape)

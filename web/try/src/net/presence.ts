@@ -34,13 +34,14 @@ export interface Other {
 const SEND_EVERY_MS = 40
 const MAX_NAME = 40
 /** Selected shapes that are told and outlined; they are told with every movement. */
-const MAX_SELECTED = 100
+export const MAX_SELECTED = 100
 const COLORS = ['#e16919', '#4465e9', '#099268', '#ae3ec9', '#e03131', '#1d8bc4', '#c2790a', '#d6336c']
 
 export class Presence {
   #awareness: Awareness
   #me: Me
   #at: Whereabouts | null = null
+  #known = ''
   #timer: number | undefined
 
   constructor(awareness: Awareness, changed: () => void) {
@@ -59,7 +60,11 @@ export class Presence {
     this.#sendSoon()
   }
 
+  /** Sends it when it is news; that something else on the page has changed is none. */
   show(at: Whereabouts): void {
+    const known = JSON.stringify(at)
+    if (known === this.#known) return
+    this.#known = known
     this.#at = at
     this.#sendSoon()
   }
@@ -91,7 +96,7 @@ export class Presence {
       cursor: cursor && { ...cursor, type: 'default', rotation: 0 },
       camera,
       screenBounds: screen,
-      selectedShapeIds: selected.slice(0, MAX_SELECTED),
+      selectedShapeIds: selected,
       brush: null,
       scribbles: [],
       followingUserId: null,

@@ -30,7 +30,7 @@ export function people(presence: Presence, editor: Editor): { element: HTMLEleme
     if (yes) name.select()
     else mine.focus()
   }
-  mine.addEventListener('click', () => open(sheet.hidden !== false))
+  mine.addEventListener('click', () => open(Boolean(sheet.hidden)))
   name.addEventListener('input', () => {
     presence.rename({ name: name.value.trim() || 'Someone' })
     show()

@@ -2,24 +2,9 @@
 
 import { panned, toPage, zoomed } from '../edit/camera'
 import type { Editor } from '../edit/editor'
-import {
-  ArrowEnd,
-  Brush,
-  Erase,
-  Ink,
-  Move,
-  NewArrow,
-  NewBox,
-  NewNote,
-  NewText,
-  Pan,
-  reach,
-  Resize,
-  Rotate,
-  Write,
-  type Gesture,
-  type Touch,
-} from '../edit/gestures'
+import { Brush, Erase, Move, Pan, Resize, Rotate } from '../edit/arranging'
+import { reach, type Gesture, type Touch } from '../edit/gesture'
+import { ArrowEnd, Ink, NewArrow, NewBox, NewNote, NewText, Write } from '../edit/making'
 import { editable } from '../draw/scene'
 import type { Shape } from '../board/records'
 import { distance, mix, sub, type Point } from '../geometry/vec'

@@ -51,6 +51,12 @@ export class Stage {
   #frame = 0
   #hidden: string | null = null
   #watchers = new Set<() => void>()
+  #pointers = new Map<number, HTMLElement>()
+  #page = ''
+  /** As of the last frame, for shapes and for cursors. */
+  #camera = ''
+  #lastCamera = ''
+  #resting: number | undefined
 
   constructor(editor: Editor, presence: Presence, theme: Theme) {
     this.#editor = editor
@@ -98,8 +104,6 @@ export class Stage {
     }
     return best?.grip ?? null
   }
-
-  #page = ''
 
   #now() {
     this.#frame = 0
@@ -169,9 +173,6 @@ export class Stage {
     clearTimeout(this.#resting)
     this.#resting = window.setTimeout(() => (this.#world.style.willChange = ''), REST_AFTER_MS)
   }
-
-  #camera = ''
-  #resting: number | undefined
 
   /** What looks different because something else has changed: what lies in it, and arrows that are tied to either. */
   #affected(shapes: readonly Drawable[]): Set<string> {
@@ -274,10 +275,9 @@ export class Stage {
     if (parts.length || this.#above.hasChildNodes()) this.#above.replaceChildren(...parts)
   }
 
-  #others = (): Other[] => this.#presence.others.slice(0, MAX_CURSORS)
-
-  #pointers = new Map<number, HTMLElement>()
-  #lastCamera = ''
+  #others(): Other[] {
+    return this.#presence.others.slice(0, MAX_CURSORS)
+  }
 
   #drawCursors() {
     const { camera, page, screen } = this.#editor
