@@ -133,7 +133,7 @@ test('two people draw and write, see each other, and each takes back only what t
   await ben.write('t', [200, 420], 'from Ben')
   await ada.write('n', [480, 500], 'to do')
   await sameCounts({ draw: 1, geo: 2, note: 1, text: 1 }, ada, ben)
-  for (const painter of [ada, ben]) deepStrictEqual(await painter.words(), ['from Ben', 'to do'])
+  for (const painter of [ada, ben]) await until(async () => deepStrictEqual(await painter.words(), ['from Ben', 'to do']))
 
   t.diagnostic('each sees where the other points, and who is here')
   await ben.page.mouse.move(640, 420)
@@ -341,7 +341,7 @@ test('fingers draw, pinch and pan on a phone, and keys alone are enough to draw 
   await ada.page.keyboard.type('Buy milk')
   await ada.page.tap('[data-tool=select]')
   await sameCounts({ draw: 1, note: 1 }, ada)
-  deepStrictEqual(await ada.words(), ['Buy milk'])
+  await until(async () => deepStrictEqual(await ada.words(), ['Buy milk']))
   await ada.picture('5-phone')
 
   // The bars can be walked through with the tab and arrow keys, and every button says what it does.
