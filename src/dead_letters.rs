@@ -4,13 +4,14 @@
 //! and what a client sends never comes into the log, only how much it was and its hash.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use scrible_store::{DeadLetter, Specimen, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock::now_ms;
 use crate::room::RoomName;
 use crate::telemetry::{DeadLetterKind, DeadLetterMetrics, Label};
 
@@ -72,10 +73,9 @@ impl DeadLetters {
         let specimen = Specimen::of(bytes);
         let (kind, sha256) = (kind.value(), specimen.sha256_hex());
         tracing::info!(?room, kind, bytes = bytes.len(), %sha256, "kept what was refused");
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let letter = DeadLetter {
             room: room.shared(),
-            time_ms: since.unwrap_or_default().as_millis() as i64,
+            time_ms: now_ms(),
             reason: kind.into(),
             detail: cut(detail),
             specimen,

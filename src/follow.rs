@@ -250,17 +250,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn n9_rooms_that_cannot_be_helped_keep_no_other_waiting() {
-        let config = RoomsConfig {
-            limits: Default::default(),
-            awareness_interval: Duration::from_millis(40),
-            idle: Duration::from_secs(30),
-            max_uncommitted_bytes: 1 << 20,
-            capacity: Default::default(),
-            memory: 1 << 30,
-            presence: Default::default(),
-            compaction: Default::default(),
-            version_interval: Duration::from_secs(300),
-        };
+        let config = RoomsConfig::for_tests();
         let shared = Arc::new(RoomsShared::new(config, Arc::new(HasSome)));
         let store = MemoryStore::new();
         store.close().await;

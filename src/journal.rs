@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use scrible_store::{
@@ -15,6 +15,7 @@ use scrible_store::{
 use tokio::sync::Notify;
 
 use crate::bus::{Commit, Told};
+use crate::clock::now_ms;
 use crate::point;
 use crate::room::{Room, RoomsShared};
 use crate::telemetry::Batches;
@@ -107,10 +108,7 @@ impl Journal {
         };
         let (mut rooms, mut ends) = (Vec::new(), Vec::new());
         let mut space = BATCH_BYTES;
-        let time_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis() as i64;
+        let time_ms = now_ms();
         while space > 0 {
             let Some(room) = self.rooms.journal.rooms.lock().pop_front() else {
                 break;

@@ -26,6 +26,7 @@
 pub mod access;
 pub mod bus;
 pub mod cli;
+mod clock;
 pub mod compact;
 pub mod config;
 pub mod dead_letters;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Admission;
+use crate::clock::now_ms;
 use crate::room::RoomName;
 
 /// Stays of which something waits to be written, a few hundred bytes each. Beyond, what is new is dropped, and counted.
@@ -191,11 +192,6 @@ impl Drop for Staying {
 fn noted(text: &str) -> Arc<str> {
     let end = text.floor_char_boundary(MAX_TEXT_BYTES);
     text[..end].replace('\0', "\u{fffd}").into()
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_millis() as i64
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Knows tokens, the store and the clock; the decision itself is [`decide`]'s. The rule: what cannot be looked up is not decided.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use scrible_store::{Directory, FactsQuery, RoomFacts, VisibleTo};
@@ -15,6 +14,7 @@ use super::keys::BadKey;
 use super::origin::is_loopback_host;
 use super::{Admission, Basis, Caller, Denied, From, Gate, Identity, Knock, Origins, Role};
 use super::{Secret, events, pattern};
+use crate::clock::now_ms;
 use crate::room::RoomName;
 
 /// How a doorkeeper works.
@@ -258,9 +258,4 @@ fn brought<T>(secret: Option<T>) -> Brought {
 fn grant_of(facts: &RoomFacts) -> Identity {
     let state = facts.by_link.as_ref().or(facts.by_session.as_ref());
     state.map_or(Identity::default(), |state| grant_identity(state.grant.id))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or(Duration::ZERO).as_millis() as i64
 }

@@ -6,7 +6,7 @@
 //! before the new one, which was just read and found sound, covers them as well.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use scrible_store::{
@@ -17,6 +17,7 @@ use scrible_wire::{Clocks, Limits, merge};
 use tokio_util::sync::CancellationToken;
 
 use super::{Marks, Retention};
+use crate::clock::now_ms;
 use crate::doc_worker::{DocError, DocWorkers};
 use crate::room::{Contents, Extent};
 
@@ -496,11 +497,4 @@ fn failed(error: StoreError) -> KeepError {
             KeepError::Corrupt(error.to_string())
         }
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }

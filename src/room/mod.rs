@@ -98,6 +98,24 @@ pub struct RoomsConfig {
     pub version_interval: Duration,
 }
 
+#[cfg(test)]
+impl RoomsConfig {
+    /// Roomy, without waiting for anything long.
+    pub fn for_tests() -> Self {
+        Self {
+            limits: Limits::default(),
+            awareness_interval: Duration::from_millis(40),
+            idle: Duration::from_secs(30),
+            max_uncommitted_bytes: 16 << 20,
+            capacity: Default::default(),
+            memory: 1 << 30,
+            presence: Default::default(),
+            compaction: Default::default(),
+            version_interval: Duration::from_secs(300),
+        }
+    }
+}
+
 /// Shared parts of all rooms of a node.
 pub struct RoomsShared {
     /// Settings.

@@ -402,15 +402,9 @@ mod tests {
 
     fn config(idle: Duration) -> RoomsConfig {
         RoomsConfig {
-            limits: Default::default(),
-            awareness_interval: Duration::from_millis(40),
             idle,
             max_uncommitted_bytes: 1 << 20,
-            capacity: Default::default(),
-            memory: 1 << 30,
-            presence: Default::default(),
-            compaction: Default::default(),
-            version_interval: Duration::from_secs(300),
+            ..RoomsConfig::for_tests()
         }
     }
 

@@ -10,7 +10,7 @@ use scrible_store::{FactsQuery, Grant, Granted, NewGrant};
 use super::rooms::check_text;
 use super::{Refusal, ServiceError, Services, now_ms};
 use crate::access::attempts::TooMany;
-use crate::access::{Admission, Denied, From, FrontendUrl, Knock, Role, Secret, link};
+use crate::access::{Admission, Denied, From, FrontendUrl, Knock, Role, Secret, events, link};
 use crate::room::{Address, RoomName};
 
 /// How long a grant lasts.
@@ -240,9 +240,9 @@ impl Services {
     fn note_failure(&self, room: &RoomName, knock: &Knock, wrong: &Refusal) {
         let last = self.attempts.failed(room, knock.peer);
         let peer = knock.peer;
-        tracing::info!(target: "scrible::security", event = "auth_failed", ?room, %peer, %wrong);
+        tracing::info!(target: events::TARGET, event = "auth_failed", ?room, %peer, %wrong);
         if last {
-            tracing::warn!(target: "scrible::security", event = "too_many_attempts", ?room, %peer);
+            tracing::warn!(target: events::TARGET, event = "too_many_attempts", ?room, %peer);
         }
     }
 

@@ -15,7 +15,6 @@ mod usage;
 mod versions;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use scrible_store::{Directory, RoomEntry};
 
@@ -31,6 +30,7 @@ pub use versions::{Restored, Versions, before_restoring, keep_patiently};
 use crate::access::attempts::Attempts;
 use crate::access::password::Passwords;
 use crate::access::{Admission, Denied, FrontendUrl, Gate, Knock, PublicUrl, Role};
+use crate::clock::now_ms;
 use crate::compact::Keeper;
 use crate::room::{Registry, RoomName};
 
@@ -146,12 +146,4 @@ impl Services {
     fn access_changed(&self, room: &RoomName) {
         self.rooms.access_changed(room);
     }
-}
-
-/// Now, in milliseconds since 1970.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }

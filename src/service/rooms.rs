@@ -11,7 +11,7 @@ use scrible_store::{
 use sha2::{Digest, Sha256};
 
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
-use crate::access::{Caller, Denied, From, FrontendUrl, Identity, Knock, Role, Secret};
+use crate::access::{Caller, Denied, From, FrontendUrl, Identity, Knock, Role, Secret, events};
 use crate::room::{Carrier, RoomName};
 
 /// Bytes of a title or label.
@@ -425,7 +425,7 @@ pub(super) fn check_text(text: &str, what: &str, most: usize) -> Result<Arc<str>
 /// Notes that somebody changed who may do what.
 pub(super) fn security(room: &RoomName, identity: &Identity, event: &'static str) {
     let identity = identity.0.as_deref();
-    tracing::info!(target: "scrible::security", event, ?room, identity);
+    tracing::info!(target: events::TARGET, event, ?room, identity);
 }
 
 /// Of the request only what nobody can guess from is kept: there may be a password in it, and the key is known to its giver alone.

@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
 use super::Leave;
-use crate::access::{Admission, Denied, Gate, Role};
+use crate::access::{Admission, Denied, Gate, Role, events};
+use crate::clock::now_ms;
 use crate::room::{Membership, Room, Rung};
 use crate::stays::Staying;
 
@@ -143,7 +144,7 @@ impl Standing {
     /// Puts on the record that something of this session was refused, or was decided about it.
     pub fn on_record(&self, event: &'static str, room: &Room) {
         tracing::info!(
-            target: "scrible::security",
+            target: events::TARGET,
             event,
             room = ?room.name(),
             peer = %self.peer,
@@ -207,8 +208,7 @@ impl Standing {
         if now < look_at {
             return Ok(());
         }
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
-        let left = until_ms.saturating_sub(wall.unwrap_or_default().as_millis() as i64);
+        let left = until_ms.saturating_sub(now_ms());
         match u64::try_from(left) {
             Ok(left @ 1..) => {
                 self.look_at = Some(now + Duration::from_millis(left).min(LOOK));
@@ -280,17 +280,7 @@ mod tests {
     }
 
     fn room() -> Arc<Room> {
-        let config = RoomsConfig {
-            limits: Default::default(),
-            awareness_interval: Duration::from_millis(40),
-            idle: Duration::from_secs(30),
-            max_uncommitted_bytes: 1 << 20,
-            capacity: Default::default(),
-            memory: 1 << 30,
-            presence: Default::default(),
-            compaction: Default::default(),
-            version_interval: Duration::from_secs(300),
-        };
+        let config = RoomsConfig::for_tests();
         let shared = Arc::new(RoomsShared::new(config, Arc::new(Alone)));
         let name = RoomName::new("demo").unwrap();
         Arc::new(Room::new(name, Opened::default(), shared))

@@ -4,7 +4,6 @@
 //! of which nothing can be read is left alone, never made an empty one.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use scrible_store::{
@@ -14,6 +13,7 @@ use scrible_wire::{Clocks, Limits, Missing, Taking, merge, scan};
 use serde::Serialize;
 
 use super::judge::{Verdict, clocks_of};
+use crate::clock::now_ms;
 
 /// An update that brings nothing.
 const NOTHING: &[u8] = &[0, 0];
@@ -221,7 +221,6 @@ impl Mender {
         if taken.early.is_some() || clocks.state_vector() != state_vector {
             return Err("its merged rows are not what they were one by one".to_owned());
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let note = match self.lost.is_empty() {
             true => "repaired without loss".to_owned(),
             false => format!(
@@ -240,7 +239,7 @@ impl Mender {
             note: Some(note),
             label: None,
             author: None,
-            time_ms: since.unwrap_or_default().as_millis() as i64,
+            time_ms: now_ms(),
         })
     }
 

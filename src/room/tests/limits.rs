@@ -5,7 +5,7 @@ use super::*;
 fn holding(capacity: Capacity) -> Arc<Room> {
     let config = RoomsConfig {
         capacity,
-        ..config()
+        ..RoomsConfig::for_tests()
     };
     room_with(Arc::new(RoomsShared::new(config, Arc::new(Alone))))
 }

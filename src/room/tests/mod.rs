@@ -69,21 +69,7 @@ fn typed_after(client: u8, other: u8, clock: u8) -> Vec<u8> {
 }
 
 fn shared() -> Arc<RoomsShared> {
-    Arc::new(RoomsShared::new(config(), Arc::new(Alone)))
-}
-
-fn config() -> RoomsConfig {
-    RoomsConfig {
-        limits: Limits::default(),
-        awareness_interval: Duration::from_millis(40),
-        idle: Duration::from_secs(30),
-        max_uncommitted_bytes: 16 << 20,
-        capacity: Default::default(),
-        memory: 1 << 30,
-        presence: Default::default(),
-        compaction: CompactionConfig::default(),
-        version_interval: Duration::from_secs(300),
-    }
+    Arc::new(RoomsShared::new(RoomsConfig::for_tests(), Arc::new(Alone)))
 }
 
 fn room() -> Arc<Room> {

@@ -95,7 +95,7 @@ impl Node {
             node: id,
             hub: hub.clone(),
         };
-        let shared = RoomsShared::new(config(), Arc::new(wire));
+        let shared = RoomsShared::new(RoomsConfig::for_tests(), Arc::new(wire));
         Self {
             id,
             room: room_with(Arc::new(shared)),
@@ -664,7 +664,7 @@ async fn n40_a_node_hears_for_its_open_rooms_and_asks_again_for_all() {
         node,
         hub: hub.clone(),
     };
-    let shared = RoomsShared::new(config(), Arc::new(wire(1)));
+    let shared = RoomsShared::new(RoomsConfig::for_tests(), Arc::new(wire(1)));
     let rooms = Registry::new(Arc::new(Empty), Arc::new(shared));
     let name = RoomName::new("demo").unwrap();
     let _here = rooms.enter(&name, 1, Identity::default()).await.unwrap();
