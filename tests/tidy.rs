@@ -25,6 +25,18 @@ const MAY_NOT_IMPORT: &[(&str, &[&str])] = &[
         &["warp", "hyper", "yrs", "scrible_wire"],
     ),
     (
+        "crates/objects/src",
+        &[
+            "yrs",
+            "sqlx",
+            "warp",
+            "hyper",
+            "scrible_wire",
+            "scrible_store",
+            "scrible_board",
+        ],
+    ),
+    (
         "src/room",
         &[
             "yrs",

@@ -7,6 +7,7 @@ mod autobahn;
 mod command;
 mod packages;
 mod postgres;
+mod s3;
 mod stages;
 mod tools;
 

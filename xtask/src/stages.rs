@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::Run;
 use crate::postgres::{self, Postgres};
-use crate::{Part, packages, tools};
+use crate::{Part, packages, s3, tools};
 
 /// The folders of the repository.
 pub struct Workspace {
@@ -102,8 +102,17 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
             Ok(())
         },
     );
+    let mut objects = None;
+    report.stage("S3 server", rust && !s3::is_given(), || {
+        objects = Some(s3::install(&at.root)?);
+        Ok(())
+    });
     report.stage("Rust tests", rust, || {
         let tests = Run::cargo(&at.root).args(["test", "--locked", "--workspace"]);
+        let tests = match &objects {
+            Some(program) => tests.env(s3::PROGRAM, program),
+            None => tests,
+        };
         with(&server, tests).run()
     });
     report.stage("server binary", interop || api || deploy || browser, || {

@@ -57,14 +57,20 @@ impl FolderObjects {
     /// Opens a folder, and clears away what processes that died have left unfinished there.
     pub async fn open(config: FolderConfig) -> Result<Self, ObjectError> {
         let signer = LinkSigner::new(&config.link_base, config.link_secret)?;
+        let folder = std::path::absolute(&config.folder).map_err(|error| {
+            let folder = config.folder.display();
+            ObjectError::Invalid(format!(
+                "{folder:?} cannot be the folder for objects: {error}"
+            ))
+        })?;
         let objects = Self {
             place: Arc::new(Place {
-                faults: Faults::new(&config.folder),
-                folder: config.folder,
+                faults: Faults::new(&folder),
+                folder,
             }),
             signer,
         };
-        objects.run(|place| writing::prepare(place)).await?;
+        objects.run(writing::prepare).await?;
         Ok(objects)
     }
 

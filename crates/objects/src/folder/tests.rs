@@ -201,6 +201,8 @@ async fn a_folder_that_cannot_be_used_is_told_of() {
         assert!(matches!(error, ObjectError::Invalid(_)), "{error}");
         assert!(error.to_string().contains("file"), "{error}");
     }
+    let error = open(Path::new("")).await.map(drop).unwrap_err();
+    assert!(matches!(error, ObjectError::Invalid(_)), "{error}");
     let place = Folder::new().await;
     place.objects.put(&key("a"), object("x")).await.unwrap();
     // A disk that is not mounted any more; it is not replaced by a folder on another one.

@@ -177,10 +177,15 @@ impl S3Config {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         match &self.endpoint {
-            Some(endpoint) => config.endpoint_url(endpoint),
+            Some(endpoint) => config.endpoint_url(slashed(endpoint)),
             None => config,
         }
     }
+}
+
+/// As the SDK wants an endpoint: to a path without a slash at its end it would glue the bucket.
+pub(super) fn slashed(endpoint: &str) -> String {
+    format!("{}/", endpoint.trim_end_matches('/'))
 }
 
 #[cfg(test)]

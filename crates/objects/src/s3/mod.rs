@@ -48,7 +48,7 @@ impl S3Objects {
         config.check()?;
         let mut public = config.sdk();
         if let Some(endpoint) = &config.public_endpoint {
-            public = public.endpoint_url(endpoint);
+            public = public.endpoint_url(config::slashed(endpoint));
         }
         Ok(Self {
             bucket: Bucket {
@@ -312,6 +312,50 @@ fn time(time: Option<DateTime>) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn links_have_the_bucket_where_the_server_wants_it() {
+        let credentials = S3Credentials {
+            access_key_id: "id".to_owned(),
+            secret_access_key: "secret".into(),
+            session_token: None,
+        };
+        let own = "https://files.example:9000".to_owned();
+        let own = S3Config::new(Some(own), "boards".to_owned(), credentials.clone());
+        let amazon = S3Config {
+            region: "eu-central-1".to_owned(),
+            ..S3Config::new(None, "boards".to_owned(), credentials)
+        };
+        let named = S3Config {
+            addressing: Addressing::VirtualHost,
+            ..own.clone()
+        };
+        let below = S3Config {
+            public_endpoint: Some("https://board.example/s3".to_owned()),
+            ..own.clone()
+        };
+        let slashed = S3Config {
+            public_endpoint: Some("https://board.example/".to_owned()),
+            ..own.clone()
+        };
+        for (config, wanted) in [
+            (own, "https://files.example:9000/boards/a/b.png?"),
+            (named, "https://boards.files.example:9000/a/b.png?"),
+            (
+                amazon,
+                "https://boards.s3.eu-central-1.amazonaws.com/a/b.png?",
+            ),
+            (below, "https://board.example/s3/boards/a/b.png?"),
+            (slashed, "https://board.example/boards/a/b.png?"),
+        ] {
+            let objects = S3Objects::new(config).unwrap();
+            let terms = LinkTerms::lasting(std::time::Duration::from_secs(60));
+            let link = objects.link(&"a/b.png".parse().unwrap(), &terms).await;
+            let link = link.unwrap().url;
+            assert!(link.starts_with(wanted), "{link}");
+            assert!(link.contains("X-Amz-Expires=60"), "{link}");
+        }
+    }
 
     #[test]
     fn a_content_range_is_read_or_refused() {
