@@ -25,3 +25,35 @@ impl ObjectsConfig {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::S3Credentials;
+
+    #[tokio::test]
+    async fn what_is_configured_is_opened_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = FolderConfig {
+            folder: folder.path().join("exports"),
+            link_base: "http://127.0.0.1:3001/objects".to_owned(),
+            link_secret: vec![1; 32].into(),
+        };
+        let objects = ObjectsConfig::Folder(folder.clone()).open().await.unwrap();
+        objects.check().await.unwrap();
+        let unsigned = FolderConfig {
+            link_secret: vec![1; 8].into(),
+            ..folder
+        };
+        let credentials = S3Credentials {
+            access_key_id: String::new(),
+            secret_access_key: "".into(),
+            session_token: None,
+        };
+        let keyless = S3Config::new(None, "boards".to_owned(), credentials);
+        for config in [ObjectsConfig::Folder(unsigned), ObjectsConfig::S3(keyless)] {
+            let error = config.open().await.map(drop).unwrap_err();
+            assert!(matches!(error, ObjectError::Invalid(_)), "{error}");
+        }
+    }
+}
