@@ -194,6 +194,12 @@ pub struct RoomUsage {
     pub snapshots: u64,
     /// Their bytes.
     pub snapshot_bytes: u64,
+    /// Exports, whatever became of them.
+    pub exports: u64,
+    /// Files that were pasted into its board, by name.
+    pub assets: u64,
+    /// Their bytes; of contents that have several names each counts.
+    pub asset_bytes: u64,
 }
 
 /// A way in that the owner gives to others.
@@ -410,7 +416,7 @@ pub trait Directory: Send + Sync + 'static {
     async fn usage(&self, room: &str) -> Result<Option<RoomUsage>, StoreError>;
 
     /// Deletes a room, so that nobody comes in, and keeps all it has. Returns it; `None` where it is not there. Deleting twice is deleting
-    /// once. Nodes that have it open may still store what they had taken.
+    /// once. Nodes that have it open may still store what they had taken. Nobody draws its exports any more: they wait.
     async fn delete_room(&self, room: &str, time_ms: i64) -> Result<Option<RoomEntry>, StoreError>;
 
     /// Takes back a deletion. `None` where the room is not there.
@@ -418,7 +424,7 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Ends a deleted room and all that is stored of it, for ever, dead letters and records included. `false` where there is no such room,
     /// or it is not deleted. From its first step on the room is not there and its name is free; what an interrupted call left over, the
-    /// next one takes away.
+    /// next one takes away. What it had in the object store is left to [`orphans`](crate::Exports::orphans) in that first step.
     async fn purge_room(&self, room: &str) -> Result<bool, StoreError>;
 
     /// Adds an invite; `None` where the room is not there or deleted.

@@ -4,7 +4,8 @@
 //! believable, `error` what can go wrong, `receipt` how the answer to a batch is remembered, `assembly` how a room is put
 //! together, `trimming` what may be deleted, `quarantine` what is kept of bad updates and
 //! bad rooms, `directory` what is kept of people and who may come in, `admission` what decides about that without a database,
-//! `sqlite` the store of a single node, `postgres` that of several, `people` and `quarantined` what is written once and compiled
+//! `exports` the queue of what is to be drawn and `attempts` what becomes of it there, `assets` which files boards have,
+//! `sqlite` the store of a single node, `postgres` that of several, `people`, `files` and `quarantined` what is written once and compiled
 //! into both of them, `database` chooses between the two by a URL. With the feature `testing` there are also an
 //! in-memory store that can be told to pause and to fail, and the contract suite that every store has to pass.
 //!
@@ -13,12 +14,15 @@
 
 mod admission;
 mod assembly;
+mod assets;
+mod attempts;
 mod batch;
 mod checksum;
 mod database;
 mod dead_letter;
 mod directory;
 mod error;
+mod exports;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 pub mod point;
@@ -34,6 +38,7 @@ mod trimming;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 
+pub use assets::{Asset, AssetAdded, Assets, ContentHash, MAX_ASSET_NAME, NewAsset};
 pub use database::{Database, DatabaseKind, OpenOptions, Waiting};
 pub use dead_letter::{DeadLetter, Specimen};
 pub use directory::{
@@ -42,6 +47,10 @@ pub use directory::{
     RoomFacts, RoomQuery, RoomUsage, SecretHash, Stay, Visibility, VisibleTo,
 };
 pub use error::StoreError;
+pub use exports::{
+    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState, ExportTally, Exports,
+    MAX_EXPORT_PAUSE, MAX_EXPORT_TEXT, NewExport, Orphans, WORKER_DIED, WorkerId,
+};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryStore, SnapshotDamage};
 pub use postgres::{PostgresOptions, PostgresStore};

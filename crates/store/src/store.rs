@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
-    Directory, Lease, NewSnapshot, PassedOver, Quarantine, Snapshot, Snapshots, StoreError, Trim,
-    Trimmed,
+    Assets, Directory, Exports, Lease, NewSnapshot, PassedOver, Quarantine, Snapshot, Snapshots,
+    StoreError, Trim, Trimmed,
 };
 
 /// What outlives the process. One contract suite (feature `testing`) says what an implementation owes.
@@ -19,7 +19,7 @@ use crate::{
 /// Every method may be dropped half-way. A dropped or failed [`append`](Store::append) may or may not have been
 /// committed; sending the same batch again settles it.
 #[async_trait]
-pub trait Store: Quarantine + Directory {
+pub trait Store: Quarantine + Directory + Exports + Assets {
     /// A room as of one moment: its newest sound snapshot and all rows above that; `None` when it was never written.
     ///
     /// A room that does not add up to its head is [`StoreError::Corrupt`], never a shorter or an empty room: serving

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use scrible_store::{
-    Batch, Created, DeadLetter, Directory, FactsQuery, Grant, Granted, Head, Incarnation, Invite,
-    Lease, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening, OpeningEnd, Page, Participant,
-    Quarantine, Receipt, RoomChange, RoomEntry, RoomFacts, RoomId, RoomQuery, RoomRecord,
-    RoomUsage, SecretHash, Since, Snapshot, Snapshots, Stay, Store, StoreError, StoredRoom, Trim,
-    Trimmed,
+    Asset, AssetAdded, Assets, Batch, Claim, Created, DeadLetter, Directory, Export, ExportAdded,
+    ExportEnd, ExportId, ExportTally, Exports, FactsQuery, Grant, Granted, Head, Incarnation,
+    Invite, Lease, NewAsset, NewExport, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening,
+    OpeningEnd, Orphans, Page, Participant, Quarantine, Receipt, RoomChange, RoomEntry, RoomFacts,
+    RoomId, RoomQuery, RoomRecord, RoomUsage, SecretHash, Since, Snapshot, Snapshots, Stay, Store,
+    StoreError, StoredRoom, Trim, Trimmed,
 };
+use tokio::sync::watch;
 
 /// Who watches.
 #[async_trait]
@@ -252,5 +254,97 @@ fn tick(steps: &AtomicUsize) {
     });
     if left.is_err() {
         std::process::abort();
+    }
+}
+
+/// Nor here.
+#[async_trait]
+impl<W: Watch> Exports for Watched<W> {
+    async fn add_export(
+        &self,
+        room: &str,
+        new: &NewExport,
+        most: u32,
+    ) -> Result<ExportAdded, StoreError> {
+        self.store.add_export(room, new, most).await
+    }
+    async fn export(&self, id: ExportId) -> Result<Option<Export>, StoreError> {
+        self.store.export(id).await
+    }
+    async fn exports(&self, room: &str, page: Page) -> Result<Vec<(Export, i64)>, StoreError> {
+        self.store.exports(room, page).await
+    }
+    async fn claim_export(&self, claim: &Claim) -> Result<Option<Export>, StoreError> {
+        self.store.claim_export(claim).await
+    }
+    async fn renew_export(
+        &self,
+        id: ExportId,
+        claim: &Claim,
+        progress: u8,
+    ) -> Result<bool, StoreError> {
+        self.store.renew_export(id, claim, progress).await
+    }
+    async fn end_export(
+        &self,
+        id: ExportId,
+        claim: &Claim,
+        end: &ExportEnd,
+        time_ms: i64,
+    ) -> Result<bool, StoreError> {
+        self.store.end_export(id, claim, end, time_ms).await
+    }
+    async fn cancel_export(
+        &self,
+        room: &str,
+        id: ExportId,
+        time_ms: i64,
+    ) -> Result<Option<Export>, StoreError> {
+        self.store.cancel_export(room, id, time_ms).await
+    }
+    async fn delete_export(
+        &self,
+        room: &str,
+        id: ExportId,
+        objects: &str,
+    ) -> Result<bool, StoreError> {
+        self.store.delete_export(room, id, objects).await
+    }
+    async fn expired_exports(&self, time_ms: i64) -> Result<Vec<Export>, StoreError> {
+        self.store.expired_exports(time_ms).await
+    }
+    async fn orphans(&self) -> Result<Vec<Orphans>, StoreError> {
+        self.store.orphans().await
+    }
+    async fn forget_orphans(&self, id: i64) -> Result<(), StoreError> {
+        self.store.forget_orphans(id).await
+    }
+    async fn export_tally(&self) -> Result<ExportTally, StoreError> {
+        self.store.export_tally().await
+    }
+    fn export_bell(&self) -> watch::Receiver<u64> {
+        self.store.export_bell()
+    }
+}
+
+/// Nor here.
+#[async_trait]
+impl<W: Watch> Assets for Watched<W> {
+    async fn add_asset(
+        &self,
+        room: &str,
+        new: &NewAsset,
+        most: u64,
+    ) -> Result<AssetAdded, StoreError> {
+        self.store.add_asset(room, new, most).await
+    }
+    async fn asset(&self, room: &str, name: &str) -> Result<Option<Asset>, StoreError> {
+        self.store.asset(room, name).await
+    }
+    async fn assets(&self, room: &str, page: Page) -> Result<Vec<Asset>, StoreError> {
+        self.store.assets(room, page).await
+    }
+    async fn asset_bytes(&self, room: &str) -> Result<(u64, u64), StoreError> {
+        self.store.asset_bytes(room).await
     }
 }

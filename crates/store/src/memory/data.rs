@@ -8,8 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use super::assets::HeldAssets;
 use super::dead_letters::DeadLetters;
 use super::directory::Keys;
+use super::exports::HeldExports;
 use super::people::{self, Ids, People};
 use super::quarantine::now_ms;
 use super::records::Records;
@@ -50,6 +52,8 @@ pub struct Data {
     pub keys: Keys,
     pub dead_letters: DeadLetters,
     pub records: Records,
+    pub exports: HeldExports,
+    pub assets: HeldAssets,
 }
 
 struct Room {
@@ -375,6 +379,8 @@ impl Data {
             ("dead letters", self.dead_letters.len()),
         ];
         counts.extend(self.records.count_rows());
+        counts.extend(self.exports.count_rows());
+        counts.push(("assets", self.assets.len()));
         for room in self.rooms.values() {
             counts.extend([
                 ("rows", room.rows.len()),
@@ -407,12 +413,16 @@ impl Data {
         let room = self.rooms.get(name)?;
         let rows = room.rows.values();
         let held = room.snapshots.values();
+        let (asset_bytes, assets) = self.assets.weigh(room.id());
         Some(RoomUsage {
             head: room.head,
             updates: room.rows.len() as u64,
             update_bytes: rows.map(|row| row.update.bytes.len() as u64).sum(),
             snapshots: room.snapshots.len() as u64,
             snapshot_bytes: held.map(|held| held.info.size).sum(),
+            exports: self.exports.count(room.id()),
+            assets,
+            asset_bytes,
         })
     }
 

@@ -52,25 +52,12 @@ impl Directory for MemoryStore {
 
     async fn delete_room(&self, room: &str, time_ms: i64) -> Result<Option<RoomEntry>, StoreError> {
         self.be_open()?;
-        let mut data = self.data();
-        Ok(data.people_mut(room).map(|(people, _)| {
-            if people.entry.deleted_ms.is_none() {
-                people.entry.deleted_ms = Some(time_ms);
-                people.entry.access_version += 1;
-            }
-            people.entry.clone()
-        }))
+        Ok(self.data().set_deleted(room, Some(time_ms)))
     }
 
     async fn undelete_room(&self, room: &str) -> Result<Option<RoomEntry>, StoreError> {
         self.be_open()?;
-        let mut data = self.data();
-        Ok(data.people_mut(room).map(|(people, _)| {
-            if people.entry.deleted_ms.take().is_some() {
-                people.entry.access_version += 1;
-            }
-            people.entry.clone()
-        }))
+        Ok(self.data().set_deleted(room, None))
     }
 
     async fn purge_room(&self, room: &str) -> Result<bool, StoreError> {
@@ -247,6 +234,22 @@ impl Data {
         found
     }
 
+    fn set_deleted(&mut self, room: &str, time_ms: Option<i64>) -> Option<RoomEntry> {
+        let (people, _) = self.people_mut(room)?;
+        let entry = &mut people.entry;
+        if entry.deleted_ms.is_some() == time_ms.is_some() {
+            return Some(entry.clone());
+        }
+        entry.deleted_ms = time_ms;
+        entry.access_version += 1;
+        let entry = entry.clone();
+        match time_ms {
+            Some(_) => self.exports.set_aside(entry.id),
+            None => self.exports.make_due(entry.id),
+        }
+        Some(entry)
+    }
+
     fn purge_room(&mut self, room: &str) -> bool {
         let found = self.people(room);
         let Some(id) = found
@@ -259,11 +262,13 @@ impl Data {
         self.keys.retain(|_, (_, of, _)| *of != id);
         self.dead_letters.forget(room);
         self.records.forget(room);
+        self.exports.purge(id);
+        self.assets.purge(id);
         true
     }
 
     /// A room that is not deleted.
-    fn living_mut(&mut self, room: &str) -> Option<&mut people::People> {
+    pub(super) fn living_mut(&mut self, room: &str) -> Option<&mut people::People> {
         let (people, _) = self.people_mut(room)?;
         Some(people).filter(|people| people.entry.deleted_ms.is_none())
     }

@@ -3,9 +3,11 @@
 //!
 //! Knows no SQL. The rule: without such orders it behaves as the contract suite demands of every store.
 
+mod assets;
 mod data;
 mod dead_letters;
 mod directory;
+mod exports;
 mod people;
 mod quarantine;
 mod records;

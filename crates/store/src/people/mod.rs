@@ -70,11 +70,16 @@ impl Directory for Db {
     }
 
     async fn delete_room(&self, room: &str, time_ms: i64) -> Result<Option<RoomEntry>, StoreError> {
-        writing!(self, DELETING, conn => rooms::set_deleted(conn, room, Some(time_ms)))
+        let found =
+            writing!(self, DELETING, conn => rooms::set_deleted(conn, room, Some(time_ms)))?;
+        self.ring();
+        Ok(found)
     }
 
     async fn undelete_room(&self, room: &str) -> Result<Option<RoomEntry>, StoreError> {
-        writing!(self, RESTORING, conn => rooms::set_deleted(conn, room, None))
+        let found = writing!(self, RESTORING, conn => rooms::set_deleted(conn, room, None))?;
+        self.ring();
+        Ok(found)
     }
 
     async fn purge_room(&self, room: &str) -> Result<bool, StoreError> {
@@ -167,7 +172,7 @@ fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError + Copy {
 }
 
 /// Takes the row of a room, deleted or not, until the end of the transaction.
-async fn take(
+pub(super) async fn take(
     conn: &mut Conn,
     room: &str,
     doing: &'static str,

@@ -3,8 +3,9 @@
 //! The first step takes the room its name, and from then on it is not there for anybody. What follows only makes room. The rule: what is
 //! left adds up after each step, so that a copy that is made in between is a sound one.
 
+use super::super::files::orphans;
 use super::{Conn, PURGING, failed};
-use crate::StoreError;
+use crate::{Orphans, StoreError};
 
 /// What one step deletes at most: rows, and bytes of updates in them, unless one alone has more.
 macro_rules! few_rows {
@@ -27,7 +28,9 @@ const LAST_ROWS: &str = few_rows!(">", " DESC");
 const NEWEST_SNAPSHOT: &str = "DELETE FROM room_snapshots WHERE room = $1 AND version = \
     (SELECT max(version) FROM room_snapshots WHERE room = $1)";
 /// What refers to nothing that goes later.
-const PEOPLE: [&str; 5] = [
+const BESIDE: [&str; 7] = [
+    "DELETE FROM exports WHERE number IN (SELECT number FROM exports WHERE room = $1 ORDER BY number LIMIT 100)",
+    "DELETE FROM assets WHERE id IN (SELECT id FROM assets WHERE room = $1 ORDER BY id LIMIT 1000)",
     "DELETE FROM room_participants WHERE room = $1",
     "DELETE FROM room_blocks WHERE room = $1",
     "DELETE FROM room_leases WHERE room = $1",
@@ -81,6 +84,9 @@ pub async fn begin(conn: &mut Conn, room: &str) -> Result<bool, StoreError> {
         entry.id.0,
     )
     .await?;
+    for prefix in Orphans::of_room(entry.id) {
+        orphans::add(conn, &prefix).await?;
+    }
     super::super::records::exclude_others(conn).await?;
     for sql in [
         "DELETE FROM dead_letters WHERE room = $1",
@@ -104,7 +110,7 @@ pub async fn left(conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
 /// Deletes some of what is left of one.
 pub async fn step(conn: &mut Conn, room: i64) -> Result<Step, StoreError> {
     on_room(conn, TAKE_HEAD, room).await?;
-    for sql in PEOPLE.into_iter().chain([INVITES]) {
+    for sql in BESIDE.into_iter().chain([INVITES]) {
         if on_room(conn, sql, room).await? > 0 {
             return Ok(Step::More);
         }

@@ -4,6 +4,7 @@
 
 use sqlx::Row as _;
 
+use super::super::dialect::announce;
 use super::{
     CHANGING, Conn, DELETING, LISTING, LOOKING, WEIGHING, failed, fault, raise, rows, take,
 };
@@ -28,6 +29,15 @@ const LIST: &str = concat!(
     " AND ",
     source_stands!("g", "i"),
     ")) ORDER BY name LIMIT $11"
+);
+
+// Out of the queue, so that whoever claims need not step over them each time. Whoever draws one learns that it is not his any more.
+const SET_EXPORTS_ASIDE: &str = "UPDATE exports SET state = 'pending', due_ms = NULL, worker = NULL, progress = 0 \
+    WHERE room = $1 AND ended_ms IS NULL";
+const MAKE_EXPORTS_DUE: &str = concat!(
+    "UPDATE exports SET due_ms = ",
+    now_ms!(),
+    " WHERE room = $1 AND ended_ms IS NULL AND due_ms IS NULL"
 );
 
 /// One, deleted or not.
@@ -68,7 +78,10 @@ pub async fn usage(conn: &mut Conn, room: &str) -> Result<Option<RoomUsage>, Sto
         (SELECT count(*) FROM room_updates WHERE room = rooms.id) AS updates, \
         (SELECT CAST(coalesce(sum(length(bytes)), 0) AS BIGINT) FROM room_updates WHERE room = rooms.id) AS update_bytes, \
         (SELECT count(*) FROM room_snapshots WHERE room = rooms.id) AS snapshots, \
-        (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM room_snapshots WHERE room = rooms.id) AS snapshot_bytes \
+        (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM room_snapshots WHERE room = rooms.id) AS snapshot_bytes, \
+        (SELECT count(*) FROM exports WHERE room = rooms.id) AS exports, \
+        (SELECT count(*) FROM assets WHERE room = rooms.id) AS assets, \
+        (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM assets WHERE room = rooms.id) AS asset_bytes \
         FROM rooms WHERE name = $1";
     let found = sqlx::query(sql).bind(room).fetch_optional(conn).await;
     let found = found.map_err(failed(WEIGHING))?;
@@ -85,6 +98,9 @@ pub async fn usage(conn: &mut Conn, room: &str) -> Result<Option<RoomUsage>, Sto
         update_bytes: number("update_bytes")?,
         snapshots: number("snapshots")?,
         snapshot_bytes: number("snapshot_bytes")?,
+        exports: number("exports")?,
+        assets: number("assets")?,
+        asset_bytes: number("asset_bytes")?,
     }))
 }
 
@@ -138,6 +154,16 @@ pub async fn set_deleted(
         .await
         .map_err(failed(DELETING))?;
     raise(conn, room.id, DELETING).await?;
+    let waiting = match time_ms {
+        Some(_) => SET_EXPORTS_ASIDE,
+        None => MAKE_EXPORTS_DUE,
+    };
+    sqlx::query(waiting)
+        .bind(room.id.0)
+        .execute(&mut *conn)
+        .await
+        .map_err(failed(DELETING))?;
+    announce(conn, DELETING).await?;
     room.deleted_ms = time_ms;
     room.access_version += 1;
     Ok(Some(room))

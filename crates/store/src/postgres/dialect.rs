@@ -30,6 +30,14 @@ pub async fn unsynced(conn: &mut Conn, doing: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Tells all nodes that something has become of an export, once the transaction is committed.
+pub async fn announce(conn: &mut Conn, doing: &str) -> Result<(), StoreError> {
+    let told = sqlx::query("SELECT pg_notify($1, '')").bind(super::bell::CHANNEL);
+    let told = told.execute(conn).await;
+    told.map_err(|e| fault::unavailable(doing, &e))?;
+    Ok(())
+}
+
 /// The end of a SELECT that takes what it finds. Rows that refer to it can be written meanwhile.
 macro_rules! for_change {
     () => {

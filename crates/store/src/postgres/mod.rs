@@ -11,6 +11,7 @@ macro_rules! now_ms {
 }
 
 mod append;
+mod bell;
 #[macro_use]
 mod dialect;
 #[path = "../quarantined/dead_letters.rs"]
@@ -20,6 +21,12 @@ mod dialect;
 )]
 mod dead_letters;
 mod fault;
+#[path = "../files/mod.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
+mod files;
 mod leases;
 mod link;
 mod load;
@@ -48,8 +55,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
+use self::bell::Bell;
 use self::link::{Link, in_time};
 use self::pool::Pool;
 use self::quarantine::Living;
@@ -99,6 +107,7 @@ pub struct PostgresStore {
     pool: Pool,
     writer: Mutex<Writer>,
     living: Mutex<Living>,
+    bell: Bell,
     migrations_run: Vec<String>,
 }
 
@@ -127,6 +136,7 @@ impl PostgresStore {
             pool: Pool::new(link, options.connections),
             writer: Mutex::new(Writer::ready(Box::new(conn))),
             living: Mutex::default(),
+            bell: Bell::default(),
             migrations_run,
         })
     }
@@ -148,6 +158,15 @@ impl PostgresStore {
     /// The migrations that opening ran.
     pub fn migrations_run(&self) -> &[String] {
         &self.migrations_run
+    }
+
+    /// Says here that something has become of an export.
+    fn ring(&self) {
+        self.bell.ring();
+    }
+
+    fn bell(&self) -> watch::Receiver<u64> {
+        self.bell.hear(&self.pool.link)
     }
 }
 
@@ -293,6 +312,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.bell.close().await;
         self.pool.close().await;
         self.living.lock().await.close().await;
         self.writer.lock().await.close().await;

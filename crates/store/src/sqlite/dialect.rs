@@ -5,6 +5,8 @@
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
+use crate::StoreError;
+
 /// A connection on which a transaction may have begun.
 pub type Conn = SqliteConnection;
 /// What is found.
@@ -14,6 +16,11 @@ pub type Db = super::SqliteStore;
 
 /// Nobody else writes anyway.
 pub async fn alone_with(_: &mut Conn, _: &'static str) -> Result<(), sqlx::Error> {
+    Ok(())
+}
+
+/// There are no other nodes.
+pub async fn announce(_: &mut Conn, _: &str) -> Result<(), StoreError> {
     Ok(())
 }
 

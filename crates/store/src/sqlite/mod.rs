@@ -15,6 +15,12 @@ mod dialect;
 )]
 mod dead_letters;
 mod fault;
+#[path = "../files/mod.rs"]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one source, compiled for each database"
+)]
+mod files;
 mod inspect;
 mod leases;
 mod load;
@@ -53,7 +59,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use self::alone::Alone;
 pub use self::backup::{Existing, back_up};
@@ -140,6 +146,8 @@ pub struct SqliteStore {
     /// Held by a store that a node uses.
     alone: Alone,
     readers: SqlitePool,
+    /// Of exports.
+    bell: watch::Sender<u64>,
     migrations_run: Vec<String>,
 }
 
@@ -180,6 +188,7 @@ impl SqliteStore {
             unsynced: Mutex::new(Writer::Gone),
             alone: Alone::default(),
             readers,
+            bell: watch::Sender::default(),
             migrations_run,
         })
     }
@@ -207,6 +216,15 @@ impl SqliteStore {
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says that something has become of an export.
+    fn ring(&self) {
+        self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
+    }
+
+    fn bell(&self) -> watch::Receiver<u64> {
+        self.bell.subscribe()
     }
 
     /// That what is read here is what the next start will find. The log comes and goes with connections that write.

@@ -325,6 +325,9 @@ pub async fn what_a_room_takes_is_told(place: &dyn Place) {
         update_bytes: 1024,
         snapshots: 2,
         snapshot_bytes: 6,
+        exports: 0,
+        assets: 0,
+        asset_bytes: 0,
     };
     assert_eq!(store.usage("room").await.unwrap(), Some(usage));
 }
