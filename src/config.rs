@@ -7,6 +7,7 @@
 mod access;
 mod edge;
 mod limits;
+mod objects;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use crate::room::CompactionConfig;
 pub use self::access::AccessConfig;
 pub use self::edge::EdgeConfig;
 pub use self::limits::LimitsConfig;
+pub use self::objects::{Bucket, ObjectsPlace, ObjectsSettings};
 pub use self::settings::{SETTINGS, Setting};
 use self::value::read_file;
 pub use self::value::{FileText, Source, Value};
@@ -60,6 +62,8 @@ pub struct Config {
     pub history: HistoryConfig,
     /// How documents are opened.
     pub documents: DocumentsConfig,
+    /// Where files are kept.
+    pub objects: ObjectsSettings,
     /// Where metrics are served; `None`: nowhere.
     pub metrics_listen: Option<SocketAddr>,
 }
@@ -332,6 +336,7 @@ impl Effective {
                     )?,
                 },
             },
+            objects: ObjectsSettings::read(self)?,
             metrics_listen: self.metrics_listen()?,
         })
     }

@@ -14,6 +14,7 @@
 //! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened and boards drawn, with the
 //!   [`fonts`] that are found
 //! - [`dead_letters`] what is kept of updates that nobody could take
+//! - [`objects`] where files are kept
 //! - [`session`] one connection's stay in a room, [`stays`] what is kept of it
 //! - [`socket`] connections: upgrade, limits, close codes
 //! - [`access`] who may do what
@@ -36,6 +37,7 @@ pub mod fonts;
 pub mod guard;
 pub mod import;
 pub mod journal;
+pub mod objects;
 mod point;
 pub mod remote;
 pub mod rest;

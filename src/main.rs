@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use scrible::access::{Doorkeeper, Hosts, Mode};
 use scrible::bus::{Alone, Bus, RedisBus, RedisBusConfig};
 use scrible::cli::{self, Invocation};
-use scrible::config::{Config, EdgeConfig, RedisConfig};
+use scrible::config::{Config, EdgeConfig, ObjectsPlace, RedisConfig};
 use scrible::follow::Writers;
 use scrible::room::RoomsConfig;
-use scrible::server::{self, Listeners, Node, ServerConfig};
+use scrible::server::{self, Listeners, Node, NodeParts, ServerConfig};
 use scrible::service::Site;
 use scrible::session::SessionConfig;
 use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
@@ -67,6 +67,16 @@ async fn serve(config: Config) -> Result<ExitCode> {
     };
     let opened = config.store.database.open_when_there(options, waiting);
     let store = opened.await.context("open the database")?;
+    let objects = config.objects.objects().open_sooner_or_later().await;
+    let objects = objects.context("open the place for files")?;
+    if config.redis.is_some()
+        && let ObjectsPlace::Folder(folder) = &config.objects.place
+    {
+        tracing::warn!(
+            ?folder,
+            "there may be other nodes, but files are kept in a folder of this one: let all of them have it, or set SCRIBLE_S3_BUCKET"
+        );
+    }
     let at = (config.listen.host.as_str(), config.listen.port);
     let listener = socket::listen(at.0, at.1)
         .await
@@ -138,7 +148,13 @@ async fn serve(config: Config) -> Result<ExitCode> {
         },
     };
     let bus = bus(config.redis, server_config.rooms.limits.clone());
-    let node = Node::new(store, bus, Arc::new(gate), server_config);
+    let parts = NodeParts {
+        store,
+        objects,
+        bus,
+        gate: Arc::new(gate),
+    };
+    let node = Node::new(parts, server_config);
     let listeners = Listeners {
         clients: listener,
         metrics,

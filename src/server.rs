@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scrible_objects::Objects;
 use scrible_store::{Incarnation, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -21,6 +22,7 @@ use crate::doc_worker::{DocWorkers, DocWorkersConfig};
 use crate::follow::{Follower, Writers};
 use crate::guard::Guard;
 use crate::journal::{Journal, JournalHealth};
+use crate::objects::ObjectsHealth;
 use crate::rest::api::Api;
 use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
@@ -60,6 +62,18 @@ pub struct ServerConfig {
     pub site: Site,
 }
 
+/// What a node works with and others provide.
+pub struct NodeParts {
+    /// Where rooms are kept.
+    pub store: Arc<dyn Store>,
+    /// Where files are kept.
+    pub objects: Arc<dyn Objects>,
+    /// The way to the other nodes.
+    pub bus: Arc<dyn Bus>,
+    /// Who lets people in.
+    pub gate: Arc<dyn Gate>,
+}
+
 /// Where a node is reached.
 #[derive(Debug)]
 pub struct Listeners {
@@ -88,6 +102,7 @@ pub struct Stopped {
 /// A node that is built and can serve.
 pub struct Node {
     store: Arc<dyn Store>,
+    objects: Arc<dyn Objects>,
     gate: Arc<dyn Gate>,
     connections: ConnectionsConfig,
     drain_delay: Duration,
@@ -103,12 +118,13 @@ pub struct Node {
 
 impl Node {
     /// Puts the parts together; nothing runs yet.
-    pub fn new(
-        store: Arc<dyn Store>,
-        bus: Arc<dyn Bus>,
-        gate: Arc<dyn Gate>,
-        config: ServerConfig,
-    ) -> Self {
+    pub fn new(parts: NodeParts, config: ServerConfig) -> Self {
+        let NodeParts {
+            store,
+            objects,
+            bus,
+            gate,
+        } = parts;
         let marks = Arc::new(Marks::default());
         let guard = Guard::new(store.clone(), marks.clone());
         let source = StoreSource {
@@ -133,6 +149,7 @@ impl Node {
             keeper: Arc::new(keeper),
             guard,
             store,
+            objects,
             gate,
             connections: ConnectionsConfig {
                 session: config.session,
@@ -169,6 +186,7 @@ impl Node {
         let Listeners { clients, metrics } = listeners.into();
         let Self {
             store,
+            objects,
             gate,
             tasks,
             rooms,
@@ -227,6 +245,7 @@ impl Node {
             rooms: rooms.clone(),
             journal: health,
             store: store.clone(),
+            objects: ObjectsHealth::new(objects),
             marks: keeper.marks.clone(),
             documents: keeper.documents.clone(),
             connections: connections.clone(),

@@ -1,6 +1,7 @@
 //! Precedence, each refusal, what is hidden, and that the example file and the table agree.
 
 use ipnet::IpNet;
+use scrible_objects::{Addressing, Encryption};
 
 use super::settings::PREFIX;
 use super::value::without_password;
@@ -489,6 +490,73 @@ fn the_example_file_shows_every_setting_with_its_default() {
         settings.filter(|line| line.len() > 1).count(),
         SETTINGS.len()
     );
+}
+
+#[test]
+fn m1_files_are_kept_in_a_folder_or_in_a_bucket() {
+    let place = |pairs: &[(&str, &str)]| from_environment(pairs).map(|config| config.objects.place);
+    let folder = |path: &str| Ok(ObjectsPlace::Folder(path.into()));
+    assert_eq!(place(&[]), folder("./data/exports"));
+    let postgres = ("DATABASE_URL", "postgres://ann@db/s");
+    assert_eq!(place(&[postgres]), folder("./data/exports"));
+    let file = ("DATABASE_URL", "sqlite:///var/lib/scrible/rooms.db");
+    assert_eq!(place(&[file]), folder("/var/lib/scrible/exports"));
+    let own = ("SCRIBLE_EXPORTS_DIR", "/srv/files");
+    assert_eq!(place(&[file, own]), folder("/srv/files"));
+
+    let bucket = [
+        ("SCRIBLE_S3_BUCKET", "boards"),
+        ("SCRIBLE_S3_ACCESS_KEY_ID", "scrible"),
+        ("SCRIBLE_S3_SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| place(&[&bucket[..], more].concat());
+    let Ok(ObjectsPlace::Bucket(all)) = with(&[
+        ("SCRIBLE_S3_ENDPOINT", "http://10.0.0.1:9000"),
+        ("SCRIBLE_S3_PUBLIC_ENDPOINT", "https://files.example"),
+        ("SCRIBLE_S3_REGION", "eu-central-1"),
+        ("SCRIBLE_S3_SESSION_TOKEN", "hunter2"),
+        ("SCRIBLE_S3_PATH_STYLE", "no"),
+        ("SCRIBLE_S3_SSE", "aws:kms"),
+        ("SCRIBLE_S3_KMS_KEY", "k"),
+    ]) else {
+        panic!("a bucket is no bucket");
+    };
+    assert_eq!(all.endpoint.as_deref(), Some("http://10.0.0.1:9000"));
+    assert_eq!(all.addressing, Some(Addressing::VirtualHost));
+    assert_eq!(
+        all.encryption,
+        Encryption::OfKeyService(Some("k".to_owned()))
+    );
+    assert!(!format!("{all:?}").contains("hunter2"), "{all:?}");
+    for (wrong, told) in [
+        (place(&bucket[..2]), "not SCRIBLE_S3_SECRET_ACCESS_KEY"),
+        (place(&bucket[1..]), "set SCRIBLE_S3_BUCKET"),
+        (with(&[own]), "are both set"),
+        (
+            with(&[("SCRIBLE_S3_ENDPOINT", "10.0.0.1:9000")]),
+            "https://s3.example.com",
+        ),
+        (
+            with(&[("SCRIBLE_S3_ENDPOINT", "http://a:hunter2@s3")]),
+            "without a name",
+        ),
+        (with(&[("SCRIBLE_S3_SSE", "yes")]), "AES256 or aws:kms"),
+        (with(&[("SCRIBLE_S3_KMS_KEY", "k")]), "is not aws:kms"),
+        (
+            with(&[("SCRIBLE_S3_REGION", "eu central")]),
+            "letters, digits",
+        ),
+        (
+            place(&[("SCRIBLE_LINK_SECONDS", "604801")]),
+            "from 1 to 604800",
+        ),
+    ] {
+        let sentence = wrong.unwrap_err();
+        assert!(
+            sentence.contains(told) && !sentence.contains("hunter2"),
+            "{sentence}"
+        );
+    }
 }
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -60,6 +60,8 @@ struct Parts {
     doc_workers: Part,
     /// The way to other nodes, which do without it, only later.
     bus: Part,
+    /// Where exports and pasted files are; boards are drawn on without it.
+    objects: Part,
 }
 
 #[derive(Serialize, Clone)]
@@ -159,6 +161,10 @@ pub async fn health(view: &View, is_local: bool) -> Response {
         true => why,
         false => "the last attempt failed; the log says why".to_owned(),
     });
+    let objects = match view.objects.trouble().await {
+        Some(_) if !is_local => Some("files cannot be reached; the log says why".to_owned()),
+        trouble => trouble,
+    };
     let health = Health {
         status,
         version: env!("CARGO_PKG_VERSION"),
@@ -170,6 +176,7 @@ pub async fn health(view: &View, is_local: bool) -> Response {
             compaction: Part::new(compaction),
             doc_workers: Part::new(view.documents.trouble()),
             bus,
+            objects: Part::new(objects),
         },
         rooms: totals.rooms,
         connections: totals.sessions,

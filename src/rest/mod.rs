@@ -24,6 +24,7 @@ use self::api::{Api, Head};
 use crate::compact::Marks;
 use crate::doc_worker::DocWorkers;
 use crate::journal::JournalHealth;
+use crate::objects::ObjectsHealth;
 use crate::room::Registry;
 use crate::socket::{Connections, Visitor};
 use scrible_store::Store;
@@ -36,6 +37,8 @@ pub struct View {
     pub journal: Arc<JournalHealth>,
     /// Where rooms are kept.
     pub store: Arc<dyn Store>,
+    /// Where files are kept.
+    pub objects: ObjectsHealth,
     /// Rooms that need looking after.
     pub marks: Arc<Marks>,
     /// Where documents are opened.

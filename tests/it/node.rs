@@ -12,10 +12,11 @@ use scrible::bus::{Alone, Bus};
 use scrible::doc_worker::DocWorkersConfig;
 use scrible::follow::Writers;
 use scrible::room::{Registry, RoomName, RoomsConfig};
-use scrible::server::{self, Listeners, ServerConfig, Stopped};
+use scrible::server::{self, Listeners, NodeParts, ServerConfig, Stopped};
 use scrible::service::Versions;
 use scrible::session::SessionConfig;
 use scrible::socket::{self, SocketsConfig};
+use scrible_objects::MemoryObjects;
 use scrible_store::Store;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -141,7 +142,13 @@ impl Node {
         change(&mut config);
         let shutdown = CancellationToken::new();
         let store: Arc<dyn Store> = store.clone();
-        let node = server::Node::new(store, bus, gate, config);
+        let parts = NodeParts {
+            store,
+            objects: Arc::new(MemoryObjects::new()),
+            bus,
+            gate,
+        };
+        let node = server::Node::new(parts, config);
         let (versions, rooms) = (node.versions(), node.rooms().clone());
         let listeners = Listeners {
             clients,

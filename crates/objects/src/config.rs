@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::late::Late;
 use crate::{FolderConfig, FolderObjects, ObjectError, Objects, S3Config, S3Objects};
 
 /// Where objects are kept.
@@ -24,6 +25,14 @@ impl ObjectsConfig {
             Self::S3(config) => Arc::new(S3Objects::new(config)?),
         })
     }
+
+    /// The same where it shall be no obstacle that the place is not there now: then calls say so until it is.
+    ///
+    /// # Errors
+    /// [`ObjectError::Invalid`], and no other.
+    pub async fn open_sooner_or_later(self) -> Result<Arc<dyn Objects>, ObjectError> {
+        Ok(Arc::new(Late::new(self).await?))
+    }
 }
 
 #[cfg(test)]
@@ -37,12 +46,12 @@ mod tests {
         let folder = FolderConfig {
             folder: folder.path().join("exports"),
             link_base: "http://127.0.0.1:3001/objects".to_owned(),
-            link_secret: vec![1; 32].into(),
+            link_secret: Some(vec![1; 32].into()),
         };
         let objects = ObjectsConfig::Folder(folder.clone()).open().await.unwrap();
         objects.check().await.unwrap();
         let unsigned = FolderConfig {
-            link_secret: vec![1; 8].into(),
+            link_secret: Some(vec![1; 8].into()),
             ..folder
         };
         let credentials = S3Credentials {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`objects`](Objects) is what callers program against, `key` what an object is called, `object` what goes in and comes
 //! out, `headers` what a browser is told of it, `error` what can go wrong, `config` the choice between a bucket (`s3`) and a folder of this
-//! machine (`folder`), `link` how links to a folder are signed and checked. With the feature `testing` there are also objects in memory and
+//! machine (`folder`), `late` what stands for a place that is not there yet, `link` how links to a folder are signed and checked. With the feature `testing` there are also objects in memory and
 //! the contract suite that every implementation has to pass.
 //!
 //! This crate does not know what an object is for, who may have it, or when it is no longer wanted. The one rule: what is there is whole; an
@@ -13,6 +13,7 @@ mod error;
 mod folder;
 mod headers;
 mod key;
+mod late;
 mod link;
 #[cfg(any(test, feature = "testing"))]
 mod memory;

@@ -33,7 +33,7 @@ pub struct LinkTerms {
 /// An address at which anybody can get an object.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Link {
-    /// As secret as the object.
+    /// As secret as the object. Begins with `/` where the signer was told a path only.
     pub url: String,
     /// When it stops being good.
     pub expires: SystemTime,
@@ -79,16 +79,21 @@ impl LinkTerms {
 }
 
 impl LinkSigner {
-    /// For links that begin with a URL of ours, where whoever answers asks [`LinkSigner::verify`]. The secret is at least 32 random bytes,
-    /// the same on all nodes.
+    /// For links that begin with a URL of ours, or with the path of one, where whoever answers asks [`LinkSigner::verify`]. The secret is at
+    /// least 32 random bytes, the same on all nodes.
     pub fn new(base: &str, secret: SecretSlice<u8>) -> Result<Self, ObjectError> {
-        let url = Url::parse(base).ok().filter(|url| {
+        let is_path = base.starts_with('/') && !base.starts_with("//");
+        let whole = match is_path {
+            true => format!("http://server{base}"),
+            false => base.to_owned(),
+        };
+        let url = Url::parse(&whole).ok().filter(|url| {
             let is_plain = url.query().is_none() && url.fragment().is_none();
             ["http", "https"].contains(&url.scheme()) && is_plain && url.username().is_empty()
         });
         let Some(url) = url else {
             return Err(ObjectError::Invalid(format!(
-                "{base:?} cannot be what links to objects begin with: it takes a URL with http or https and a path at most"
+                "{base:?} cannot be what links to objects begin with: it takes a URL with http or https and a path at most, or a path"
             )));
         };
         if secret.expose_secret().len() < MIN_SECRET {
@@ -96,7 +101,11 @@ impl LinkSigner {
                 "the secret that signs links to objects needs {MIN_SECRET} bytes"
             )));
         }
-        let base = format!("{}/", url.as_str().trim_end_matches('/'));
+        let base = match is_path {
+            true => url.path(),
+            false => url.as_str(),
+        };
+        let base = format!("{}/", base.trim_end_matches('/'));
         Ok(Self { base, secret })
     }
 
@@ -256,6 +265,15 @@ mod tests {
     }
 
     #[test]
+    fn a_link_may_begin_with_a_path() {
+        let signer = signer("/files", 1);
+        let link = signer.sign(&key("a/b.png"), &terms(60), NOW).unwrap();
+        let (path, query) = link.url.split_once('?').unwrap();
+        assert_eq!(path, "/files/a/b.png");
+        assert_eq!(signer.verify(&key("a/b.png"), query, NOW), Ok(None));
+    }
+
+    #[test]
     fn nothing_is_made_with_bad_terms_or_settings() {
         let signer = signer("http://127.0.0.1:1234", 1);
         for seconds in [0, 7 * 24 * 60 * 60 + 1] {
@@ -264,7 +282,9 @@ mod tests {
         }
         for base in [
             "",
-            "/files",
+            "files",
+            "//x/files",
+            "/files?y",
             "ftp://x/",
             "https://x/?y",
             "https://a@x/",

@@ -5,7 +5,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    ByteRange, Key, Link, LinkTerms, NewObject, Object, ObjectError, ObjectInfo, Page, Prefix,
+    ByteRange, Key, Link, LinkSigner, LinkTerms, NewObject, Object, ObjectError, ObjectInfo, Page,
+    Prefix,
 };
 
 /// How many keys a page has at most.
@@ -40,4 +41,9 @@ pub trait Objects: Send + Sync + 'static {
 
     /// An address at which anybody can get the object for a while. It is not looked whether there is one.
     async fn link(&self, key: &Key, terms: &LinkTerms) -> Result<Link, ObjectError>;
+
+    /// What knows which links were made here, where these lead to whoever opened this; `None` where they lead to the place itself.
+    fn signer(&self) -> Option<&LinkSigner> {
+        None
+    }
 }

@@ -1,11 +1,12 @@
 //! Objects in a folder of this machine.
 //!
-//! `writing` puts files there and takes them away, `listing` finds them, `about` is what is known of one beside its bytes. Several processes
-//! may use one folder. The rule: an object's file appears under its name complete and synced, or not at all.
+//! `writing` puts files there and takes them away, `listing` finds them, `about` is what is known of one beside its bytes, `secret` what links
+//! are signed with. Several processes may use one folder. The rule: an object's file appears under its name complete and synced, or not at all.
 
 mod about;
 mod fault;
 mod listing;
+mod secret;
 mod writing;
 
 use std::io::SeekFrom;
@@ -35,10 +36,12 @@ const PIECE: usize = 64 * 1024;
 pub struct FolderConfig {
     /// Made if it is not there. Nothing else belongs in it.
     pub folder: PathBuf,
-    /// What links begin with: the URL at which this server answers for objects.
+    /// What links begin with: the URL at which this server answers for objects, or only the path of it, for whoever hands them out to put
+    /// the rest before.
     pub link_base: String,
-    /// What links are signed with: at least 32 random bytes, the same on all nodes.
-    pub link_secret: SecretSlice<u8>,
+    /// What links are signed with: at least 32 random bytes, the same on all nodes. `None`: random ones that are made once and kept in the
+    /// folder, so that all who share it share them.
+    pub link_secret: Option<SecretSlice<u8>>,
 }
 
 /// Objects in a folder.
@@ -56,27 +59,26 @@ struct Place {
 impl FolderObjects {
     /// Opens a folder, and clears away what processes that died have left unfinished there.
     pub async fn open(config: FolderConfig) -> Result<Self, ObjectError> {
-        let signer = LinkSigner::new(&config.link_base, config.link_secret)?;
         let folder = std::path::absolute(&config.folder).map_err(|error| {
             let folder = config.folder.display();
             ObjectError::Invalid(format!(
                 "{folder:?} cannot be the folder for objects: {error}"
             ))
         })?;
-        let objects = Self {
-            place: Arc::new(Place {
-                faults: Faults::new(&folder),
-                folder,
-            }),
-            signer,
-        };
-        objects.run(writing::prepare).await?;
-        Ok(objects)
-    }
-
-    /// What makes its links, and knows which it made.
-    pub fn signer(&self) -> &LinkSigner {
-        &self.signer
+        let place = Arc::new(Place {
+            faults: Faults::new(&folder),
+            folder,
+        });
+        let opening = Arc::clone(&place);
+        let secret = run(opening, move |place| {
+            writing::prepare(place)?;
+            match config.link_secret {
+                Some(secret) => Ok(secret),
+                None => secret::kept(place),
+            }
+        });
+        let signer = LinkSigner::new(&config.link_base, secret.await?)?;
+        Ok(Self { place, signer })
     }
 
     /// Does something with files, which takes its time.
@@ -84,14 +86,20 @@ impl FolderObjects {
         &self,
         work: impl FnOnce(&Place) -> Result<T, ObjectError> + Send + 'static,
     ) -> Result<T, ObjectError> {
-        let place = Arc::clone(&self.place);
-        let done = tokio::task::spawn_blocking(move || work(&place)).await;
-        done.unwrap_or_else(|error| {
-            Err(ObjectError::Unavailable(format!(
-                "work on a file broke off: {error}"
-            )))
-        })
+        run(Arc::clone(&self.place), work).await
     }
+}
+
+async fn run<T: Send + 'static>(
+    place: Arc<Place>,
+    work: impl FnOnce(&Place) -> Result<T, ObjectError> + Send + 'static,
+) -> Result<T, ObjectError> {
+    let done = tokio::task::spawn_blocking(move || work(&place)).await;
+    done.unwrap_or_else(|error| {
+        Err(ObjectError::Unavailable(format!(
+            "work on a file broke off: {error}"
+        )))
+    })
 }
 
 #[async_trait]
@@ -157,6 +165,10 @@ impl Objects for FolderObjects {
 
     async fn link(&self, key: &Key, terms: &LinkTerms) -> Result<Link, ObjectError> {
         self.signer.sign(key, terms, SystemTime::now())
+    }
+
+    fn signer(&self) -> Option<&LinkSigner> {
+        Some(&self.signer)
     }
 }
 

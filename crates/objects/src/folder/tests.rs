@@ -56,7 +56,7 @@ impl Place for Folder {
     }
 
     async fn fetch(&self, url: &str) -> Option<Fetched> {
-        contract::follow(&*self.objects, self.objects.signer(), BASE, url).await
+        contract::follow(&*self.objects, &self.objects.signer, BASE, url).await
     }
 }
 
@@ -66,7 +66,7 @@ async fn open(folder: &Path) -> Result<FolderObjects, ObjectError> {
     FolderObjects::open(FolderConfig {
         folder: folder.to_owned(),
         link_base: BASE.to_owned(),
-        link_secret: vec![1; 32].into(),
+        link_secret: Some(vec![1; 32].into()),
     })
     .await
 }
@@ -97,6 +97,37 @@ async fn objects_are_plain_files_and_there_after_opening_again() {
     let info = again.head(&key("a/b.txt")).await.unwrap();
     assert_eq!(info, place.objects.head(&key("a/b.txt")).await.unwrap());
     assert_eq!(info.content_type.as_str(), "text/plain");
+}
+
+#[tokio::test]
+async fn a_secret_is_made_once_and_lies_where_no_object_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = FolderConfig {
+        folder: folder.path().to_owned(),
+        link_base: "/objects".to_owned(),
+        link_secret: None,
+    };
+    let open = || FolderObjects::open(config.clone());
+    let (one, other) = tokio::join!(open(), open());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let terms = crate::LinkTerms::lasting(Duration::from_secs(60));
+    let link = one.link(&key("a"), &terms).await.unwrap();
+    let (_, query) = link.url.split_once('?').unwrap();
+    for objects in [&other, &open().await.unwrap()] {
+        let verified = objects.signer.verify(&key("a"), query, SystemTime::now());
+        assert_eq!(verified, Ok(None));
+    }
+    let file = folder.path().join(".link-secret");
+    let metadata = fs::metadata(&file).unwrap();
+    assert_eq!(
+        (metadata.len(), metadata.permissions().mode() & 0o777),
+        (32, 0o600)
+    );
+    let page = one.list(&Prefix::default(), None, 10).await.unwrap();
+    assert_eq!(page.entries, []);
+    fs::write(&file, "short").unwrap();
+    let told = open().await.map(drop).unwrap_err().to_string();
+    assert!(told.contains(".link-secret is not 32 bytes long"), "{told}");
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ fn readable(path: &Path) -> io::Result<File> {
 }
 
 /// A file for what is not there yet; deleted when it is dropped.
-fn unfinished(place: &Place) -> io::Result<NamedTempFile> {
+pub(super) fn unfinished(place: &Place) -> io::Result<NamedTempFile> {
     let folder = place.folder.join(UNFINISHED);
     match NamedTempFile::new_in(&folder) {
         // Somebody tidied up. The place's own folder is not made again: what it was on may not be mounted.

@@ -55,7 +55,7 @@ async fn a_full_disk_loses_nothing_and_keeps_no_rest(folder: &Path) {
     let objects = FolderObjects::open(FolderConfig {
         folder: folder.to_owned(),
         link_base: "http://127.0.0.1:1234".to_owned(),
-        link_secret: vec![1; 32].into(),
+        link_secret: Some(vec![1; 32].into()),
     });
     let objects = objects.await.unwrap();
     objects.put(&key("a"), object(b'a', MIB)).await.unwrap();
