@@ -27,7 +27,7 @@ use scrible_wire::{Clocks, Limits, merge};
 
 use super::export::{ExportFailure, Exported, Fault, Job, Order, Refusal};
 use super::message::{self, Answer, File, Request};
-use super::{DocError, answer_limit, build, json, request_limit};
+use super::{DocError, answer_limit, build, export, json, request_limit};
 use crate::fonts::{self, FontsConfig, Loaded};
 
 /// yrs recurses once for each level when types in each other are deleted, and for each level of a value. On this much,
@@ -220,6 +220,19 @@ impl Workshop {
                 let pictures = HandedOver(names.zip(files).collect());
                 self.answer_export(order, updates, &pictures)
             }
+            Request::Pictures { board, .. } => {
+                let document = merged(blobs)?;
+                let limits = self.limits();
+                let names = export::picture_names(&document, board, &limits);
+                Ok((Answer::Pictures { names }, Vec::new()))
+            }
+        }
+    }
+
+    fn limits(&self) -> scrible_board::Limits {
+        scrible_board::Limits {
+            document_bytes: request_limit(self.config.max_doc_bytes),
+            ..scrible_board::Limits::default()
         }
     }
 
@@ -250,10 +263,7 @@ impl Workshop {
         let document = merged(updates).map_err(DocError::Broken)?;
         let job = Job {
             document: &document,
-            limits: scrible_board::Limits {
-                document_bytes: request_limit(self.config.max_doc_bytes),
-                ..scrible_board::Limits::default()
-            },
+            limits: self.limits(),
             order,
             exporter: &studio.exporter,
             pictures,

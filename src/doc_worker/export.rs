@@ -4,7 +4,9 @@
 //! no folders and no names of files. The rule: what whoever asks can put right is a [`Refusal`] with a sentence; everything
 //! else is the document's fault.
 
-use scrible_board::{Board, BoardError, Limits, Wanted};
+use std::collections::BTreeSet;
+
+use scrible_board::{AssetKind, Board, BoardError, Kind, Limits, Wanted};
 use scrible_exporter::error::ExportError;
 use scrible_exporter::export::{Artifact, Commission, Exporter, Format, Paged};
 use scrible_exporter::limits::Stop;
@@ -16,6 +18,12 @@ use super::DocError;
 
 /// As many notes, empty pages and other boards as are passed on.
 const MAX_TOLD: usize = 20;
+
+/// As many files as are looked for outside of a board.
+const MAX_PICTURES: usize = 400;
+
+/// Bytes of what a board calls one. All of them fit into the head of a message.
+const MAX_PICTURE_NAME: usize = 2000;
 
 /// Of a name of a page or root.
 const MAX_NAME_CHARS: usize = 60;
@@ -137,6 +145,50 @@ pub struct Job<'a> {
     pub stop: Stop<'a>,
 }
 
+/// What the shapes of a board call the files that are not in it, each once; nothing where there is no such board. The first of them, if they
+/// are very many.
+pub fn picture_names(document: &[u8], board: &BoardChoice, limits: &Limits) -> Vec<String> {
+    let Ok(board) = Board::read_wanted(document, board.wanted(), limits) else {
+        return Vec::new();
+    };
+    let asset = |id: &Option<String>| board.assets().get(id.as_deref()?);
+    let mut names = BTreeSet::new();
+    for shape in board.shapes() {
+        let named = match &shape.kind {
+            Kind::Image(image) => asset(&image.asset),
+            Kind::Bookmark(bookmark) => asset(&bookmark.asset),
+            _ => None,
+        };
+        match named.map(|asset| &asset.kind) {
+            Some(AssetKind::Image(file)) => names.extend(file.src.as_deref()),
+            Some(AssetKind::Bookmark(page)) => {
+                names.extend([page.image.as_str(), page.favicon.as_str()]);
+            }
+            _ => {}
+        }
+    }
+    names.retain(|name| {
+        let is_data = name.trim_start().get(..5);
+        let is_data = is_data.is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+        !is_data && (1..=MAX_PICTURE_NAME).contains(&name.len())
+    });
+    names
+        .into_iter()
+        .take(MAX_PICTURES)
+        .map(str::to_owned)
+        .collect()
+}
+
+impl BoardChoice {
+    fn wanted(&self) -> Wanted<'_> {
+        match self {
+            Self::Largest => Wanted::Largest,
+            Self::Root(name) => Wanted::Root(name),
+            Self::Room(name) => Wanted::Room(name),
+        }
+    }
+}
+
 impl Job<'_> {
     /// Makes the files that are ordered and hands each over as soon as it is made.
     ///
@@ -196,11 +248,7 @@ impl Job<'_> {
     }
 
     fn board(&self) -> Result<Board, ExportFailure> {
-        let wanted = match &self.order.board {
-            BoardChoice::Largest => Wanted::Largest,
-            BoardChoice::Root(name) => Wanted::Root(name),
-            BoardChoice::Room(name) => Wanted::Room(name),
-        };
+        let wanted = self.order.board.wanted();
         Ok(Board::read_wanted(self.document, wanted, &self.limits)?)
     }
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::export::{Facts, Order, Refusal};
+use super::export::{BoardChoice, Facts, Order, Refusal};
 
 /// A head may be larger than what follows it by this. The size of an update takes no more than its bytes.
 const HEAD_BYTES: usize = 1 << 20;
@@ -45,6 +45,13 @@ pub enum Request {
         blobs: Vec<usize>,
         /// Files that the board only names: by what names, and their sizes.
         pictures: Vec<(String, usize)>,
+    },
+    /// What the doc's board calls the files that it only names.
+    Pictures {
+        /// Which board.
+        board: BoardChoice,
+        /// The updates.
+        blobs: Vec<usize>,
     },
 }
 
@@ -81,6 +88,11 @@ pub enum Answer {
         files: Vec<File>,
         /// What is said about all.
         facts: Facts,
+    },
+    /// To [`Request::Pictures`].
+    Pictures {
+        /// The names, each once.
+        names: Vec<String>,
     },
     /// What was asked for cannot be had.
     Refused(Refusal),
@@ -122,7 +134,9 @@ pub trait Head: Serialize + DeserializeOwned {
 impl Head for Request {
     fn sizes(&self) -> Vec<usize> {
         match self {
-            Self::Build { blobs } | Self::Json { blobs } => blobs.clone(),
+            Self::Build { blobs } | Self::Json { blobs } | Self::Pictures { blobs, .. } => {
+                blobs.clone()
+            }
             Self::Export {
                 blobs, pictures, ..
             } => {
@@ -144,9 +158,11 @@ impl Head for Answer {
             Self::Json { text } => vec![*text],
             Self::Restored { update, .. } => update.iter().copied().collect(),
             Self::Exported { files, .. } => files.iter().map(|file| file.bytes).collect(),
-            Self::Started | Self::Refused(_) | Self::Broken { .. } | Self::Panicked { .. } => {
-                Vec::new()
-            }
+            Self::Started
+            | Self::Pictures { .. }
+            | Self::Refused(_)
+            | Self::Broken { .. }
+            | Self::Panicked { .. } => Vec::new(),
         }
     }
 }

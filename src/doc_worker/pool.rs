@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::export::{ExportFailure, Exported, Fault, Order, Refusal};
+use super::export::{BoardChoice, ExportFailure, Exported, Fault, Order, Refusal};
 use super::health::{Counters, DocWorkersHealth, Ending};
 use super::message::{Answer, Request};
 use super::worker::Worker;
@@ -162,6 +162,22 @@ impl DocWorkers {
                 changes,
                 left,
             }),
+            (other, _) => Err(misunderstood(&other)),
+        }
+    }
+
+    /// What the board that `updates` hold calls the files that it only names, each once: addresses and the like, from strangers. None where
+    /// there is no such board. Of very many only the first are told.
+    pub async fn picture_names(
+        &self,
+        updates: Vec<Bytes>,
+        board: BoardChoice,
+    ) -> Result<Vec<String>, DocError> {
+        self.fits(&updates)?;
+        let blobs = sizes(&updates);
+        let request = Request::Pictures { board, blobs };
+        match self.request(request, updates).await? {
+            (Answer::Pictures { names }, _) => Ok(names),
             (other, _) => Err(misunderstood(&other)),
         }
     }
