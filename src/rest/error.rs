@@ -181,6 +181,7 @@ impl From<Refusal> for Problem {
             Refusal::InviteUsedUp => (StatusCode::GONE, "invite-used-up"),
             Refusal::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts"),
             Refusal::Incomplete { .. } => (StatusCode::CONFLICT, "update-incomplete"),
+            Refusal::SecretTold => (StatusCode::UNPROCESSABLE_ENTITY, "secret-in-update"),
             Refusal::Full => (StatusCode::CONFLICT, "room-full"),
             Refusal::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
         };

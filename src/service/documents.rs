@@ -7,7 +7,7 @@ use scrible_wire::{Malformed, StateVector, merge};
 
 use super::rooms::{check_text, security};
 use super::{Refusal, ServiceError, Services};
-use crate::access::{Identity, Knock, Role};
+use crate::access::{Admission, Identity, Knock, OwnSecrets, Role};
 use crate::import::{self, Destination, SchemaMarks, format};
 use crate::room::{Carrier, Membership, RoomName};
 
@@ -72,7 +72,7 @@ impl Services {
     /// Puts an update (Yjs v1) into a room. `false` where it brought nothing new.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], [`Refusal::Incomplete`], [`Refusal::Full`], [`Refusal::RoomNotFound`], and what the gate has against it.
+    /// [`Refusal::Invalid`], [`Refusal::Incomplete`], [`Refusal::SecretTold`], [`Refusal::Full`], [`Refusal::RoomNotFound`], and what the gate has against it.
     pub async fn apply(
         &self,
         room: &RoomName,
@@ -80,6 +80,7 @@ impl Services {
         update: &[u8],
     ) -> Result<bool, ServiceError> {
         let (admission, _) = self.admit_to(room, knock, Role::Editor).await?;
+        check_secrets(room, knock, &admission, &[update])?;
         let membership = self.enter_as(room, admission.identity.clone()).await?;
         let offered = match membership.offer(update, Carrier::Update, None) {
             Ok(offered) => offered,
@@ -101,7 +102,7 @@ impl Services {
     /// Puts the content of a file into a room.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] with what is wrong with the file, [`Refusal::Full`], [`Refusal::RoomNotFound`], and what the gate has against
+    /// [`Refusal::Invalid`] with what is wrong with the file, [`Refusal::SecretTold`], [`Refusal::Full`], [`Refusal::RoomNotFound`], and what the gate has against
     /// it. A room that fills up on the way keeps what came before.
     pub async fn import(
         &self,
@@ -114,7 +115,7 @@ impl Services {
         let root = options.root.as_deref();
         let root = root.map(|root| check_text(root, "the root", MAX_ROOT_BYTES));
         let root = root.transpose()?;
-        let membership = self.enter_as(room, admission.identity).await?;
+        let membership = self.enter_as(room, admission.identity.clone()).await?;
         let theirs = membership.state_vector();
         let content = membership.content();
         let destination = Destination {
@@ -130,6 +131,7 @@ impl Services {
         });
         let prepared = prepared.await?;
         let (parts, imported) = prepared.map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        check_secrets(room, knock, &admission, &parts)?;
         let mut waiting = 0;
         for part in parts {
             membership.offer(&part, Carrier::Update, None)?;
@@ -177,4 +179,19 @@ impl Services {
             .await
             .map_err(|_| ServiceError::Unreadable("reading it ended the task that read it".into()))
     }
+}
+
+/// Refuses updates in which somebody hands on what he was let in by.
+fn check_secrets(
+    room: &RoomName,
+    knock: &Knock,
+    admission: &Admission,
+    updates: &[impl AsRef<[u8]>],
+) -> Result<(), Refusal> {
+    let own = OwnSecrets::of(&knock.credentials, &admission.basis);
+    if updates.iter().any(|update| own.are_in(update.as_ref())) {
+        security(room, &admission.identity, "secret_in_update");
+        return Err(Refusal::SecretTold);
+    }
+    Ok(())
 }

@@ -80,6 +80,11 @@ pub enum Refusal {
         /// Whose changes are missing.
         client: u64,
     },
+    /// What was brought to be let in stands in it.
+    #[error(
+        "your own link or token is in what you sent, for everybody to read; nothing of it was taken"
+    )]
+    SecretTold,
     /// The room has no place for it.
     #[error("the room holds as much as it may")]
     Full,

@@ -83,6 +83,8 @@ pub enum Leave {
     WebSocket(String),
     /// An update that no room could keep.
     InvalidUpdate(String),
+    /// What the client sent has in it what it was let in by.
+    SecretTold,
     /// The room holds as much as it may.
     RoomFull(Full),
     /// Somebody else writes under the client id that this client calls its own.
@@ -286,8 +288,10 @@ impl<'a> Session<'a> {
         handled.unwrap_or_else(|_| {
             let room = self.membership.room();
             tracing::error!(room = ?room.name(), "a message made the code panic that took it");
-            let (letters, kind) = (&room.shared().dead_letters, DeadLetterKind::Panic);
-            letters.record(room.name(), kind, "the code that took it panicked", frame);
+            if !self.standing.own_secrets().are_in(frame) {
+                let (letters, kind) = (&room.shared().dead_letters, DeadLetterKind::Panic);
+                letters.record(room.name(), kind, "the code that took it panicked", frame);
+            }
             room.fail_if_torn();
             Err(Leave::RoomFailed("a message could not be handled".into()))
         })
@@ -315,6 +319,7 @@ impl<'a> Session<'a> {
                 }
                 Message::Update(update) => self.offer(update, Carrier::Update)?,
                 Message::Awareness(body) => {
+                    self.check_secrets(body)?;
                     let limits = &shared.config.limits;
                     let entries = awareness::parse(body, limits).map_err(protocol)?;
                     let changed = self.membership.hear(&entries, now);
@@ -389,6 +394,10 @@ impl<'a> Session<'a> {
 
     fn offer(&mut self, update: &[u8], carrier: Carrier) -> Result<(), Leave> {
         point::reach("update", "received");
+        if let Err(leave) = self.check_secrets(update) {
+            self.count_update(Verdict::Secret);
+            return Err(leave);
+        }
         if self.standing.role() < Role::Editor {
             return self.overhear(update);
         }
@@ -412,6 +421,16 @@ impl<'a> Session<'a> {
             Carrier::Update => {}
         }
         Ok(())
+    }
+
+    /// Before anything of a message is taken, shown or kept: what a client was let in by is not for the room.
+    fn check_secrets(&self, payload: &[u8]) -> Result<(), Leave> {
+        if !self.standing.own_secrets().are_in(payload) {
+            return Ok(());
+        }
+        self.standing
+            .on_record("secret_in_update", self.membership.room());
+        Err(Leave::SecretTold)
     }
 
     /// A read-only session's update: nothing of it is taken. Said once, because such a client sees its own edits and nobody else does.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::Leave;
-use crate::access::{Admission, Denied, Gate, Role, events};
+use crate::access::{Admission, Denied, Gate, OwnSecrets, Role, events};
 use crate::clock::now_ms;
 use crate::room::{Membership, Room, Rung};
 use crate::stays::Staying;
@@ -35,6 +35,7 @@ pub struct Standing {
     gate: Arc<dyn Gate>,
     peer: IpAddr,
     admission: Admission,
+    own_secrets: OwnSecrets,
     staying: Staying,
     /// When to look whether its time is over.
     look_at: Option<Instant>,
@@ -65,6 +66,7 @@ impl Standing {
             staying: stays.begin(room.name(), seat.session(), &admission),
             look_at: admission.until_ms.map(|_| Instant::now()),
             admission,
+            own_secrets: OwnSecrets::default(),
             heard: 0,
             is_due: false,
             deciding: None,
@@ -76,6 +78,17 @@ impl Standing {
     pub fn outdated(mut self) -> Self {
         self.is_due = true;
         self
+    }
+
+    /// What was brought to be let in is not to be written into the room.
+    pub fn keeping(mut self, own_secrets: OwnSecrets) -> Self {
+        self.own_secrets = own_secrets;
+        self
+    }
+
+    /// What the client may not write.
+    pub fn own_secrets(&self) -> &OwnSecrets {
+        &self.own_secrets
     }
 
     /// Notes the client id that the session calls its own.

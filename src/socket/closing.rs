@@ -69,6 +69,11 @@ impl Farewell {
                 format!("a message of {size} bytes is above the limit"),
             ),
             Leave::InvalidUpdate(what) => (4422, true, format!("invalid update: {what}")),
+            Leave::SecretTold => (
+                4422,
+                true,
+                "your own link or token is in what you sent: name parts of the document after something else, see docs/access.md".into(),
+            ),
             Leave::RoomFull(Full::Bytes) => (
                 4413,
                 true,
@@ -171,7 +176,7 @@ pub fn counted(leave: &Leave) -> Ended {
         Leave::Protocol(_) => Ended::Protocol,
         Leave::TooLarge(_) | Leave::RoomFull(_) => Ended::TooLarge,
         Leave::Conflict => Ended::Conflict,
-        Leave::InvalidUpdate(_) => Ended::InvalidUpdate,
+        Leave::InvalidUpdate(_) | Leave::SecretTold => Ended::InvalidUpdate,
         Leave::RoomFailed(_) => Ended::Room,
         Leave::Denied(denied) => Farewell::denied_as(denied),
         Leave::Expired => Ended::Expired,
@@ -301,6 +306,7 @@ mod tests {
             Leave::Protocol(String::new()),
             Leave::WebSocket(String::new()),
             Leave::InvalidUpdate(String::new()),
+            Leave::SecretTold,
             Leave::TooLarge(1),
             Leave::Silent,
             Leave::Slow,

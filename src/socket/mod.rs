@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::access::{Admission, Denied, Gate, Identity, Knock};
+use crate::access::{Admission, Denied, Gate, Identity, Knock, OwnSecrets};
 use crate::room::{Membership, Registry, RoomName};
 use crate::session::{Leave, Session, SessionConfig, Standing};
 use crate::telemetry::{ConnectionMetrics, Ended, LimitMet};
@@ -180,11 +180,14 @@ impl Connections {
         let peer = knock.peer;
         // Before the question, so that a change after the answer is seen.
         let mark = self.rooms.access_mark(room);
-        let admission = self.admit(socket, room, knock).await?;
+        let admission = self.admit(socket, room, &knock).await?;
+        let own_secrets = OwnSecrets::of(&knock.credentials, &admission.basis);
+        drop(knock);
         let membership = self
             .open(socket, room, session, admission.identity.clone())
             .await?;
-        let mut standing = Standing::new(self.gate.clone(), admission, &membership, peer);
+        let standing = Standing::new(self.gate.clone(), admission, &membership, peer);
+        let mut standing = standing.keeping(own_secrets);
         if mark != Some(membership.access_mark()) {
             standing = standing.outdated();
         }
@@ -196,14 +199,14 @@ impl Connections {
         Ok((closing::counted(&leave), Farewell::after(&leave)))
     }
 
-    /// Asks the gate, and forgets what the client has brought.
+    /// Asks the gate.
     async fn admit(
         &self,
         socket: &mut Socket,
         room: &RoomName,
-        knock: Knock,
+        knock: &Knock,
     ) -> Result<Admission, End> {
-        let asking = timeout(ADMISSION, self.gate.admit(room, &knock));
+        let asking = timeout(ADMISSION, self.gate.admit(room, knock));
         let admitted = self.meanwhile(socket, asking).await?;
         admitted
             .unwrap_or(Err(Denied::Undecided))

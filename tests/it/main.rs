@@ -1,6 +1,7 @@
 //! The whole node over real sockets: `run` on a free port, an in-memory store that can be told to pause or fail, and raw or yrs
 //! clients; and the program itself, where files and processes matter. Everything awaits conditions; nothing sleeps.
 
+mod asking;
 mod boards;
 mod client;
 mod damage;

@@ -111,6 +111,8 @@ const OWNER: Who = Who::Has(Role::Owner);
 const EXISTS: (u16, &str) = (409, "`room-exists`");
 const FULL: (u16, &str) = (409, "`room-full`, or `update-incomplete`");
 
+const TOLD: (u16, &str) = (422, "`secret-in-update`: your own link or token is in it");
+
 /// A line of the table.
 macro_rules! route {
     ($method:ident $path:literal, $name:literal, $summary:literal, $who:expr, $takes:expr, $query:expr, $gives:expr, $refuses:expr, $run:path) => {
@@ -179,7 +181,7 @@ pub static ROUTES: &[Route] = &[
         &[Parameter { name: "since", about: "a state vector in base64url: only what it lacks", kind: Kind::Text }],
         Gives::Bytes, &[], documents::update),
     route!(POST "/api/rooms/{room}/update", "applyUpdate", "Put a Yjs update (v1) into the document; it is stored once this is answered", EDITOR,
-        Takes::Bytes, &[], Gives::Json(200, "Applied"), &[FULL], documents::apply),
+        Takes::Bytes, &[], Gives::Json(200, "Applied"), &[FULL, TOLD], documents::apply),
     route!(GET "/api/rooms/{room}/json", "getJson", "Read the document as JSON, an object with a value for each root", VIEWER, Takes::Nothing,
         &[], Gives::AnyJson, &[], documents::json),
     route!(POST "/api/rooms/{room}/import", "importFile", "Put a file into the document: a Yjs update, a .tldr file, a tldraw snapshot", EDITOR,
@@ -188,7 +190,7 @@ pub static ROUTES: &[Route] = &[
             Parameter { name: "root", about: "the array for a board's records; `tl_<room>` if not given", kind: Kind::Text },
             Parameter { name: "merge", about: "put a board into a room that has content", kind: Kind::Flag },
         ],
-        Gives::Json(200, "Imported"), &[FULL], documents::import),
+        Gives::Json(200, "Imported"), &[FULL, TOLD], documents::import),
     route!(GET "/api/rooms/{room}/usage", "getUsage", "Say how much the room takes", VIEWER, Takes::Nothing, &[], Gives::Json(200, "Usage"),
         &[], documents::usage),
 

@@ -8,7 +8,7 @@ use crate::client::{Client, Heard};
 
 /// What a person's browser has.
 #[derive(Default, Clone)]
-struct Browser(Option<String>);
+pub struct Browser(Option<String>);
 
 impl Browser {
     /// Asks as a page that the server knows.
@@ -37,12 +37,13 @@ impl Browser {
         reply
     }
 
-    async fn join(&mut self, all: &Guarded, body: Value) -> Reply {
+    pub async fn join(&mut self, all: &Guarded, body: Value) -> Reply {
         self.ask(all, "POST", "/api/rooms/mine/join", body).await
     }
 }
 
-async fn with_password(link_role: &str) -> Guarded {
+/// A room with a password, and what those may do who know it.
+pub async fn with_password(link_role: &str) -> Guarded {
     let all = Guarded::start().await;
     let room =
         json!({"name": "mine", "title": "Mine", "password": "open sesame", "link_role": link_role});
