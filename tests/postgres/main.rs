@@ -1,9 +1,15 @@
 //! The program itself on a Postgres server that crashes, is locked, or loses its sessions; and what its commands do there.
 //!
 //! As the store's own tests it needs SCRIBLE_TEST_POSTGRES_URL, as a superuser: it makes the server crash, so nothing else may run on
-//! that one meanwhile; and that server's programs on this machine, for some cases start one of their own. Without it all cases are listed as ignored. The rule: an edit counts as stored when a server that never
+//! that one meanwhile; and that server's programs on this machine, for some cases start one of their own. Cases with two nodes need `redis-server` besides. Without it all cases are listed as ignored. The rule: an edit counts as stored when a server that never
 //! saw it sends it.
 
+#[path = "../it/asking.rs"]
+#[allow(dead_code, reason = "shared with the tests on SQLite")]
+mod asking;
+#[path = "../redis/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the bus")]
+mod cache;
 #[path = "../it/client.rs"]
 #[allow(dead_code, reason = "shared with the tests on SQLite")]
 mod client;
@@ -33,6 +39,7 @@ macro_rules! case {
 
 mod compacting;
 mod outages;
+mod revoking;
 mod server;
 mod starting;
 
@@ -85,7 +92,10 @@ fn main() -> ExitCode {
         Trial::test(*name, run).with_ignored_flag(!is_there)
     };
     let all = [CASES, outages::CASES, compacting::CASES, starting::CASES];
-    let trials = all.into_iter().flatten().map(trial).collect();
+    let mut trials: Vec<_> = all.into_iter().flatten().map(trial).collect();
+    let with_redis = revoking::CASES.iter().map(trial);
+    let has_redis = cache::is_installed();
+    trials.extend(with_redis.map(|trial| trial.with_ignored_flag(!is_there || !has_redis)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
