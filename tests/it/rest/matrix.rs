@@ -1,9 +1,12 @@
-//! Every address of the OpenAPI document, asked by everybody.
+//! Every address of the OpenAPI document and the socket, asked by everybody.
 
+use futures_util::future::join_all;
+use scrible_wire::{awareness, message};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::{Guarded, Reply};
-use crate::client::typed;
+use super::{Guarded, Reply, token};
+use crate::client::{Client, Heard, typed};
 
 const PEOPLE: [&str; 8] = [
     "nobody", "viewer", "editor", "ann", "bob", "admin", "expired", "forged",
@@ -42,6 +45,102 @@ const TABLE: &[(&str, [u16; 8])] = &[
     ("deleteSnapshot", [401, 403, 403, 404, 403, 404, 401, 401]),
     ("restoreSnapshot", [401, 403, 404, 404, 403, 404, 401, 401]),
 ];
+
+/// What somebody does over a socket.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Join,
+    Draw,
+    Show,
+}
+
+/// The same for sockets: 2 for what they asked for, 0 where it is refused and the socket stays, otherwise the code with which it is closed. `demo` is
+/// private and Ann's, `mine` is not there, `gone` was deleted, and `open` is public for viewers.
+const SOCKETS: &[(&str, Act, [u16; 8])] = &[
+    ("demo", Act::Join, [4401, 2, 2, 2, 4403, 2, 4401, 4401]),
+    ("demo", Act::Draw, [4401, 0, 2, 2, 4403, 2, 4401, 4401]),
+    ("demo", Act::Show, [4401, 2, 2, 2, 4403, 2, 4401, 4401]),
+    (
+        "mine",
+        Act::Join,
+        [4401, 4403, 4403, 2, 4403, 2, 4401, 4401],
+    ),
+    (
+        "mine",
+        Act::Draw,
+        [4401, 4403, 4403, 2, 4403, 2, 4401, 4401],
+    ),
+    (
+        "gone",
+        Act::Join,
+        [4401, 4403, 4403, 4404, 4403, 4404, 4401, 4401],
+    ),
+    ("open", Act::Join, [2, 2, 2, 2, 2, 2, 4401, 4401]),
+    ("open", Act::Draw, [0, 0, 0, 2, 0, 2, 4401, 4401]),
+    ("open", Act::Show, [2, 2, 2, 2, 2, 2, 4401, 4401]),
+];
+
+/// How a token comes.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Query,
+    Header,
+}
+
+/// What becomes of somebody at a socket. `id` is his own.
+async fn at_socket(all: &Guarded, who: &str, by: By, room: &str, act: Act, id: u8) -> u16 {
+    let (mut path, mut bearer) = (format!("/{room}"), None);
+    match (token(who), by) {
+        (Some(token), By::Query) => path += &format!("?token={token}"),
+        (Some(token), By::Header) => bearer = Some(format!("Bearer {token}")),
+        (None, _) => {}
+    }
+    let url = format!("ws://{}{path}", all.node.address);
+    let mut request = url.into_client_request().unwrap();
+    if let Some(bearer) = bearer {
+        let headers = request.headers_mut();
+        headers.insert("authorization", bearer.parse().unwrap());
+    }
+    let mut client = Client::connect_by(request).await;
+    client.send(message::step1(&[0])).await;
+    match act {
+        Act::Join => {}
+        Act::Draw => client.update(&typed(id, 0)).await,
+        Act::Show => {
+            let state = Some(&b"{}"[..]);
+            let client_id = id.into();
+            let entry = awareness::Entry {
+                client: client_id,
+                clock: 1,
+                state,
+            };
+            let body = awareness::encode([entry].into_iter());
+            client.send(message::awareness(&body)).await;
+        }
+    }
+    loop {
+        match (client.hear().await, act) {
+            (Heard::Closed(code, _), _) => return code,
+            (Heard::Denied, _) => {
+                // The message that goes before a close says the same.
+                client.send(message::step1(&[0])).await;
+                return match client.hear().await {
+                    Heard::Closed(code, _) => code,
+                    _ => 0,
+                };
+            }
+            (Heard::Step2(_), Act::Join) => return 2,
+            (Heard::Update(update), Act::Draw) if update == typed(id, 0) => return 2,
+            (Heard::Awareness(body), Act::Show) => {
+                let shown = awareness::parse(&body, &Default::default()).unwrap();
+                if shown.iter().any(|entry| entry.client == u64::from(id)) {
+                    return 2;
+                }
+            }
+            _ => {}
+        }
+    }
+}
 
 /// Every operation of the document: its name, method, path, and a body of the kind that it takes.
 fn operations(document: &Value) -> Vec<(String, String, String, Value)> {
@@ -116,6 +215,49 @@ async fn h5_every_address_refuses_all_but_those_who_may() {
                 reply.code();
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn u8_every_socket_refuses_all_but_those_who_may() {
+    let all = Guarded::start().await;
+    for body in [
+        json!({"name": "demo", "visibility": "private"}),
+        json!({"name": "gone", "visibility": "private"}),
+        json!({"name": "open", "visibility": "public", "link_role": "viewer"}),
+    ] {
+        let who = if body["name"] == "demo" {
+            "ann"
+        } else {
+            "admin"
+        };
+        let made = all.json(who, "POST /api/rooms", body.clone()).await;
+        assert_eq!(made.status, 201, "{body}: {made:?}");
+    }
+    let line = "PATCH /api/rooms/gone";
+    all.json("admin", line, json!({"owner": "ann"})).await;
+    let line = "PATCH /api/rooms/open";
+    all.json("admin", line, json!({"owner": "ann"})).await;
+    let deleted = all.get("admin", "DELETE /api/rooms/gone").await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    // All at once, because who is refused is held for a while.
+    let mut asked = Vec::new();
+    for (room, act, row) in SOCKETS {
+        for by in [By::Query, By::Header] {
+            for (who, expected) in PEOPLE.iter().zip(row) {
+                asked.push((room, act, by, who, expected));
+            }
+        }
+    }
+    let ids = 1..=u8::MAX;
+    let answers = asked.iter().zip(ids).map(|((room, act, by, who, _), id)| {
+        // A varint of one byte up to 127; each room has people enough of its own.
+        at_socket(&all, who, *by, room, **act, id % 127 + 1)
+    });
+    let answers = join_all(answers).await;
+    assert_eq!(answers.len(), SOCKETS.len() * 2 * PEOPLE.len());
+    for ((room, act, by, who, expected), got) in asked.into_iter().zip(answers) {
+        assert_eq!(got, *expected, "{act:?} in {room} by {who}, {by:?}");
     }
 }
 
