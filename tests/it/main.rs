@@ -6,6 +6,7 @@ mod boards;
 mod client;
 mod damage;
 mod node;
+mod planted;
 mod program;
 
 mod access;

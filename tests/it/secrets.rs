@@ -2,13 +2,17 @@
 //! looked for in all that the program says.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use scrible_wire::message;
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::asking::KEY;
 use crate::client::{Client, typed};
 use crate::node::{exchange, get};
+use crate::planted::{Planted, SHOWN};
 use crate::program::{Place, Process};
 
 /// Stands in each planted secret, so one search finds any of them.
@@ -160,4 +164,67 @@ async fn t7_no_secret_is_logged_for_programs_and_each_line_names_its_session_and
         let room = line["span"]["room"].as_str().unwrap();
         assert!(["\"demo\"", "\"eve\""].contains(&room), "{line}");
     }
+}
+
+/// Every value of every table, with its place.
+async fn every_value(database: &Path) -> Vec<(String, Vec<u8>)> {
+    let url = format!("sqlite:{}?mode=ro", database.display());
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    let sql = "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'";
+    let columns: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap();
+    let mut values = Vec::new();
+    for (table, column) in columns {
+        let sql =
+            format!("SELECT CAST({column:?} AS BLOB) FROM {table:?} WHERE {column:?} IS NOT NULL");
+        let found = sqlx::query_scalar(AssertSqlSafe(sql));
+        let found: Vec<Vec<u8>> = found.fetch_all(&mut conn).await.unwrap();
+        let place = format!("{table}.{column}");
+        values.extend(found.into_iter().map(|value| (place.clone(), value)));
+    }
+    conn.close().await.unwrap();
+    values
+}
+
+/// Every file of a place, as it is.
+fn every_file(place: &Place) -> Vec<(String, Vec<u8>)> {
+    let files = walkdir::WalkDir::new(place.folder()).into_iter();
+    let files = files.map(|entry| entry.unwrap().into_path());
+    let files = files.filter(|path| path.is_file());
+    let read =
+        |path: std::path::PathBuf| (path.display().to_string(), std::fs::read(path).unwrap());
+    files.map(read).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn y10_what_lets_people_in_is_in_no_log_metric_table_or_file() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--port", "0", "--log", "trace"]);
+    command.args(["--metrics-listen", "127.0.0.1:0"]);
+    let server = place.serve_logged(command.env("SCRIBLE_JWT_SECRET", KEY));
+    let planted = Planted::plant(server.address, server.address).await;
+    planted.are_not_in("the answers", planted.said.as_bytes());
+    let (head, body) = get(log(&place).1, "/metrics").await;
+    assert!(body.contains("verdict=\"secret\"} 9"), "{body}");
+    planted.are_not_in("/metrics", format!("{head}\n{body}").as_bytes());
+    // With the log of the database, which goes when the server ends.
+    let files = every_file(&place);
+    let name = |(name, _): &(String, Vec<u8>)| name.ends_with("rooms.db-wal");
+    assert!(files.iter().any(name), "{:?}", place.folder());
+    assert!(server.stop().success());
+    for (name, bytes) in files.iter().chain(&every_file(&place)) {
+        planted.are_not_in(name, bytes);
+    }
+    let values = every_value(&place.database()).await;
+    for (column, value) in &values {
+        planted.are_not_in(column, value);
+    }
+    let has = |column: &str, what: &[u8]| {
+        let mut values = values.iter().filter(|(place, _)| place == column);
+        values.any(|(_, value)| memchr::memmem::find(value, what).is_some())
+    };
+    assert!(has("rooms.title", SHOWN.as_bytes()));
+    assert!(has("room_snapshots.label", SHOWN.as_bytes()));
+    assert!(has("room_grants.link", &planted.link_hash));
+    let log = log(&place).0;
+    assert!(log.contains("secret_in_update"), "{log}");
 }

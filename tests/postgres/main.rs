@@ -22,6 +22,8 @@ mod line;
 #[path = "../it/faults/painter.rs"]
 #[allow(dead_code, reason = "shared with the tests on SQLite")]
 mod painter;
+#[path = "../it/planted.rs"]
+mod planted;
 #[path = "../it/program.rs"]
 #[allow(dead_code, reason = "shared with the tests on SQLite")]
 mod program;
@@ -39,6 +41,7 @@ macro_rules! case {
 
 mod compacting;
 mod outages;
+mod planting;
 mod revoking;
 mod server;
 mod starting;
@@ -93,7 +96,8 @@ fn main() -> ExitCode {
     };
     let all = [CASES, outages::CASES, compacting::CASES, starting::CASES];
     let mut trials: Vec<_> = all.into_iter().flatten().map(trial).collect();
-    let with_redis = revoking::CASES.iter().map(trial);
+    let with_redis = [revoking::CASES, planting::CASES].into_iter().flatten();
+    let with_redis = with_redis.map(trial);
     let has_redis = cache::is_installed();
     trials.extend(with_redis.map(|trial| trial.with_ignored_flag(!is_there || !has_redis)));
     libtest_mimic::run(&arguments, trials).exit_code()
