@@ -217,6 +217,7 @@ mod tests {
             name: Some("Ann".into()),
             until_ms: None,
             basis: Basis::default(),
+            seen: Default::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::credentials::{PLAIN_COOKIE, SECURE_COOKIE};
 use super::decide::{Asking, Brought, Openness, Token, decide, grant_identity, subject_identity};
 use super::keys::BadKey;
 use super::origin::is_loopback_host;
-use super::{Admission, Basis, Caller, Denied, From, Gate, Identity, Knock, Origins, Role};
+use super::{Admission, Basis, Caller, Denied, From, Gate, Identity, Knock, Origins, Role, Seen};
 use super::{Secret, events, pattern};
 use crate::clock::now_ms;
 use crate::room::RoomName;
@@ -160,6 +160,7 @@ impl Doorkeeper {
                 name: ruling.name,
                 until_ms: ruling.until_ms,
                 basis,
+                seen: Seen::Room(facts.room.map(Box::new)),
             }),
             Err(denied) if identity.0.is_some() => Err((denied, identity)),
             Err(denied) => Err((denied, grant_of(&facts))),

@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use scrible_store::{SecretHash, VisibleTo};
+use scrible_store::{RoomEntry, SecretHash, VisibleTo};
 
 pub use claims::{ADMIN_SCOPE, Tokens, TokensConfig};
 pub use credentials::{PLAIN_COOKIE, Request, SECURE_COOKIE};
@@ -91,6 +91,18 @@ pub struct Admission {
     pub until_ms: Option<i64>,
     /// To ask again by, without the secrets.
     pub basis: Basis,
+    /// What was read of the room, for whoever goes on with that. Sessions do not keep it.
+    pub seen: Seen,
+}
+
+/// What a gate has read of a room when it decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Seen {
+    /// It has not looked.
+    #[default]
+    Nothing,
+    /// Whether it is there, and what is known of it.
+    Room(Option<Box<RoomEntry>>),
 }
 
 /// What an admission rests on: enough to decide anew when something has changed.
@@ -226,6 +238,7 @@ impl Gate for OpenGate {
             name: None,
             until_ms: None,
             basis: basis.clone(),
+            seen: Seen::Nothing,
         })
     }
 

@@ -112,7 +112,7 @@ impl Services {
         knock.from = From::KnownPage;
         let admission = self.gate.admit(room, &knock).await?;
         let link = self.link(room, &session, &grant).await?;
-        self.joined(room, &admission, wish.via, Some((session, link)))
+        self.joined(room, admission, wish.via, Some((session, link)))
             .await
     }
 
@@ -123,7 +123,7 @@ impl Services {
     pub async fn way_in(&self, room: &RoomName, knock: &Knock) -> Result<WayIn, ServiceError> {
         match self.gate.admit(room, knock).await {
             Ok(admission) => {
-                let entry = self.store.room(room.as_str()).await?;
+                let (admission, entry) = self.seen_by(room, admission).await?;
                 Ok(WayIn {
                     title: entry.and_then(|entry| entry.title),
                     role: Some(admission.role),
@@ -155,7 +155,7 @@ impl Services {
         let cookie = knock.credentials.cookie.as_ref();
         let counted = cookie.filter(|cookie| admission.basis.session == Some(cookie.hash()));
         let Some(session) = counted else {
-            return self.joined(room, &admission, via, None).await;
+            return self.joined(room, admission, via, None).await;
         };
         let query = FactsQuery {
             session: admission.basis.session,
@@ -170,7 +170,7 @@ impl Services {
             }
             None => None,
         };
-        self.joined(room, &admission, via, held).await
+        self.joined(room, admission, via, held).await
     }
 
     async fn grant(
@@ -261,11 +261,11 @@ impl Services {
     async fn joined(
         &self,
         room: &RoomName,
-        admission: &Admission,
+        admission: Admission,
         via: Via,
         held: Option<(Secret, Secret)>,
     ) -> Result<Joined, ServiceError> {
-        let entry = self.store.room(room.as_str()).await?;
+        let (admission, entry) = self.seen_by(room, admission).await?;
         let own = entry.as_ref().and_then(|entry| entry.frontend.as_deref());
         let frontend = match own.and_then(FrontendUrl::parse) {
             Some(own) => Some(own),

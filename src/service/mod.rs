@@ -29,7 +29,7 @@ pub use versions::{Restored, Versions, before_restoring, keep_patiently};
 
 use crate::access::attempts::Attempts;
 use crate::access::password::Passwords;
-use crate::access::{Admission, Denied, FrontendUrl, Gate, Knock, PublicUrl, Role};
+use crate::access::{Admission, Denied, FrontendUrl, Gate, Knock, PublicUrl, Role, Seen};
 use crate::clock::now_ms;
 use crate::compact::Keeper;
 use crate::room::{Registry, RoomName};
@@ -134,12 +134,25 @@ impl Services {
         at_least: Role,
     ) -> Result<(Admission, RoomEntry), ServiceError> {
         let admission = self.admit(room, knock, at_least).await?;
-        let entry = self.store.room(room.as_str()).await?;
+        let (admission, entry) = self.seen_by(room, admission).await?;
         let entry = entry.ok_or(Refusal::RoomNotFound)?;
         match entry.deleted_ms {
             None => Ok((admission, entry)),
             Some(_) => Err(Denied::Deleted.into()),
         }
+    }
+
+    /// What is known of a room: as the gate has just read it, if it did.
+    async fn seen_by(
+        &self,
+        room: &RoomName,
+        mut admission: Admission,
+    ) -> Result<(Admission, Option<RoomEntry>), ServiceError> {
+        let entry = match std::mem::take(&mut admission.seen) {
+            Seen::Room(entry) => entry.map(|entry| *entry),
+            Seen::Nothing => self.store.room(room.as_str()).await?,
+        };
+        Ok((admission, entry))
     }
 
     /// To be called after everything that changes who may do what in a room: sessions are judged anew, on all nodes.

@@ -155,8 +155,8 @@ impl Services {
     /// # Errors
     /// [`Refusal::RoomNotFound`], [`Denied`].
     pub async fn room(&self, room: &RoomName, knock: &Knock) -> Result<RoomView, ServiceError> {
-        let role = match self.gate.admit(room, knock).await {
-            Ok(admission) => admission.role,
+        let admission = match self.gate.admit(room, knock).await {
+            Ok(admission) => admission,
             Err(Denied::Deleted) => {
                 let entry = self.deleted_room(room, knock).await?;
                 let role = Some(Role::Owner);
@@ -164,9 +164,9 @@ impl Services {
             }
             Err(denied) => return Err(denied.into()),
         };
-        let entry = self.store.room(room.as_str()).await?;
+        let (admission, entry) = self.seen_by(room, admission).await?;
         let entry = entry.ok_or(Refusal::RoomNotFound)?;
-        let role = Some(role);
+        let role = Some(admission.role);
         Ok(RoomView { entry, role })
     }
 

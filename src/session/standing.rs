@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::Leave;
-use crate::access::{Admission, Denied, Gate, OwnSecrets, Role, events};
+use crate::access::{Admission, Denied, Gate, OwnSecrets, Role, Seen, events};
 use crate::clock::now_ms;
 use crate::room::{Membership, Room, Rung};
 use crate::stays::Staying;
@@ -58,6 +58,7 @@ struct Doubt {
 impl Standing {
     /// Of a session that was just let into a room.
     pub fn new(gate: Arc<dyn Gate>, admission: Admission, seat: &Membership, peer: IpAddr) -> Self {
+        let admission = without_room(admission);
         let room = seat.room();
         let stays = &room.shared().stays;
         Self {
@@ -192,7 +193,7 @@ impl Standing {
                     return Err(Leave::RoleChanged);
                 }
                 self.look_at = admission.until_ms.map(|_| now);
-                self.admission = admission;
+                self.admission = without_room(admission);
                 self.look_at_the_clock(now)
             }
             Err(Denied::Undecided) => {
@@ -230,6 +231,12 @@ impl Standing {
             _ => Err(Leave::Expired),
         }
     }
+}
+
+/// What was read of the room is old in a moment.
+fn without_room(admission: Admission) -> Admission {
+    let seen = Seen::Nothing;
+    Admission { seen, ..admission }
 }
 
 #[cfg(test)]
@@ -289,6 +296,7 @@ mod tests {
             name: None,
             until_ms: None,
             basis: Basis::default(),
+            seen: Seen::Nothing,
         }
     }
 

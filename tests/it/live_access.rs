@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use scrible::access::{
     Admission, Basis, Caller, Claims, Denied, From, Gate, Identity, Knock, OpenGate, Role, Secret,
+    Seen,
 };
 use scrible::bus::{Alone, Bus};
 use scrible::follow::Writers;
@@ -69,6 +70,7 @@ impl ToldGate {
                 })),
                 ..Basis::default()
             },
+            seen: Seen::Nothing,
         })
     }
 }

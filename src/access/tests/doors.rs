@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{shared, tokens_config};
 use crate::access::{
     Credentials, Denied, Doorkeeper, DoorkeeperConfig, From, Gate, Hosts, Identity, Knock, Mode,
-    Origin, Origins, Others, Request, Secret, Transport, link,
+    Origin, Origins, Others, Request, Secret, Seen, Transport, link,
 };
 use crate::room::RoomName;
 
@@ -459,4 +459,16 @@ fn u5_a_page_of_the_same_origin_is_known_where_its_origin_is() {
         };
         assert_eq!(Knock::of(&door, &request).from, from, "{list:?}");
     }
+}
+
+#[tokio::test]
+async fn u1_what_was_read_of_the_room_comes_with_the_decision() {
+    let store = Arc::new(MemoryStore::new());
+    create(&store, "open", Visibility::Public).await;
+    let door = guarded(&store);
+    let admin = with_token(json!({"scope": "scrible:admin"}));
+    let seen = async |name: &str| door.admit(&room(name), &admin).await.unwrap().seen;
+    let stored = store.room("open").await.unwrap().unwrap();
+    assert_eq!(seen("open").await, Seen::Room(Some(Box::new(stored))));
+    assert_eq!(seen("none").await, Seen::Room(None));
 }
