@@ -55,10 +55,6 @@ impl Knock {
             }
             from => from,
         };
-        // A page elsewhere can make the browser of this machine knock here; it cannot make it hide where it is from.
-        let is_local = request.is_local
-            && host.is_some_and(is_loopback_host)
-            && origin.is_none_or(is_loopback_origin);
         Self {
             credentials: Credentials {
                 token: bearer(headers).or_else(|| token_of_query(request.query?)),
@@ -67,9 +63,17 @@ impl Knock {
             },
             from,
             peer: request.peer,
-            is_local,
+            is_local: request.is_local && sits_here(headers),
         }
     }
+}
+
+/// Whether a request that comes from this machine, not through anything, is of somebody who sits at it: a page elsewhere can make the browser of
+/// this machine knock here, and point its own name at it; it cannot make it hide where it is from.
+pub fn sits_here(headers: &HeaderMap) -> bool {
+    let is_here = |origin| only(headers, origin).is_some_and(is_loopback_origin);
+    only(headers, &HOST).is_some_and(is_loopback_host)
+        && (!headers.contains_key(ORIGIN) || is_here(&ORIGIN))
 }
 
 /// The header's value, where there is one and only one.

@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use scrible_store::{RoomEntry, SecretHash, VisibleTo};
 
 pub use claims::{ADMIN_SCOPE, Tokens, TokensConfig};
-pub use credentials::{PLAIN_COOKIE, Request, SECURE_COOKIE};
+pub use credentials::{PLAIN_COOKIE, Request, SECURE_COOKIE, sits_here};
 pub use decide::{grant_identity, subject_identity};
 pub use doorkeeper::{Doorkeeper, DoorkeeperConfig, Hosts, Mode, Transport};
 pub use keys::{BadKey, Keys};

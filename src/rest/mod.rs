@@ -55,21 +55,17 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
     let page = warp::path::end()
         .and(warp::get())
         .and(warp::ext::get::<Visitor>())
-        .and(warp::header::optional::<String>("host"))
+        .and(warp::header::headers_cloned())
         .and(view.clone())
-        .map(|visitor: Visitor, host: Option<String>, view: Arc<View>| {
-            page::page(&view, &visitor, host.as_deref())
-        });
+        .map(|visitor: Visitor, headers, view: Arc<View>| page::page(&view, &visitor, &headers));
     let health = warp::path!("health")
         .and(warp::get())
         .and(warp::ext::get::<Visitor>())
-        .and(warp::header::optional::<String>("host"))
+        .and(warp::header::headers_cloned())
         .and(view.clone())
-        .then(
-            |visitor: Visitor, host: Option<String>, view: Arc<View>| async move {
-                health::health(&view, page::is_local(&visitor, host.as_deref())).await
-            },
-        );
+        .then(|visitor: Visitor, headers, view: Arc<View>| async move {
+            health::health(&view, page::is_local(&visitor, &headers)).await
+        });
     let live = warp::path!("health" / "live")
         .and(warp::get())
         .map(health::live);

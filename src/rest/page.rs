@@ -1,23 +1,24 @@
 //! `GET /`: what this is, how to connect, and, for whoever sits at this machine, which rooms are live.
 //!
-//! The list names rooms, so it is shown only over loopback and only under a loopback host name: a web page elsewhere that
-//! points its own name at 127.0.0.1 must not read it.
+//! The list names rooms, so it is shown only to who sits at this machine: a web page elsewhere that points its own name at 127.0.0.1 must not
+//! read it.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use warp::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
+use warp::http::HeaderMap;
+use warp::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderValue};
 use warp::reply::{Reply, Response};
 
 use super::View;
-use crate::access::is_loopback_host;
+use crate::access::sits_here;
 use crate::room::RoomInfo;
 use crate::socket::Visitor;
 
 const STYLE: &str = include_str!("page.css");
 
 /// The page for a visitor.
-pub fn page(view: &View, visitor: &Visitor, host: Option<&str>) -> Response {
-    let here = is_local(visitor, host);
-    let rooms = here.then(|| view.rooms.live());
+pub fn page(view: &View, visitor: &Visitor, headers: &HeaderMap) -> Response {
+    let rooms = is_local(visitor, headers).then(|| view.rooms.live());
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let mut response =
         warp::reply::html(render(host.unwrap_or("localhost:3001"), rooms.as_deref()).into_string())
             .into_response();
@@ -32,9 +33,9 @@ pub fn page(view: &View, visitor: &Visitor, host: Option<&str>) -> Response {
     response
 }
 
-/// Whether a visitor may read names of rooms: over loopback, through no proxy, and under a loopback host name only.
-pub fn is_local(visitor: &Visitor, host: Option<&str>) -> bool {
-    visitor.is_local() && host.is_some_and(is_loopback_host)
+/// Whether a visitor may read names of rooms: whoever would own every room of an open server.
+pub fn is_local(visitor: &Visitor, headers: &HeaderMap) -> bool {
+    visitor.is_local() && sits_here(headers)
 }
 
 fn render(host: &str, rooms: Option<&[RoomInfo]>) -> Markup {
@@ -101,25 +102,46 @@ fn live(rooms: &[RoomInfo]) -> Markup {
 mod tests {
     use super::*;
     use crate::room::RoomName;
+    use crate::socket::TrustedProxies;
 
     #[test]
-    fn p1_rooms_are_listed_only_under_a_loopback_name() {
-        for host in [
-            "localhost:3001",
-            "127.0.0.1",
-            "[::1]:3001",
-            "app.localhost:80",
+    fn p1_rooms_are_listed_only_for_who_sits_at_this_machine() {
+        let visitor = |address: [u8; 4], headers: &HeaderMap| {
+            TrustedProxies::default().visitor(address.into(), headers)
+        };
+        let page = ("origin", "http://localhost:5173");
+        for (list, listed) in [
+            (&[("host", "localhost:3001")][..], true),
+            (&[("host", "127.0.0.1")], true),
+            (&[("host", "[::1]:3001")], true),
+            (&[("host", "app.localhost:80"), page], true),
+            (&[("host", "evil.example")], false),
+            (&[("host", "localhost.evil.example")], false),
+            (&[("host", "10.0.0.1:3001")], false),
+            (&[("host", "")], false),
+            (&[("host", "127.0.0.1.evil.example")], false),
+            (&[], false),
+            // A page elsewhere that asks by the address of this machine, and what is in doubt.
+            (
+                &[("host", "localhost"), ("origin", "https://evil.example")],
+                false,
+            ),
+            (&[("host", "localhost"), ("origin", "null")], false),
+            (&[("host", "localhost"), page, page], false),
+            (&[("host", "localhost"), ("host", "localhost")], false),
+            (
+                &[("host", "localhost"), ("x-forwarded-for", "127.0.0.1")],
+                false,
+            ),
         ] {
-            assert!(is_loopback_host(host), "{host}");
-        }
-        for host in [
-            "evil.example",
-            "localhost.evil.example",
-            "10.0.0.1:3001",
-            "",
-            "127.0.0.1.evil.example",
-        ] {
-            assert!(!is_loopback_host(host), "{host}");
+            let mut headers = HeaderMap::new();
+            for (name, value) in list {
+                headers.append(*name, value.parse().unwrap());
+            }
+            let here = visitor([127, 0, 0, 1], &headers);
+            assert_eq!(is_local(&here, &headers), listed, "{list:?}");
+            let elsewhere = visitor([192, 0, 2, 1], &headers);
+            assert!(!is_local(&elsewhere, &headers), "{list:?}");
         }
     }
 
