@@ -5,10 +5,12 @@
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use scrible_store::{
-    Batch, Builder, DamagedRooms, Directory, Existing, FactsQuery, Granted, Incarnation, NewGrant,
-    NewInvite, NewSnapshot, NewUpdate, Role, RoomAppend, SqliteOptions, SqliteStore, Stay, Store,
+    AssetAdded, Assets, Batch, Builder, Claim, DamagedRooms, Directory, Existing, ExportAdded,
+    ExportId, Exports, FactsQuery, Granted, Incarnation, NewAsset, NewExport, NewGrant, NewInvite,
+    NewSnapshot, NewUpdate, Role, RoomAppend, SqliteOptions, SqliteStore, Stay, Store, WorkerId,
     back_up, restore,
 };
 use sqlx::{Connection, SqliteConnection};
@@ -87,6 +89,29 @@ async fn filled(store: &SqliteStore, room: &str, rows: usize) {
         left_ms: None,
     };
     store.note_stays(&[stay]).await.unwrap();
+    for number in 1..=250 {
+        let new = NewExport {
+            id: ExportId(number),
+            order: (*b"order").into(),
+            at_least: 1,
+            version: None,
+            ordered_by: None,
+            time_ms: NOW,
+            expires_ms: NOW + 1,
+        };
+        let added = store.add_export(room, &new, 1_000).await.unwrap();
+        assert!(matches!(added, ExportAdded::Yes(_)), "{added:?}");
+    }
+    let file = NewAsset {
+        name: "a.png".into(),
+        content: [1; 32],
+        content_type: "image/png".into(),
+        size: 7,
+        created_by: None,
+        time_ms: NOW,
+    };
+    let added = store.add_asset(room, &file, 9).await.unwrap();
+    assert!(matches!(added, AssetAdded::New(_)), "{added:?}");
 }
 
 async fn is_sound(file: &Path, copy: &Path) -> bool {
@@ -102,7 +127,7 @@ async fn count(file: &Path, sql: &'static str) -> i64 {
 }
 
 #[tokio::test]
-async fn who_may_come_in_is_in_a_backup_and_comes_back_with_it() {
+async fn who_may_come_in_and_what_is_to_be_drawn_is_in_a_backup_and_comes_back_with_it() {
     let folder = TempDir::new().unwrap();
     let file = |name: &str| -> PathBuf { folder.path().join(name) };
     let (database, copy) = (file("rooms.db"), file("copy.db"));
@@ -114,6 +139,12 @@ async fn who_may_come_in_is_in_a_backup_and_comes_back_with_it() {
     };
     let facts = store.facts("room", &query).await.unwrap();
     assert!(facts.by_session.is_some());
+    let claim = Claim {
+        worker: WorkerId(1),
+        lease: Duration::from_secs(60),
+        attempts: 3,
+    };
+    let claimed = store.claim_export(&claim).await.unwrap();
     assert!(is_sound(&database, &copy).await);
     store.close().await;
     std::fs::remove_file(&database).unwrap();
@@ -121,6 +152,10 @@ async fn who_may_come_in_is_in_a_backup_and_comes_back_with_it() {
     assert_eq!(restored.unwrap().pending, [""; 0]);
     let store = open(&database).await;
     assert_eq!(store.facts("room", &query).await.unwrap(), facts);
+    let tally = store.export_tally().await.unwrap();
+    assert_eq!((tally.pending, tally.processing), (249, 1));
+    assert_eq!(store.export(ExportId(1)).await.unwrap(), claimed);
+    assert_eq!(store.asset_bytes("room").await.unwrap(), (7, 1));
 }
 
 /// Dropped after any number of polls: the room is there as it was or it is not there, what is left adds up, and the next purge of
@@ -154,10 +189,15 @@ async fn a_purge_can_be_interrupted_at_any_step() {
         "SELECT count(*) FROM room_grants",
         "SELECT count(*) FROM room_invites",
         "SELECT count(*) FROM room_participants",
+        "SELECT count(*) FROM exports",
+        "SELECT count(*) FROM assets",
     ] {
         assert_eq!(count(&database, sql).await, 0, "{sql}");
     }
     assert_eq!(store.load("beside").await.unwrap().unwrap().head, 1);
+    let left = store.orphans().await.unwrap();
+    let left: Vec<&str> = left.iter().map(|orphan| &*orphan.prefix).collect();
+    assert_eq!(left, ["exports/1/", "assets/1/"]);
 }
 
 async fn filled_beside(store: &SqliteStore) {
@@ -181,7 +221,8 @@ async fn filled_beside(store: &SqliteStore) {
 /// Goes on with a purge, and drops it as soon as something has changed in the file.
 async fn interrupt(store: &SqliteStore, database: &Path) {
     let everything = "SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM rooms WHERE purged_ms IS NULL) \
-        + (SELECT count(*) FROM room_updates) + (SELECT count(*) FROM room_snapshots) + (SELECT count(*) FROM room_grants)";
+        + (SELECT count(*) FROM room_updates) + (SELECT count(*) FROM room_snapshots) + (SELECT count(*) FROM room_grants) \
+        + (SELECT count(*) FROM exports)";
     let before = count(database, everything).await;
     let mut purging = std::pin::pin!(store.purge_room("large"));
     loop {

@@ -93,7 +93,8 @@ async fn a_file_of_the_first_version_is_migrated_and_loads() {
             "0002 snapshots",
             "0003 dead letters",
             "0004 room records",
-            "0005 access"
+            "0005 access",
+            "0006 exports"
         ]
     );
     assert_eq!(append(&store, "room", texts(2)).await, id);

@@ -16,12 +16,13 @@ use scrible_store::{
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "0001 rooms",
     "0002 snapshots",
     "0003 dead letters",
     "0004 room records",
     "0005 access",
+    "0006 exports",
 ];
 
 struct Folder(TempDir);

@@ -6,12 +6,14 @@
 //! A store's own tests call [`store_contract!`](crate::store_contract) with an expression that makes a fresh, empty
 //! [`Place`]; it makes one test of each case.
 
+mod assets;
 mod batches;
 mod concurrency;
 mod contents;
 mod damage;
 mod dead_letters;
 mod directory;
+mod exports;
 mod leases;
 mod records;
 mod rooms;
@@ -26,12 +28,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use self::assets::*;
 pub use self::batches::*;
 pub use self::concurrency::*;
 pub use self::contents::*;
 pub use self::damage::*;
 pub use self::dead_letters::*;
 pub use self::directory::*;
+pub use self::exports::*;
 pub use self::leases::*;
 pub use self::records::*;
 pub use self::rooms::*;
@@ -199,6 +203,29 @@ macro_rules! store_contract {
             a_purged_name_is_free_for_another_room
             others_are_written_while_a_large_room_is_purged
             a_room_is_purged_again_and_again_while_it_is_written
+            an_export_is_added_once_and_comes_back_as_it_was
+            a_room_has_no_more_exports_waiting_than_it_may
+            exports_are_listed_newest_first_by_room
+            what_no_store_takes_is_invalid_in_an_export
+            fifty_claimers_take_two_hundred_exports_once_each
+            exports_are_claimed_in_the_order_in_which_they_fell_due
+            a_claim_that_ended_gives_an_export_to_another
+            an_export_whose_workers_die_has_failed
+            exports_of_a_deleted_room_wait_until_it_is_back
+            an_export_is_completed_once
+            what_may_go_well_another_time_is_tried_again
+            what_is_given_back_has_not_counted
+            a_cancelled_export_is_nobodys
+            exports_are_counted_where_they_are
+            a_deleted_export_leaves_its_objects
+            exports_expire_in_their_order
+            a_purged_room_leaves_its_objects
+            the_bell_rings_for_what_became_of_an_export
+            an_asset_is_noted_once_by_its_name
+            names_of_assets_differ_by_every_byte
+            a_rooms_assets_take_no_more_than_they_may
+            assets_are_listed_newest_first_by_room
+            what_no_store_takes_is_invalid_in_an_asset
         }
     };
     (@list $place:expr; $($case:ident)*) => {
@@ -443,6 +470,12 @@ mod tests {
             include_str!("directory/facts.rs"),
             include_str!("directory/stays.rs"),
             include_str!("directory/purging.rs"),
+            include_str!("exports/adding.rs"),
+            include_str!("exports/claiming.rs"),
+            include_str!("exports/ending.rs"),
+            include_str!("exports/leaving.rs"),
+            include_str!("exports/bell.rs"),
+            include_str!("assets.rs"),
         ];
         let written = sources.iter().flat_map(|source| {
             let starts = source.split("\npub async fn ").skip(1);

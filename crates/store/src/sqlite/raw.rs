@@ -49,6 +49,7 @@ impl Hold {
 
 /// Statements that bring a file back to what the first version of this program left: the undoing of all later migrations.
 pub const AS_OF_THE_FIRST_MIGRATION: &str = "\
+    DROP TABLE orphans; DROP TABLE assets; DROP TABLE exports; \
     DROP TABLE idempotency_keys; DROP TABLE room_participants; DROP TABLE room_blocks; DROP TABLE room_grants; \
     DROP TABLE room_invites; DROP INDEX rooms_by_owner; DROP INDEX rooms_purged; \
     ALTER TABLE rooms DROP COLUMN title; ALTER TABLE rooms DROP COLUMN owner; ALTER TABLE rooms DROP COLUMN visibility; \

@@ -4,6 +4,7 @@
 //! own, which is dropped again. Without it all cases are listed as ignored. The rule: nothing is touched but what was created here.
 
 mod attacked;
+mod bell;
 mod database;
 mod journals;
 mod line;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         phases::CASES,
         journals::CASES,
         attacked::CASES,
+        bell::CASES,
     ];
     let others = others.into_iter().flatten();
     let others = others.map(|(name, case)| {

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use scrible_store::{
-    Builder, Created, Directory, Durability, FactsQuery, Granted, IdempotencyKey, Incarnation,
-    Lease, Migrations, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening, OpeningEnd, Page,
-    PostgresOptions, PostgresStore, Quarantine, Role, RoomChange, RoomQuery, Stay, Store,
-    StoreError, Trim, VisibleTo,
+    AssetAdded, Assets, Builder, Claim, Created, Directory, Durability, ExportAdded, ExportEnd,
+    ExportId, ExportState, Exports, FactsQuery, Granted, IdempotencyKey, Incarnation, Lease,
+    Migrations, NewAsset, NewExport, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening,
+    OpeningEnd, Page, PostgresOptions, PostgresStore, Quarantine, Role, RoomChange, RoomQuery,
+    Stay, Store, StoreError, Trim, VisibleTo, WorkerId,
 };
 
 use crate::database::{Database, execute};
@@ -29,12 +30,13 @@ pub const CASES: Cases = &[
     case!(j4_a_receipt_waits_for_the_disk_unless_it_is_told_not_to),
 ];
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "0001 rooms",
     "0002 snapshots",
     "0003 dead letters",
     "0004 room records",
     "0005 access",
+    "0006 exports",
 ];
 
 async fn nodes_that_start_at_once_migrate_once(at: Database) {
@@ -117,7 +119,8 @@ const LATER: &str = "\
     ALTER TABLE room_openings ADD COLUMN later TEXT; ALTER TABLE room_records ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
     ALTER TABLE room_invites ADD COLUMN later TEXT; ALTER TABLE room_grants ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
     ALTER TABLE room_blocks ADD COLUMN later TEXT; ALTER TABLE room_participants ADD COLUMN later TEXT; \
-    ALTER TABLE idempotency_keys ADD COLUMN later TEXT; \
+    ALTER TABLE idempotency_keys ADD COLUMN later TEXT; ALTER TABLE exports ADD COLUMN later BIGINT NOT NULL DEFAULT 7; \
+    ALTER TABLE assets ADD COLUMN later TEXT; ALTER TABLE orphans ADD COLUMN later TEXT; \
     CREATE TABLE later (id BIGINT PRIMARY KEY REFERENCES rooms (id)); CREATE INDEX later_by_time ON room_updates (time_ms)";
 
 /// A store whose statements were all said before goes on, and one that opens afterwards as well.
@@ -301,6 +304,7 @@ async fn use_directory(store: &PostgresStore, time: u64) {
     };
     assert_eq!(store.rooms(&all).await.unwrap().len(), 1);
     assert!(store.usage(&name).await.unwrap().is_some());
+    use_exports(store, &name, time).await;
     assert!(store.delete_room(&name, 1).await.unwrap().is_some());
     assert!(store.undelete_room(&name).await.unwrap().is_some());
     assert!(store.delete_room(&name, 1).await.unwrap().is_some());
@@ -308,12 +312,74 @@ async fn use_directory(store: &PostgresStore, time: u64) {
     assert_eq!(store.room(&name).await.unwrap(), None);
 }
 
+/// Says each statement there is about exports and files, for the how-manieth time.
+async fn use_exports(store: &PostgresStore, room: &str, time: u64) {
+    let page = Page {
+        before: None,
+        limit: 9,
+    };
+    let claim = Claim {
+        worker: WorkerId(1),
+        lease: Duration::from_secs(60),
+        attempts: 2,
+    };
+    for number in 1..=2 {
+        let new = NewExport {
+            id: ExportId(u128::from(time) << 8 | number),
+            order: Vec::new().into(),
+            at_least: 0,
+            version: None,
+            ordered_by: None,
+            time_ms: 0,
+            expires_ms: 1,
+        };
+        let added = store.add_export(room, &new, 9).await.unwrap();
+        assert!(matches!(added, ExportAdded::Yes(_)), "{added:?}");
+    }
+    let export = store.claim_export(&claim).await.unwrap().unwrap();
+    assert!(store.renew_export(export.id, &claim, 9).await.unwrap());
+    assert_eq!(store.export_tally().await.unwrap().processing, 1);
+    let done = ExportEnd::Completed {
+        drawn: 1,
+        outcome: Vec::new().into(),
+    };
+    assert!(store.end_export(export.id, &claim, &done, 2).await.unwrap());
+    let state = store.export(export.id).await.unwrap().unwrap().state;
+    assert_eq!(state, ExportState::Completed);
+    assert_eq!(store.expired_exports(9).await.unwrap().len(), 2);
+    for (export, _) in store.exports(room, page).await.unwrap() {
+        let cancelled = store.cancel_export(room, export.id, 3).await.unwrap();
+        assert!(cancelled.unwrap().state.is_end());
+        let deleted = store.delete_export(room, export.id, "exports/").await;
+        assert!(deleted.unwrap());
+    }
+    for orphan in store.orphans().await.unwrap() {
+        store.forget_orphans(orphan.id).await.unwrap();
+    }
+    let file = NewAsset {
+        name: "a.png".into(),
+        content: [1; 32],
+        content_type: "image/png".into(),
+        size: 7,
+        created_by: None,
+        time_ms: 0,
+    };
+    let added = store.add_asset(room, &file, 9).await.unwrap();
+    let AssetAdded::New(asset) = added else {
+        panic!("{added:?}");
+    };
+    let found = store.asset(room, "a.png").await.unwrap();
+    assert_eq!(found.as_ref(), Some(&asset));
+    assert_eq!(store.assets(room, page).await.unwrap(), [asset]);
+    assert_eq!(store.asset_bytes(room).await.unwrap(), (7, 1));
+}
+
 /// Whoever waits for a table keeps nodes from it that come later.
 async fn a_migration_waits_for_no_table_for_long(at: Database) {
     PostgresStore::migrate(&at.url()).await.unwrap();
     // As before its last migrations, while somebody reads for long.
     at.execute(
-        "DROP TABLE idempotency_keys, room_participants, room_blocks, room_grants, room_invites; ALTER TABLE rooms \
+        "DROP TABLE orphans, assets, exports, idempotency_keys, room_participants, room_blocks, room_grants, room_invites; ALTER TABLE rooms \
          DROP COLUMN title, DROP COLUMN owner, DROP COLUMN visibility, DROP COLUMN link_role, DROP COLUMN password, \
          DROP COLUMN password_version, DROP COLUMN frontend, DROP COLUMN viewers_export, DROP COLUMN deleted_ms, \
          DROP COLUMN purged_ms, DROP COLUMN access_version; \
