@@ -186,7 +186,7 @@ pub async fn assets_are_listed_newest_first_by_room(place: &dyn Place) {
 pub async fn what_no_store_takes_is_invalid_in_an_asset(place: &dyn Place) {
     let store = place.open().await;
     doc(&*store, "room", 1).await;
-    let changes: [&dyn Fn(&mut NewAsset); 6] = [
+    let changes: [&(dyn Fn(&mut NewAsset) + Sync); 6] = [
         &|new| new.name = "".into(),
         &|new| new.name = "a\0b".into(),
         &|new| new.name = "x".repeat(MAX_ASSET_NAME + 1).into(),

@@ -130,7 +130,7 @@ pub async fn what_no_store_takes_is_invalid_in_an_export(place: &dyn Place) {
         assert!(matches!(answer, Err(StoreError::Invalid(_))), "{answer:?}");
     };
     let long = vec![0; MAX_EXPORT_TEXT + 1];
-    let changes: [&dyn Fn(&mut NewExport); 4] = [
+    let changes: [&(dyn Fn(&mut NewExport) + Sync); 4] = [
         &|new| new.order = long.clone().into(),
         &|new| new.at_least = u64::MAX,
         &|new| new.version = Some(1 << 63),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::until_available;
 use super::{
     ALL, Claim, ExportEnd, ExportState, NOW, Place, add, claim, claim_for_nothing, completed, doc,
-    ends, id, one, takes, takes_nothing,
+    ends, id, one, takes, takes_nothing, until_later,
 };
 use crate::{Page, WORKER_DIED};
 
@@ -63,6 +63,7 @@ pub async fn exports_are_claimed_in_the_order_in_which_they_fell_due(place: &dyn
         takes(&*store, &claim(number), number).await;
     }
     // What comes back is due later than what waits.
+    until_later(&*store).await;
     assert!(ends(&*store, 1, &claim(1), &ExportEnd::GivenBack).await);
     for number in [5, 6, 1] {
         takes(&*store, &claim(1), number).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     ExportEnd, ExportState, HOUR, NOW, Place, add, claim, completed, doc, ends, id, one, takes,
-    takes_nothing,
+    takes_nothing, until_later,
 };
 use crate::ExportTally;
 
@@ -171,12 +171,9 @@ pub async fn exports_are_counted_where_they_are(place: &dyn Place) {
     let before = store.export_tally().await.unwrap();
     assert_eq!((before.pending, before.processing), (2, 1));
     // The fourth has been due since it was added.
-    let later = loop {
-        let tally = store.export_tally().await.unwrap();
-        if tally.oldest_ms > before.oldest_ms {
-            break tally;
-        }
-    };
+    until_later(&*store).await;
+    let later = store.export_tally().await.unwrap();
+    assert!(later.oldest_ms > before.oldest_ms);
     assert!(later.oldest_ms < 600_000, "{later:?}");
     takes(&*store, &claim(1), 4).await;
     let tally = store.export_tally().await.unwrap();

@@ -99,3 +99,10 @@ async fn ends(store: &dyn Store, number: u128, claim: &Claim, end: &ExportEnd) -
     let ended = store.end_export(id(number), claim, end, NOW + 5).await;
     ended.expect("an answer")
 }
+
+/// Until the clock of the store has moved on. Something has to be due.
+async fn until_later(store: &dyn Store) {
+    let tally = async || store.export_tally().await.expect("an answer");
+    let before = tally().await.oldest_ms;
+    while tally().await.oldest_ms <= before {}
+}
