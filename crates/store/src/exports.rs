@@ -48,6 +48,10 @@ pub struct NewExport {
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an answer that is taken apart at once, and nearly always the large one"
+)]
 pub enum ExportAdded {
     /// It waits to be drawn, or was added before.
     Yes(Export),
