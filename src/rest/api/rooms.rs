@@ -54,6 +54,9 @@ pub struct Room {
     deleted: Option<String>,
     /// What you may do in it; `null` in lists.
     role: Option<RoleName>,
+    /// The page at which people join it.
+    #[schema(format = "uri")]
+    join_url: String,
 }
 
 /// Rooms by name.
@@ -134,7 +137,8 @@ pub async fn create(call: Call) -> Answer {
     };
     let key = key.map(|key| (key, &call.body[..]));
     let creating = call.services.create_room(&call.knock, name, wish, key);
-    located(creating.await?.room)
+    let room = creating.await?.room;
+    located(&call, room)
 }
 
 /// `GET /api/rooms`
@@ -156,14 +160,16 @@ pub async fn list(call: Call) -> Answer {
     let listed = call.services.list_rooms(&call.knock, query).await?;
     let last = listed.items.last().filter(|_| listed.more);
     let next = last.map(|last| cursor_at(&last.entry.name));
-    let rooms = listed.items.into_iter().map(Room::from).collect();
+    let base_url = call.base_url();
+    let rooms = listed.items.into_iter();
+    let rooms = rooms.map(|room| Room::of(room, &base_url)).collect();
     Ok(ok(&RoomList { rooms, next }))
 }
 
 /// `GET /api/rooms/{room}`
 pub async fn get(call: Call) -> Answer {
     let view = call.services.room(call.room()?, &call.knock).await?;
-    Ok(ok(&Room::from(view)))
+    Ok(ok(&Room::of(view, &call.base_url())))
 }
 
 /// `PATCH /api/rooms/{room}`
@@ -179,7 +185,7 @@ pub async fn patch(call: Call) -> Answer {
         viewers_export: patch.viewers_export,
     };
     let changing = call.services.change_room(call.room()?, &call.knock, wish);
-    Ok(ok(&Room::from(changing.await?)))
+    Ok(ok(&Room::of(changing.await?, &call.base_url())))
 }
 
 /// `POST /api/rooms/{room}/duplicate`
@@ -192,7 +198,8 @@ pub async fn duplicate(call: Call) -> Answer {
     let copying = call
         .services
         .duplicate_room(call.room()?, &call.knock, duplicate);
-    located(copying.await?)
+    let copy = copying.await?;
+    located(&call, copy)
 }
 
 /// `DELETE /api/rooms/{room}`
@@ -204,7 +211,7 @@ pub async fn delete(call: Call) -> Answer {
 /// `POST /api/rooms/{room}/restore`
 pub async fn restore(call: Call) -> Answer {
     let restoring = call.services.undelete_room(call.room()?, &call.knock);
-    Ok(ok(&Room::from(restoring.await?)))
+    Ok(ok(&Room::of(restoring.await?, &call.base_url())))
 }
 
 /// `POST /api/rooms/{room}/purge`
@@ -218,19 +225,21 @@ fn named(name: Option<String>) -> Result<Option<RoomName>, Problem> {
 }
 
 /// A room that is new, and where it is.
-fn located(room: RoomView) -> Answer {
+fn located(call: &Call, room: RoomView) -> Answer {
     let location = format!("/api/rooms/{}", encoded(&room.entry.name));
-    let mut response = created(&Room::from(room));
+    let mut response = created(&Room::of(room, &call.base_url()));
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
 }
 
-impl From<RoomView> for Room {
-    fn from(RoomView { entry, role }: RoomView) -> Self {
+impl Room {
+    /// As whoever reaches the server at `base_url` sees it.
+    fn of(RoomView { entry, role }: RoomView, base_url: &str) -> Self {
         let text = |text: Option<std::sync::Arc<str>>| text.map(|text| text.to_string());
         Self {
+            join_url: format!("{base_url}/join/{}", encoded(&entry.name)),
             name: entry.name.to_string(),
             title: text(entry.title),
             owner: text(entry.owner),

@@ -25,6 +25,8 @@ async fn h4_a_room_is_made_shown_changed_deleted_restored_and_purged() {
         (&json!("ann"), &json!("owner"))
     );
     assert_eq!(room["has_password"], false);
+    let join = "http://sync.example/join/team%2Fplan%20%C3%A4";
+    assert_eq!(room["join_url"], join);
     let shown = all.get("ann", &format!("GET {path}")).await;
     assert_eq!(shown.json(), room);
     let change = json!({"title": null, "password": "secret", "visibility": "public", "viewers_export": false});
