@@ -32,7 +32,7 @@ pub use self::access::AccessConfig;
 pub use self::edge::EdgeConfig;
 pub use self::limits::LimitsConfig;
 pub use self::objects::{Bucket, ObjectsPlace, ObjectsSettings};
-pub use self::settings::{SETTINGS, Setting};
+pub use self::settings::{SETTINGS, Setting, TOKEN_VARIABLE};
 use self::value::read_file;
 pub use self::value::{FileText, Source, Value};
 

@@ -49,3 +49,4 @@ pub mod socket;
 pub mod source;
 pub mod stays;
 pub mod telemetry;
+mod tls;

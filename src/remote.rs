@@ -2,7 +2,10 @@
 //! them are stored.
 //!
 //! Knows messages and close codes, not what an update holds. The rule: the bytes under way are bounded, and the socket is
-//! read whenever it is written, because a server that cannot get rid of its echoes stops reading.
+//! read whenever it is written, because a server that cannot get rid of its echoes stops reading. A token is shown to the server that was
+//! named, and stands in no error.
+
+mod told;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -16,11 +19,17 @@ use scrible_wire::varint::Reader;
 use scrible_wire::{Limits, Message, Messages, StateVector, message};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use self::told::{harmless, remedy, unreachable};
+use crate::access::Secret;
 use crate::room::RoomName;
+use crate::tls;
 
 /// Bytes that may be under way, and one part on top.
 const WINDOW_BYTES: usize = 4 << 20;
@@ -64,20 +73,38 @@ pub struct Line {
     unwritable: Option<tungstenite::Error>,
     /// What the server said against us.
     denied: Option<String>,
+    /// Whether a token was shown.
+    with_token: bool,
     /// When to give up.
     deadline: Instant,
 }
 
 impl Line {
-    /// Connects to a room by its [`address`].
+    /// Connects to a room by its [`address`], showing a token where there is one.
     ///
     /// # Errors
     /// Nobody there, or not a server that has rooms, or one that refuses the room.
-    pub async fn open(url: &str) -> Result<Self> {
+    pub async fn open(url: &str, token: Option<&Secret>) -> Result<Self> {
+        tls::ready();
+        let mut request = url
+            .into_client_request()
+            .with_context(|| format!("connect to {url}"))?;
+        if let Some(token) = token {
+            let value = HeaderValue::try_from(format!("Bearer {}", token.reveal()));
+            // What was wrong with it would show it.
+            let mut value = value
+                .ok()
+                .context("the token holds characters that no token has")?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
-        let connecting = timeout(CONNECT, connect_async_with_config(url, Some(config), true));
+        let connecting = timeout(
+            CONNECT,
+            connect_async_with_config(request, Some(config), true),
+        );
         let (socket, _) = connecting
             .await
             .with_context(|| format!("no answer from {url}"))?
@@ -87,6 +114,7 @@ impl Line {
             queue: VecDeque::new(),
             unwritable: None,
             denied: None,
+            with_token: token.is_some(),
             deadline: Instant::now() + PATIENCE,
         })
     }
@@ -252,7 +280,12 @@ impl Line {
                     }
                     return Ok(frame);
                 }
-                Frame::Close(Some(close)) => return Err(closed(close.code.into(), &close.reason)),
+                Frame::Close(Some(close)) => {
+                    let code = close.code.into();
+                    let reason = harmless(&close.reason);
+                    let remedy = remedy(code, self.with_token);
+                    bail!("the server closed with code {code}: {reason}{remedy}");
+                }
                 _ => {}
             }
         }
@@ -286,7 +319,8 @@ impl Line {
     }
 }
 
-/// Where a room of the server at `ws://host:port` is; there may be a path under which rooms are mounted.
+/// Where a room of the server at `http://host:port` or `https://host` is, or at `ws://` and `wss://`, which are the same; there may be a
+/// path under which rooms are mounted.
 ///
 /// The server decodes the name once, so everything that means something in a URL is encoded.
 ///
@@ -300,17 +334,24 @@ pub fn address(server: &str, room: &RoomName) -> Result<String> {
         .remove(b'.')
         .remove(b'_')
         .remove(b'~');
-    let server = server.trim_end_matches('/');
+    // Whoever writes a password there shall not find it on the screen.
     ensure!(
-        !server.starts_with("wss:"),
-        "{server}: this command does not speak TLS; run it where the server can be reached by ws://"
+        !server.contains('@'),
+        "the address of a server holds no user and no password: show a token (SCRIBLE_TOKEN)"
     );
-    ensure!(
-        server.starts_with("ws://") && !server.contains(['?', '#']),
-        "{server} is no address of a server; it looks like ws://host:port"
-    );
+    let place = match server.trim_end_matches('/').split_once("://") {
+        Some(("http" | "ws", place)) => Some(("ws", place)),
+        Some(("https" | "wss", place)) => Some(("wss", place)),
+        _ => None,
+    };
+    let place = place.filter(|(_, place)| !place.is_empty() && !place.contains(['?', '#']));
+    let (scheme, place) = place.with_context(|| {
+        format!(
+            "{server:?} is no address of a server; it looks like https://host or http://host:port"
+        )
+    })?;
     let room = utf8_percent_encode(room.as_str(), &KEPT);
-    Ok(format!("{server}/{room}"))
+    Ok(format!("{scheme}://{place}/{room}"))
 }
 
 /// Servers send one message a frame.
@@ -329,32 +370,7 @@ fn first(frame: &[u8]) -> Result<Message<'_>> {
 fn reason(body: &[u8]) -> String {
     let mut reader = Reader::new(body);
     let reason = reader.number().and_then(|_| reader.var_str());
-    reason.unwrap_or("it does not say why").to_owned()
-}
-
-fn closed(code: u16, reason: &str) -> Error {
-    let remedy = match code {
-        4413 => {
-            ". One value in the file is larger than the server takes as one message: raise its SCRIBLE_MAX_MESSAGE_BYTES"
-        }
-        1012 | 1013 | 4500 => ". Try again in a moment",
-        _ => "",
-    };
-    anyhow!("the server closed with code {code}: {reason}{remedy}")
-}
-
-fn unreachable(url: &str, error: tungstenite::Error) -> Error {
-    match error {
-        tungstenite::Error::Io(error) => Error::new(error).context(format!(
-            "nobody answers at {url}: start the server with `scrible`, or name it with --server"
-        )),
-        tungstenite::Error::Http(response) => {
-            let body = response.body().as_deref().unwrap_or_default();
-            let body = String::from_utf8_lossy(body);
-            anyhow!("{url} refuses with {}: {}", response.status(), body.trim())
-        }
-        error => Error::new(error).context(format!("connect to {url}")),
-    }
+    harmless(reason.unwrap_or("it does not say why"))
 }
 
 #[cfg(test)]
@@ -372,19 +388,18 @@ mod tests {
                 room
             );
         }
-        for server in ["http://h:1", "h:1", "wss://h", "ws://h/?a"] {
-            address(server, &RoomName::new("demo").unwrap()).unwrap_err();
+        for (server, wanted) in [
+            ("http://h:1", "ws://h:1/demo"),
+            ("https://h/ws/", "wss://h/ws/demo"),
+            ("wss://h", "wss://h/demo"),
+        ] {
+            let room = RoomName::new("demo").unwrap();
+            assert_eq!(address(server, &room).unwrap(), wanted);
         }
-    }
-
-    #[test]
-    fn i7_a_close_code_is_named_with_its_remedy() {
-        for (code, remedy) in [(4413, "SCRIBLE_MAX_MESSAGE_BYTES"), (1012, "Try again")] {
-            let error = closed(code, "because").to_string();
-            assert!(error.contains(&format!("{code}: because. ")), "{error}");
-            assert!(error.contains(remedy), "{error}");
+        for server in ["h:1", "ftp://h", "ws://", "ws://h/?a", "ws://me:planted@h"] {
+            let error = address(server, &RoomName::new("demo").unwrap()).unwrap_err();
+            assert!(!error.to_string().contains("planted"), "{error}");
         }
-        assert!(closed(4422, "bad").to_string().ends_with("4422: bad"));
     }
 
     #[test]

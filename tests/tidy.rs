@@ -177,6 +177,31 @@ const MAY_NOT_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "src/cli/client.rs",
+        &[
+            "yrs",
+            "scrible_store",
+            "sqlx",
+            "warp",
+            "hyper",
+            "crate::room",
+            "crate::service",
+            "crate::rest",
+        ],
+    ),
+    (
+        "src/cli/room/served",
+        &[
+            "yrs",
+            "scrible_store",
+            "sqlx",
+            "warp",
+            "hyper",
+            "crate::service",
+            "crate::compact",
+        ],
+    ),
+    (
         "src/import",
         &[
             "yrs",

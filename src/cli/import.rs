@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use bytesize::ByteSize;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::healthcheck;
+use super::target::Target;
 use crate::config::ListenConfig;
 use crate::import::{self, Import, Imported};
 use crate::remote::Progress;
@@ -27,8 +27,8 @@ pub struct Args {
     pub file: PathBuf,
     /// Where.
     pub room: String,
-    /// `--server`.
-    pub server: Option<String>,
+    /// Which server, and who asks.
+    pub target: Target,
     /// `--root`.
     pub root: Option<String>,
     /// `--merge`.
@@ -55,7 +55,7 @@ impl Args {
                     .required(true)
                     .help("The room, by its plain name (not percent-encoded)"),
             )
-            .arg(option("server", "URL").help("ws://host:port [default: where these settings listen]"))
+            .args(Target::arguments())
             .arg(option("root", "NAME").help("The array for a board's records [default: tl_ROOM]"))
             .arg(
                 Arg::new("merge")
@@ -74,7 +74,7 @@ impl Args {
                 .cloned()
                 .unwrap_or_default(),
             room: text("room").unwrap_or_default(),
-            server: text("server"),
+            target: Target::of(matches),
             root: text("root"),
             merge: matches.get_flag("merge"),
         }
@@ -112,10 +112,8 @@ pub async fn run(args: &Args, listen: &ListenConfig) -> ExitCode {
 
 async fn put(args: &Args, listen: &ListenConfig, last: &mut Progress) -> Result<Imported> {
     let import = Import {
-        server: args
-            .server
-            .clone()
-            .unwrap_or_else(|| format!("ws://{}", healthcheck::address(listen))),
+        server: args.target.url(listen),
+        token: args.target.token.clone(),
         room: RoomName::new(&args.room)?,
         root: args.root.clone(),
         merge: args.merge,
@@ -181,7 +179,7 @@ mod tests {
         let mut args = Args {
             file: folder.path().join("missing"),
             room: "demo".to_owned(),
-            server: None,
+            target: Target::default(),
             root: None,
             merge: false,
         };
@@ -206,7 +204,7 @@ mod tests {
         let args = Args {
             file: "b.tldr".into(),
             room: "demo".to_owned(),
-            server: None,
+            target: Target::default(),
             root: None,
             merge: false,
         };

@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod check;
+pub mod client;
 pub mod config;
 pub mod doc_worker;
 pub mod export;
@@ -13,6 +14,8 @@ pub mod import;
 pub mod migrate;
 pub mod restore;
 pub mod room;
+mod table;
+pub mod target;
 pub mod token;
 
 use std::ffi::OsString;
@@ -46,7 +49,7 @@ pub enum Task {
     Restore(restore::Args),
     /// Read every room and say which are damaged.
     Check(check::Args),
-    /// Versions of a room.
+    /// Rooms of a running server, or what is stored of one.
     Room(room::Args),
     /// Mint a token.
     Token(token::Args),
@@ -196,6 +199,7 @@ fn command() -> Command {
     let file = Arg::new("config")
         .long("config")
         .value_name("FILE")
+        .help_heading("Settings")
         .global(true)
         .help("Settings file [SCRIBLE_CONFIG, default scrible.toml if it is there]");
     Command::new("scrible")
@@ -232,6 +236,7 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
     let argument = Arg::new(setting.name)
         .long(flag)
         .value_name(setting.unit)
+        .help_heading("Settings")
         .global(true)
         .help(help);
     let argument = if setting.is_folders() {
@@ -342,7 +347,10 @@ mod tests {
         let wanted = import::Args {
             file: "b.tldr".into(),
             room: "a/b".to_owned(),
-            server: Some("ws://h:1".to_owned()),
+            target: target::Target {
+                server: Some("ws://h:1".to_owned()),
+                token: None,
+            },
             root: Some("r".to_owned()),
             merge: true,
         };

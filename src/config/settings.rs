@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// Names the settings file.
 pub const FILE_VARIABLE: &str = "SCRIBLE_CONFIG";
+/// What commands show to a running server. No setting of a server, and read by the parser of arguments.
+pub const TOKEN_VARIABLE: &str = "SCRIBLE_TOKEN";
 /// What all variables of ours but the common ones begin with.
 pub const PREFIX: &str = "SCRIBLE_";
 
@@ -638,7 +640,9 @@ pub fn nearest(meant: &str, names: impl Iterator<Item = &'static str>) -> &'stat
 
 /// A misspelt variable is silent otherwise. Only a warning, because others put variables beside ours.
 pub fn unknown_variables(environment: &BTreeMap<String, String>) -> Vec<String> {
-    let is_known = |name: &str| name == FILE_VARIABLE || SETTINGS.iter().any(|s| s.name == name);
+    let is_known = |name: &str| {
+        [FILE_VARIABLE, TOKEN_VARIABLE].contains(&name) || SETTINGS.iter().any(|s| s.name == name)
+    };
     let odd = environment.iter().filter(|(name, value)| {
         name.starts_with(PREFIX) && !is_known(name) && !is_service_link(name, value)
     });

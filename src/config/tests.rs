@@ -407,6 +407,7 @@ fn unknown_variables_are_named_and_those_of_kubernetes_are_not() {
     );
     let links = [
         ("SCRIBLE_CONFIG", "/etc/scrible.toml"),
+        ("SCRIBLE_TOKEN", "a.b.c"),
         ("SCRIBLE_SERVICE_HOST", "10.0.0.1"),
         ("SCRIBLE_SERVICE_PORT", "3001"),
         ("SCRIBLE_SERVICE_PORT_HTTP", "3001"),

@@ -14,6 +14,7 @@ use scrible_wire::{Limits, StateVector, merge, scan, split};
 
 use self::board::Schema;
 use self::format::Content;
+use crate::access::Secret;
 use crate::remote::{Line, Progress, address};
 use crate::room::RoomName;
 
@@ -30,8 +31,10 @@ const CLIENT_BITS: u32 = 40;
 /// What to put where.
 #[derive(Debug, Clone)]
 pub struct Import {
-    /// The server: `ws://host:port`, perhaps with a path under which rooms are mounted.
+    /// The server: `http://host:port` or `ws://host:port`, perhaps with a path under which rooms are mounted.
     pub server: String,
+    /// What is shown to a server that asks.
+    pub token: Option<Secret>,
     /// The room.
     pub room: RoomName,
     /// The array for a board's records; `tl_<room>` if not given, as most tldraw pages have it.
@@ -79,7 +82,11 @@ pub async fn run(
         root: import.root.clone(),
         merge: import.merge,
     };
-    let mut line = Line::open(&address(&import.server, &import.room)?).await?;
+    let mut line = Line::open(
+        &address(&import.server, &import.room)?,
+        import.token.as_ref(),
+    )
+    .await?;
     let theirs = line.greeting().await?;
     let mut marks = SchemaMarks::of(&content);
     if destination.wants_marks(&content, &theirs) {

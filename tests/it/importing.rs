@@ -21,6 +21,7 @@ const UPDATE: &[u8] = include_bytes!("../data/boards/mixed.v1.bin");
 fn into(node: &Node, room: &str) -> Import {
     Import {
         server: format!("ws://{}", node.address),
+        token: None,
         room: RoomName::new(room).unwrap(),
         root: None,
         merge: false,
@@ -294,7 +295,7 @@ async fn i7_who_may_only_read_is_refused_and_not_left_waiting() {
     let store = Arc::new(MemoryStore::new());
     let node = Node::start(&store).await;
     let url = format!("ws://{}/demo?token=viewer", node.address);
-    let mut line = Line::open(&url).await.unwrap();
+    let mut line = Line::open(&url, None).await.unwrap();
     let theirs = line.greeting().await.unwrap();
     line.join(&theirs).await.unwrap();
     let stopped = line.store(vec![UPDATE.to_vec()], |_| {}).await.unwrap_err();

@@ -29,6 +29,7 @@ mod quarantine;
 mod repairing;
 mod rest;
 mod rfc6455;
+mod room_commands;
 mod secrets;
 mod stopping;
 mod telemetry;

@@ -1,45 +1,47 @@
-//! `scrible room …`: versions of a room — list them, keep one, read one, put one back; and what to do about one that makes trouble.
+//! `scrible room …`: what there is to do with rooms, and what was typed.
 //!
-//! Versions stand here; what is told of a room is in `inspect`.
-//!
-//! Reading works on the database, beside a server or without one. Putting back goes through the running server like any client, so that
-//! everybody in the room sees it. The rule: what a line reports as stored is.
+//! [`served`] asks a running server by its API; `versions`, `inspect` and `aside` work on the database, beside a server or without one.
+//! The rule: which of the two a command does is told by its help, and settled here.
 
 mod aside;
 mod inspect;
 mod report;
 mod roots;
+pub mod served;
+mod versions;
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use bytes::Bytes;
+use anyhow::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use scrible_store::{Incarnation, Migrations, OpenOptions, SnapshotInfo};
-use scrible_wire::{Limits, merge};
-use serde::Serialize;
+use scrible_store::{Incarnation, Migrations, OpenOptions};
+use scrible_wire::Limits;
 
-use super::{backup, healthcheck};
-use crate::compact::{Keep, Keeper, Marks};
+use self::versions::Through;
+pub(super) use self::versions::stored;
+use super::target::Target;
+use crate::compact::{Keeper, Marks};
 use crate::config::Config;
 use crate::doc_worker::DocWorkers;
-use crate::remote::{Line, address};
 use crate::room::RoomName;
-use crate::service::{before_restoring, keep_patiently};
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Args {
-    /// The room.
-    pub room: String,
-    /// What to do.
-    pub action: Action,
+pub enum Args {
+    /// Something with what is stored of a room.
+    Stored {
+        /// The room.
+        room: String,
+        /// What to do.
+        action: Action,
+    },
+    /// Something with rooms of a running server.
+    Served(served::Args),
 }
 
-/// What to do with a room.
+/// What to do with what is stored of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// List its versions.
@@ -65,8 +67,8 @@ pub enum Action {
     Restore {
         /// Which.
         version: u64,
-        /// `--server`.
-        server: Option<String>,
+        /// Through which server.
+        target: Target,
     },
     /// Tell everything about it.
     Inspect(inspect::Options),
@@ -100,9 +102,14 @@ impl Args {
         let option =
             |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
         Command::new("room")
-            .about("Inspect a room; list, keep, read and restore its versions; set it aside")
+            .about("Make, list, open to others and delete rooms; list, keep, read and restore versions; inspect, set aside")
+            .after_help(
+                "create, list, password, invite, delete and restore ask the running server and need what it takes: on a server with \
+                 keys for tokens SCRIBLE_TOKEN or --token. The others work on the database of these settings.",
+            )
             .subcommand_required(true)
             .arg_required_else_help(true)
+            .subcommands(served::commands(&room))
             .subcommand(
                 Command::new("versions")
                     .about("List the versions of a room, newest first")
@@ -130,11 +137,15 @@ impl Args {
             )
             .subcommand(
                 Command::new("restore")
-                    .about("Make a room show what a version shows, as a new change by the running server")
-                    .after_help("Everybody in the room sees it at once. What was there before is kept as a version.")
+                    .about("Bring a deleted room back; or, with a number, make a room show what that version shows")
+                    .after_help(
+                        "A version is put back as a new change by the running server: everybody in the room sees it at once, and what was \
+                         there before is kept as a version. `scrible room versions ROOM` lists them.",
+                    )
                     .arg(room.clone())
-                    .arg(number("number").required(true).help("Which version"))
-                    .arg(option("server", "URL").help("ws://host:port [default: where these settings listen]")),
+                    .arg(number("number").help("Which version; without one the room itself comes back").conflicts_with("json"))
+                    .args(Target::arguments())
+                    .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("The room as the server says it, as JSON")),
             )
             .subcommand(
                 Command::new("inspect")
@@ -164,6 +175,7 @@ impl Args {
     pub fn of(matches: &ArgMatches) -> Self {
         let (name, matches) = matches.subcommand().expect("a subcommand is required");
         let text = |name: &str| matches.get_one::<String>(name).cloned();
+        let number = |name: &str| matches.get_one::<u64>(name).copied();
         let action = match name {
             "versions" => Action::Versions {
                 json: matches.get_flag("json"),
@@ -172,7 +184,7 @@ impl Args {
                 label: text("label"),
             },
             "show" => Action::Show {
-                version: matches.get_one::<u64>("version").copied(),
+                version: number("version"),
                 format: match text("format").as_deref() {
                     Some("update") => Format::Update,
                     _ => Format::Json,
@@ -185,15 +197,13 @@ impl Args {
             }),
             "set-aside" => Action::SetAside,
             "release" => Action::Release,
-            _ => Action::Restore {
-                version: matches
-                    .get_one::<u64>("number")
-                    .copied()
-                    .unwrap_or_default(),
-                server: text("server"),
+            "restore" if let Some(version) = number("number") => Action::Restore {
+                version,
+                target: Target::of(matches),
             },
+            _ => return Self::Served(served::Args::of(name, matches)),
         };
-        Self {
+        Self::Stored {
             room: text("room").unwrap_or_default(),
             action,
         }
@@ -202,7 +212,11 @@ impl Args {
 
 /// 0 when it was done, else 1 with the reason on standard error.
 pub async fn run(args: &Args, config: &Config) -> ExitCode {
-    match act(args, config).await {
+    let done = match args {
+        Args::Stored { room, action } => act(room, action, config).await,
+        Args::Served(args) => served::run(args, &config.listen).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("scrible: {error:#}");
@@ -211,24 +225,26 @@ pub async fn run(args: &Args, config: &Config) -> ExitCode {
     }
 }
 
-async fn act(args: &Args, config: &Config) -> Result<()> {
-    let room = RoomName::new(&args.room)?;
+async fn act(room: &str, action: &Action, config: &Config) -> Result<()> {
+    let room = RoomName::new(room)?;
     let keeper = keeper(config).await?;
-    let done = match &args.action {
-        Action::Versions { json } => versions(&keeper, &room, *json).await,
-        Action::Keep { label } => keep(&keeper, &room, label.as_deref()).await,
+    let done = match action {
+        Action::Versions { json } => versions::versions(&keeper, &room, *json).await,
+        Action::Keep { label } => versions::keep(&keeper, &room, label.as_deref()).await,
         Action::Show {
             version,
             format,
             output,
         } => {
-            let written = show(&keeper, &room, *version, *format).await?;
-            write(&written, *format, output.as_ref())
+            let written = versions::show(&keeper, &room, *version, *format).await?;
+            versions::write(&written, *format, output.as_ref())
         }
-        Action::Restore { version, server } => {
-            let listening = || format!("ws://{}", healthcheck::address(&config.listen));
-            let server = server.clone().unwrap_or_else(listening);
-            restore(&keeper, &room, *version, &server).await
+        Action::Restore { version, target } => {
+            let through = Through {
+                server: &target.url(&config.listen),
+                token: target.token.as_ref(),
+            };
+            versions::restore(&keeper, &room, *version, through).await
         }
         Action::Inspect(options) => {
             let database = &config.store.database;
@@ -259,170 +275,6 @@ pub(super) async fn keeper(config: &Config) -> Result<Keeper> {
     })
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    version: u64,
-    time_ms: i64,
-    bytes: u64,
-    seq: u64,
-    label: Option<&'a str>,
-    author: Option<&'a str>,
-}
-
-async fn versions(keeper: &Keeper, room: &RoomName, json: bool) -> Result<()> {
-    let known = keeper.store.snapshots(room.as_str()).await?;
-    let Some(known) = known else {
-        bail!("there is no room {room:?} in the database");
-    };
-    let mut out = std::io::stdout().lock();
-    let mut any = false;
-    for info in known.snapshots.iter().filter(|info| info.listed) {
-        any = true;
-        match json {
-            true => writeln!(out, "{}", serde_json::to_string(&row(info))?)?,
-            false => writeln!(out, "{}", line(info))?,
-        }
-    }
-    if !any && !json {
-        writeln!(
-            out,
-            "no version of {room:?} yet; `scrible room keep` makes one"
-        )?;
-    }
-    Ok(())
-}
-
-fn row(info: &SnapshotInfo) -> Row<'_> {
-    Row {
-        version: info.version,
-        time_ms: info.time_ms,
-        bytes: info.size,
-        seq: info.seq,
-        label: info.label.as_deref(),
-        author: info.author.as_deref(),
-    }
-}
-
-fn line(info: &SnapshotInfo) -> String {
-    let (version, size) = (info.version, backup::size(info.size));
-    let time = humantime::format_rfc3339_seconds(
-        std::time::UNIX_EPOCH
-            + std::time::Duration::from_millis(info.time_ms.max(0).unsigned_abs()),
-    );
-    let label = info
-        .label
-        .as_deref()
-        .map_or(String::new(), |label| format!("  {label:?}"));
-    format!("{version:>6}  {time}  {size:>10}{label}")
-}
-
-async fn keep(keeper: &Keeper, room: &RoomName, label: Option<&str>) -> Result<()> {
-    let label = label.map(Arc::from);
-    let kept = keep_patiently(
-        keeper,
-        room,
-        &Keep::Version {
-            label,
-            author: None,
-        },
-    )
-    .await?;
-    let size = backup::size(kept.snapshot.bytes as u64);
-    println!("version {} of {room:?}: {size}", kept.version);
-    Ok(())
-}
-
-async fn show(
-    keeper: &Keeper,
-    room: &RoomName,
-    version: Option<u64>,
-    format: Format,
-) -> Result<Bytes> {
-    let updates = match version {
-        Some(version) => vec![keeper.version(room.as_str(), version).await?.data],
-        None => stored(keeper, room).await?,
-    };
-    match format {
-        Format::Json => Ok(keeper.documents.json(updates).await?),
-        Format::Update => {
-            let parts = updates.iter().map(|update| &update[..]);
-            Ok(merge::merge(parts, &Limits::default())
-                .context("merge what is stored")?
-                .into())
-        }
-    }
-}
-
-/// What is stored of a room now, in order.
-pub(super) async fn stored(keeper: &Keeper, room: &RoomName) -> Result<Vec<Bytes>> {
-    let stored = keeper.store.load(room.as_str()).await?;
-    let Some(stored) = stored else {
-        bail!("there is no room {room:?} in the database");
-    };
-    let base = stored.base.into_iter().map(|base| base.data);
-    let rows = stored.updates.into_iter().map(|row| row.bytes);
-    Ok(base.chain(rows).collect())
-}
-
-fn write(bytes: &Bytes, format: Format, output: Option<&PathBuf>) -> Result<()> {
-    match output {
-        Some(path) if path.as_os_str() != "-" => {
-            std::fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
-        }
-        _ => {
-            let mut out = std::io::stdout().lock();
-            if format == Format::Update && out.is_terminal() {
-                bail!("an update is no text for a terminal: name a file with --output");
-            }
-            out.write_all(bytes)?;
-            if format == Format::Json {
-                writeln!(out)?;
-            }
-            Ok(())
-        }
-    }
-}
-
-async fn restore(keeper: &Keeper, room: &RoomName, version: u64, server: &str) -> Result<()> {
-    let target = keeper.version(room.as_str(), version).await?;
-    let mut line = Line::open(&address(server, room)?).await?;
-    let theirs = line.greeting().await?;
-    let mut current = Vec::new();
-    line.content(|update| current.push(Bytes::copy_from_slice(update)))
-        .await?;
-    // All that the server has just sent must be in the version that is kept, so it has to be stored.
-    line.settled().await?;
-    let before = keep_patiently(keeper, room, &before_restoring(version, None)).await?;
-    if !keeper_sees(&before.data, &theirs) {
-        bail!(
-            "the server at {server} does not store in this database: name the right one with --server or --database-url"
-        );
-    }
-    let restoration = keeper.documents.restore(current, vec![target.data]).await?;
-    for sentence in &restoration.left {
-        eprintln!("scrible: left as it is: {sentence}");
-    }
-    let Some(update) = restoration.update else {
-        println!("room {room:?} shows version {version} already");
-        return Ok(());
-    };
-    line.store(vec![update.to_vec()], |_| {})
-        .await
-        .map_err(|stopped| stopped.error)?;
-    line.close().await;
-    let (changes, before) = (restoration.changes, before.version);
-    println!(
-        "room {room:?} shows version {version} again: {changes} changes, stored; what was there before is version {before}"
-    );
-    Ok(())
-}
-
-/// Whether a snapshot has all that a server said its room had.
-fn keeper_sees(snapshot: &Bytes, theirs: &scrible_wire::StateVector) -> bool {
-    let contents = crate::room::Contents::read(std::slice::from_ref(snapshot), &Limits::default());
-    contents.is_ok_and(|contents| contents.clocks.state_vector().covers(theirs))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,45 +284,125 @@ mod tests {
         Ok(Args::of(&matches))
     }
 
+    fn stored(line: &str) -> (String, Action) {
+        match parse(line).unwrap() {
+            Args::Stored { room, action } => (room, action),
+            Args::Served(args) => panic!("{line}: {args:?}"),
+        }
+    }
+
     #[test]
     fn commands_are_understood() {
         Args::command().debug_assert();
-        let restore = parse("room restore a/b 12 --server ws://h:1").unwrap();
-        assert_eq!(restore.room, "a/b");
-        let server = Some("ws://h:1".to_owned());
-        assert_eq!(
-            restore.action,
-            Action::Restore {
-                version: 12,
-                server
-            }
-        );
-        let show = parse("room show demo --version 3 --format update --output -").unwrap();
+        let (room, restore) = stored("room restore a/b 12 --server ws://h:1");
+        assert_eq!(room, "a/b");
+        let target = Target {
+            server: Some("ws://h:1".to_owned()),
+            token: None,
+        };
+        let version = 12;
+        assert_eq!(restore, Action::Restore { version, target });
+        let (_, show) = stored("room show demo --version 3 --format update --output -");
         let (version, format, output) = (Some(3), Format::Update, Some("-".into()));
         assert_eq!(
-            show.action,
+            show,
             Action::Show {
                 version,
                 format,
                 output
             }
         );
-        let inspect = parse("room inspect a/b --json --dead-letters d").unwrap();
+        let (_, inspect) = stored("room inspect a/b --json --dead-letters d");
         let options = inspect::Options {
             json: true,
             dead_letters: Some("d".into()),
         };
-        assert_eq!(inspect.action, Action::Inspect(options));
-        assert_eq!(parse("room release a").unwrap().action, Action::Release);
-        assert_eq!(parse("room set-aside a").unwrap().action, Action::SetAside);
+        assert_eq!(inspect, Action::Inspect(options));
+        assert_eq!(stored("room release a").1, Action::Release);
+        assert_eq!(stored("room set-aside a").1, Action::SetAside);
         for wrong in [
             "room",
             "room inspect",
-            "room restore demo",
+            "room restore",
             "room restore demo 0",
+            "room restore demo 1 --json",
             "room show demo --format png",
         ] {
             parse(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn h15_commands_for_a_running_server_are_understood() {
+        use served::Action as Do;
+        for (line, wanted) in [
+            ("room list --deleted --json", true),
+            (
+                "room create a/b --public --title T --link-role viewer",
+                false,
+            ),
+            (
+                "room invite a --role viewer --expires never --uses 3",
+                false,
+            ),
+            ("room delete a --yes --json", true),
+        ] {
+            let Ok(Args::Served(args)) = parse(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(args.json, wanted, "{line}");
+        }
+        for (line, wanted) in [
+            (
+                "room restore demo",
+                Do::Restore {
+                    room: "demo".to_owned(),
+                },
+            ),
+            (
+                "room invite demo --list",
+                Do::Invites {
+                    room: "demo".to_owned(),
+                },
+            ),
+            (
+                "room invite demo --revoke 4",
+                Do::Revoke {
+                    room: "demo".to_owned(),
+                    id: 4,
+                },
+            ),
+            (
+                "room password demo --remove",
+                Do::Password {
+                    room: "demo".to_owned(),
+                    source: None,
+                },
+            ),
+        ] {
+            let Ok(Args::Served(args)) = parse(line) else {
+                panic!("{line}");
+            };
+            assert_eq!(args.action, wanted, "{line}");
+        }
+        for wrong in [
+            "room create a --public --private",
+            "room create a --password-stdin --no-password",
+            "room create a --link-role owner",
+            "room create a --password planted",
+            "room password",
+            "room password a planted",
+            "room password a --remove --stdin",
+            "room invite a --list --revoke 1",
+            "room invite a --list --label x",
+            "room invite a --role admin",
+            "room invite a --uses 0",
+            "room invite a --expires 0s",
+            "room invite a --expires soon",
+            "room invite a --revoke x",
+            "room delete",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

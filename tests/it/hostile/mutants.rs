@@ -124,6 +124,7 @@ async fn i2_mutated_files_are_refused_or_imported_and_the_room_lives() {
         mutate::mutate(&mut file, &corpus.updates[0], &mut random);
         let import = Import {
             server: format!("ws://{}", node.address),
+            token: None,
             room: RoomName::new("hostile").unwrap(),
             root: None,
             merge: true,
