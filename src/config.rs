@@ -64,6 +64,8 @@ pub struct Config {
     pub documents: DocumentsConfig,
     /// Where files are kept.
     pub objects: ObjectsSettings,
+    /// How exports are made and kept.
+    pub exports: ExportSettings,
     /// Where metrics are served; `None`: nowhere.
     pub metrics_listen: Option<SocketAddr>,
 }
@@ -160,6 +162,15 @@ pub struct DocumentsConfig {
     pub max_bytes: usize,
     /// Beyond the bundled ones.
     pub fonts: FontsConfig,
+}
+
+/// How exports are made and kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExportSettings {
+    /// At once, in one process; `None`: as many as suit it.
+    pub workers: Option<usize>,
+    /// How long a file stays where nobody says.
+    pub life: Duration,
 }
 
 impl HistoryConfig {
@@ -337,6 +348,15 @@ impl Effective {
                 },
             },
             objects: ObjectsSettings::read(self)?,
+            exports: ExportSettings {
+                workers: match self.is_set("SCRIBLE_EXPORT_WORKERS") {
+                    true => Some(self.number("SCRIBLE_EXPORT_WORKERS", 0..=64)? as usize),
+                    false => None,
+                },
+                life: Duration::from_secs(
+                    self.number("SCRIBLE_EXPORT_TTL_HOURS", 1..=8_760)? * 60 * 60,
+                ),
+            },
             metrics_listen: self.metrics_listen()?,
         })
     }

@@ -13,6 +13,7 @@
 //! - [`journal`] how updates come to be stored, [`source`] how rooms come back, [`guard`] which of them do not
 //! - [`compact`] how stored rows become snapshots, [`doc_worker`] where documents are opened and boards drawn, with the
 //!   [`fonts`] that are found
+//! - [`exporting`] exports that are made in the background
 //! - [`dead_letters`] what is kept of updates that nobody could take
 //! - [`objects`] where files are kept
 //! - [`session`] one connection's stay in a room, [`stays`] what is kept of it
@@ -20,7 +21,7 @@
 //! - [`access`] who may do what
 //! - [`rest`] plain HTTP
 //! - [`service`] what can be asked of rooms, whichever way
-//! - [`server`] how the parts are put together and stopped
+//! - [`server`] how the parts are put together and stopped, [`export_node`] the same for a process that only makes exports
 //! - [`import`] files brought into a room, over [`remote`]: one more client of a running server
 //! - [`config`], [`cli`], [`telemetry`] settings, commands, the log
 
@@ -32,6 +33,8 @@ pub mod compact;
 pub mod config;
 pub mod dead_letters;
 pub mod doc_worker;
+pub mod export_node;
+pub mod exporting;
 pub mod follow;
 pub mod fonts;
 pub mod guard;

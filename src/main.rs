@@ -8,16 +8,20 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use scrible::access::{Doorkeeper, Hosts, Mode};
 use scrible::bus::{Alone, Bus, RedisBus, RedisBusConfig};
-use scrible::cli::{self, Invocation};
+use scrible::cli::{self, Invocation, Service};
 use scrible::config::{Config, EdgeConfig, ObjectsPlace, RedisConfig};
+use scrible::doc_worker::{DocWorkers, DocWorkersConfig};
+use scrible::export_node::ExportNode;
+use scrible::exporting::{NoFiles, Workshop};
 use scrible::follow::Writers;
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, Node, NodeParts, ServerConfig};
-use scrible::service::Site;
+use scrible::service::{ExportsConfig, Site};
 use scrible::session::SessionConfig;
 use scrible::socket::{self, Patience, PlacesConfig, SocketsConfig, TrustedProxies};
-use scrible::telemetry;
-use scrible_store::{DatabaseKind, Incarnation, OpenOptions, Waiting};
+use scrible::telemetry::{self, Metrics};
+use scrible_objects::Objects;
+use scrible_store::{DatabaseKind, Incarnation, OpenOptions, Store, Waiting};
 use scrible_wire::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -43,19 +47,24 @@ async fn run(invocation: Invocation) -> ExitCode {
         eprintln!("scrible: {error:#}");
         return ExitCode::FAILURE;
     }
-    cli::run(invocation, async |config| match serve(config).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("scrible: {error:#}");
-            ExitCode::FAILURE
+    cli::run(invocation, async |service, config| {
+        let done = match service {
+            Service::Server => serve(config).await,
+            Service::Worker => work(config).await,
+        };
+        match done {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("scrible: {error:#}");
+                ExitCode::FAILURE
+            }
         }
     })
     .await
 }
 
-async fn serve(config: Config) -> Result<ExitCode> {
-    config.refuse_to_stand_open()?;
-    telemetry::start(&config.log)?;
+/// The database and the place for files, once they are there.
+async fn open(config: &Config) -> Result<(Arc<dyn Store>, Arc<dyn Objects>)> {
     let options = OpenOptions {
         durability: config.store.durability,
         ..OpenOptions::default()
@@ -77,13 +86,15 @@ async fn serve(config: Config) -> Result<ExitCode> {
             "there may be other nodes, but files are kept in a folder of this one: let all of them have it, or set SCRIBLE_S3_BUCKET"
         );
     }
+    Ok((store, objects))
+}
+
+/// Where clients, or those who ask for its health, and whoever collects metrics reach this process.
+async fn listen(config: &Config) -> Result<Listeners> {
     let at = (config.listen.host.as_str(), config.listen.port);
-    let listener = socket::listen(at.0, at.1)
+    let clients = socket::listen(at.0, at.1)
         .await
         .with_context(|| format!("listen on {}:{}", at.0, at.1))?;
-    let address = listener
-        .local_addr()
-        .context("read the address that is listened on")?;
     let metrics = match config.metrics_listen {
         None => None,
         Some(at) => {
@@ -96,6 +107,51 @@ async fn serve(config: Config) -> Result<ExitCode> {
             Some(listener)
         }
     };
+    Ok(Listeners { clients, metrics })
+}
+
+/// `scrible worker`.
+async fn work(config: Config) -> Result<ExitCode> {
+    telemetry::start(&config.log)?;
+    let (store, objects) = open(&config).await?;
+    let listeners = listen(&config).await?;
+    let address = listeners.clients.local_addr();
+    let address = address.context("read the address that is listened on")?;
+    let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone())?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let places = config.exports.workers.unwrap_or_else(cores);
+    let metrics = Arc::new(Metrics::default());
+    let node = ExportNode {
+        workshop: Workshop {
+            store,
+            objects,
+            documents: DocWorkers::new(DocWorkersConfig {
+                workers: places.max(1),
+                ..config.documents.workers()
+            }),
+            pictures: Arc::new(NoFiles),
+            metrics: metrics.exports.clone(),
+        },
+        metrics,
+        places,
+        shutdown: config.timing.shutdown,
+    };
+    let greeting = format!("making {places} exports at once; health is at http://{address}/health");
+    if let Err(error) = writeln!(std::io::stdout(), "{greeting}") {
+        tracing::debug!(%error, "greet");
+    }
+    node.run(listeners, shutdown).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    config.refuse_to_stand_open()?;
+    telemetry::start(&config.log)?;
+    let (store, objects) = open(&config).await?;
+    let listeners = listen(&config).await?;
+    let address = listeners.clients.local_addr();
+    let address = address.context("read the address that is listened on")?;
     // A name may have led elsewhere than it says.
     let doorkeeper = config.access.doorkeeper(address.ip())?;
     if doorkeeper.mode == Mode::Open(Hosts::Any) {
@@ -146,6 +202,11 @@ async fn serve(config: Config) -> Result<ExitCode> {
             public_url: config.access.public_url,
             frontend_url: config.access.frontend_url,
         },
+        exports: ExportsConfig {
+            life: config.exports.life,
+            link_life: config.objects.link_life,
+        },
+        export_workers: config.exports.workers.unwrap_or(1),
     };
     let bus = bus(config.redis, server_config.rooms.limits.clone());
     let parts = NodeParts {
@@ -155,10 +216,6 @@ async fn serve(config: Config) -> Result<ExitCode> {
         gate: Arc::new(gate),
     };
     let node = Node::new(parts, server_config);
-    let listeners = Listeners {
-        clients: listener,
-        metrics,
-    };
     let stopped = node.run(listeners, shutdown).await;
     if stopped.unstored > 0 {
         eprintln!(

@@ -19,6 +19,7 @@ use crate::access::Gate;
 use crate::bus::Bus;
 use crate::compact::{Compactor, Keeper, Marks, Retention};
 use crate::doc_worker::{DocWorkers, DocWorkersConfig};
+use crate::exporting::{ExportWorker, NoFiles, Workshop};
 use crate::follow::{Follower, Writers};
 use crate::guard::Guard;
 use crate::journal::{Journal, JournalHealth};
@@ -26,7 +27,7 @@ use crate::objects::ObjectsHealth;
 use crate::rest::api::Api;
 use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
-use crate::service::{Services, Site, Versions};
+use crate::service::{ExportsConfig, ServiceParts, Services, Site, Versions};
 use crate::session::SessionConfig;
 use crate::socket::{
     self, Connections, ConnectionsConfig, Patience, PlacesConfig, SocketsConfig, TrustedProxies,
@@ -60,6 +61,10 @@ pub struct ServerConfig {
     pub writers: Writers,
     /// Where this server and its front end are reached.
     pub site: Site,
+    /// How exports are kept.
+    pub exports: ExportsConfig,
+    /// How many exports this node makes at once; 0: it leaves them to others.
+    pub export_workers: usize,
 }
 
 /// What a node works with and others provide.
@@ -114,6 +119,8 @@ pub struct Node {
     guard: Arc<Guard>,
     parallel: usize,
     site: Site,
+    exports: ExportsConfig,
+    export_workers: usize,
 }
 
 impl Node {
@@ -164,6 +171,8 @@ impl Node {
             tasks,
             parallel,
             site: config.site,
+            exports: config.exports,
+            export_workers: config.export_workers,
         }
     }
 
@@ -234,7 +243,27 @@ impl Node {
         let compactor = tokio::spawn(compactor.run());
         let stop_sessions = CancellationToken::new();
         let max_upload_bytes = self.connections.sockets.max_message_bytes;
-        let services = Services::new(rooms.clone(), gate.clone(), keeper.clone(), self.site);
+        let workshop = Workshop {
+            store: store.clone(),
+            objects: objects.clone(),
+            documents: keeper.documents.clone(),
+            pictures: Arc::new(NoFiles),
+            metrics: rooms.shared().metrics.exports.clone(),
+        };
+        let exporter = ExportWorker {
+            workshop: workshop.clone(),
+            places: self.export_workers,
+        };
+        let stop_exporting = CancellationToken::new();
+        let exporter = tokio::spawn(exporter.run(stop_exporting.clone()));
+        let services = Services::new(ServiceParts {
+            rooms: rooms.clone(),
+            gate: gate.clone(),
+            keeper: keeper.clone(),
+            workshop,
+            site: self.site,
+            exports: self.exports,
+        });
         let connections = Arc::new(Connections::new(
             rooms.clone(),
             gate,
@@ -286,6 +315,8 @@ impl Node {
         // Refuse: new sockets get 503, health says so; the listener stays for those who ask.
         connections.drain.cancel();
         connections.refuse.cancel();
+        // What is being drawn goes on while sessions end.
+        stop_exporting.cancel();
         // Close: sessions end one after another, so that their clients do not all come back at once.
         tracing::info!(sessions = connections.sessions.len(), "stopping");
         stop_sessions.cancel();
@@ -313,6 +344,11 @@ impl Node {
         hearing.abort();
         caretaker.abort();
         watch.abort();
+        if timeout_at(deadline, exporter).await.is_err() {
+            tracing::warn!(
+                "exports could not be given back in time; they wait until their leases end"
+            );
+        }
         // A snapshot that is being made can be dropped at any point: the rows are there.
         compactor.abort();
         keeper.documents.close().await;

@@ -33,6 +33,8 @@ use crate::doc_worker::child::{self, ChildConfig};
 pub enum Task {
     /// Run the server.
     Serve,
+    /// Make exports and nothing else.
+    Worker,
     /// Show the settings.
     Config,
     /// Run migrations and end.
@@ -57,6 +59,15 @@ pub enum Task {
     DocWorker(ChildConfig),
 }
 
+/// A program that runs until it is told to stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Service {
+    /// The server.
+    Server,
+    /// A worker for exports.
+    Worker,
+}
+
 /// A command line that could be understood.
 pub struct Invocation {
     /// The command; serving when there is none.
@@ -77,6 +88,7 @@ impl Invocation {
     ) -> Result<Self, clap::Error> {
         let matches = command().try_get_matches_from(args)?;
         let (task, matches) = match matches.subcommand() {
+            Some(("worker", matches)) => (Task::Worker, matches),
             Some(("config", matches)) => (Task::Config, matches),
             Some(("migrate", matches)) => (Task::Migrate, matches),
             Some(("healthcheck", matches)) => (Task::Healthcheck, matches),
@@ -120,8 +132,11 @@ pub fn run_alone(invocation: &Invocation) -> Option<ExitCode> {
     }
 }
 
-/// Does what is asked for; `serve` runs the server with the settings that were found.
-pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> ExitCode) -> ExitCode {
+/// Does what is asked for; `start` runs what goes on and on, with the settings that were found.
+pub async fn run(
+    invocation: Invocation,
+    start: impl AsyncFnOnce(Service, Config) -> ExitCode,
+) -> ExitCode {
     let effective = match gather(&invocation) {
         Ok(effective) => effective,
         Err(error) => return refuse(&error),
@@ -135,7 +150,8 @@ pub async fn run(invocation: Invocation, serve: impl AsyncFnOnce(Config) -> Exit
         Err(error) => return refuse(&error),
     };
     match invocation.task {
-        Task::Serve => serve(config).await,
+        Task::Serve => start(Service::Server, config).await,
+        Task::Worker => start(Service::Worker, config).await,
         Task::Config => ExitCode::SUCCESS,
         Task::Migrate => migrate::run(&config).await,
         Task::Healthcheck => healthcheck::run(&config.listen).await,
@@ -210,6 +226,9 @@ fn command() -> Command {
              flags; see `scrible config` for all settings.",
         )
         .subcommand(Command::new("serve").about("Run the server (this is what happens without a command)"))
+        .subcommand(Command::new("worker").about(
+            "Make exports and nothing else, beside servers of the same settings; it listens for health checks only",
+        ))
         .subcommand(Command::new("config").about("Show every setting in effect and where it comes from"))
         .subcommand(Command::new("migrate").about("Bring the database up to date and end; serving does so, too"))
         .subcommand(
@@ -285,6 +304,7 @@ mod tests {
         for (line, task) in [
             ("scrible", Task::Serve),
             ("scrible serve", Task::Serve),
+            ("scrible worker", Task::Worker),
             ("scrible config", Task::Config),
             ("scrible migrate", Task::Migrate),
             ("scrible healthcheck", Task::Healthcheck),

@@ -173,6 +173,11 @@ impl From<Refusal> for Problem {
             Refusal::InviteNotFound => (StatusCode::NOT_FOUND, "invite-not-found"),
             Refusal::GrantNotFound => (StatusCode::NOT_FOUND, "grant-not-found"),
             Refusal::ClientNotFound => (StatusCode::NOT_FOUND, "client-not-found"),
+            Refusal::ExportNotFound => (StatusCode::NOT_FOUND, "export-not-found"),
+            Refusal::ExportsKept => (StatusCode::FORBIDDEN, "export-forbidden"),
+            Refusal::TooManyExports => (StatusCode::TOO_MANY_REQUESTS, "too-many-exports"),
+            Refusal::NotDrawable(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not-drawable"),
+            Refusal::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-often"),
             Refusal::RoomExists => (StatusCode::CONFLICT, "room-exists"),
             Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
             Refusal::NotDeleted => (StatusCode::CONFLICT, "room-not-deleted"),
@@ -187,10 +192,11 @@ impl From<Refusal> for Problem {
         };
         let problem = Self::new(status, code, refusal.to_string());
         match refusal {
-            Refusal::TooManyAttempts { retry_after } => {
+            Refusal::TooManyAttempts { retry_after } | Refusal::TooOften { retry_after } => {
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 problem.after(seconds)
             }
+            Refusal::TooManyExports => problem.after(5),
             _ => problem,
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use scrible_store::Store;
 use serde::Serialize;
 use warp::http::StatusCode;
 use warp::http::header::{CACHE_CONTROL, HeaderValue};
@@ -65,7 +66,7 @@ struct Parts {
 }
 
 #[derive(Serialize, Clone)]
-struct Part {
+pub(super) struct Part {
     /// `ok` or `trouble`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +74,7 @@ struct Part {
 }
 
 impl Part {
-    fn new(reason: Option<String>) -> Self {
+    pub(super) fn new(reason: Option<String>) -> Self {
         let state = if reason.is_some() { "trouble" } else { "ok" };
         Self { state, reason }
     }
@@ -105,7 +106,7 @@ impl Serving {
         };
         Self {
             connections: Part::new(stopping.map(str::to_owned)),
-            store: Part::new(store_trouble(view).await),
+            store: Part::new(store_trouble(&*view.store).await),
             journal: Part::new(view.journal.trouble().or_else(|| backlog(view))),
         }
     }
@@ -212,8 +213,8 @@ pub fn live() -> Response {
 }
 
 /// Why nothing can be stored, as far as that can be found out in time.
-async fn store_trouble(view: &View) -> Option<String> {
-    match tokio::time::timeout(STORE_TIMEOUT, view.store.check()).await {
+pub(super) async fn store_trouble(store: &dyn Store) -> Option<String> {
+    match tokio::time::timeout(STORE_TIMEOUT, store.check()).await {
         Ok(checked) => checked.err().map(|error| error.to_string()),
         Err(_) => {
             let seconds = STORE_TIMEOUT.as_secs();
@@ -230,7 +231,7 @@ fn backlog(view: &View) -> Option<String> {
     })
 }
 
-fn answer(what: &impl Serialize, code: StatusCode) -> Response {
+pub(super) fn answer(what: &impl Serialize, code: StatusCode) -> Response {
     let mut response = warp::reply::with_status(warp::reply::json(what), code).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -42,25 +42,30 @@ impl Exposition {
 
     /// Everything, at this moment.
     pub fn response(&self) -> Response {
-        let mut body = String::new();
-        match self.write(&mut body) {
-            Ok(()) => {
-                let mut response = body.into_response();
-                let headers = response.headers_mut();
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
-                response
-            }
-            Err(error) => {
-                tracing::error!(%error, "write the metrics");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
-        }
+        exposed(|out| self.write(out))
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
         self.view.rooms.shared().metrics.encode(out)?;
         text::encode_registry(out, &self.now)?;
         text::encode_eof(out)
+    }
+}
+
+/// Metrics as they are sent.
+pub(super) fn exposed(write: impl FnOnce(&mut String) -> fmt::Result) -> Response {
+    let mut body = String::new();
+    match write(&mut body) {
+        Ok(()) => {
+            let mut response = body.into_response();
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "write the metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod try_page;
+mod worker;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use crate::objects::ObjectsHealth;
 use crate::room::Registry;
 use crate::socket::{Connections, Visitor};
 use scrible_store::Store;
+
+pub use self::worker::{WorkerView, worker_metrics_routes, worker_routes};
 
 /// What the routes show.
 pub struct View {

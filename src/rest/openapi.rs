@@ -16,6 +16,7 @@ use utoipa::openapi::{
 };
 use warp::http::Method;
 
+use super::api::previews::{LEAST_WIDTH, MOST_WIDTH};
 use super::api::routes::{Gives, Kind, Parameter, ROUTES, Route, Takes, Who};
 use super::api::schemas::Schemas;
 use super::api::{LIMIT, MAX_LIMIT};
@@ -80,7 +81,18 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
     for parameter in route.query {
         operation = operation.parameter(query(parameter));
     }
-    if route.name == "createRoom" {
+    if ["orderExport", "getExport"].contains(&route.name) {
+        let prefer = ParameterBuilder::new()
+            .name("Prefer")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "`wait=N`: answer once the export has ended, or after N seconds (60 at most).",
+            ))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+        operation = operation.parameter(prefer);
+    }
+    if ["createRoom", "orderExport"].contains(&route.name) {
         let key = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)
@@ -103,6 +115,29 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
     });
     let (status, response) = success(route);
     operation = operation.response(status.to_string(), response);
+    if matches!(route.gives, Gives::Picture(_)) {
+        let same = ResponseBuilder::new()
+            .description("`If-None-Match` names the picture that there is.")
+            .header("ETag", text_header("Changes with the room."))
+            .header(
+                "X-Request-Id",
+                text_header("The id under which the server logs it."),
+            );
+        operation = operation.response("304", same);
+    }
+    if route.name == "orderExport" {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Export")));
+        let ended = ResponseBuilder::new()
+            .description("It has ended while the client waited.")
+            .header("Location", text_header("Where the export is."))
+            .header("Preference-Applied", text_header("`wait=N`."))
+            .header(
+                "X-Request-Id",
+                text_header("The id under which the server logs it."),
+            )
+            .content("application/json", content.build());
+        operation = operation.response("200", ended);
+    }
     for (status, about) in refusals(route) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
         let mut response = ResponseBuilder::new()
@@ -155,9 +190,19 @@ fn success(route: &Route) -> (u16, Response) {
             let response = described("A Yjs update (v1).");
             (200, response.content("application/octet-stream", content))
         }
+        Gives::Picture(kind) => {
+            let content = ContentBuilder::new().build();
+            let response = described("The picture.")
+                .header("ETag", text_header("Changes with the room."))
+                .content(kind, content);
+            (200, response)
+        }
     };
     if matches!(route.gives, Gives::Json(201, "Room")) {
         response = response.header("Location", text_header("Where the room is."));
+    }
+    if route.name == "orderExport" {
+        response = response.header("Location", text_header("Where the export is."));
     }
     if route.name == "joinRoom" {
         response = response.header("Set-Cookie", text_header("The session."));
@@ -189,6 +234,12 @@ fn refusals(route: &Route) -> BTreeMap<u16, String> {
             "`room-not-found`, or what else the address names is not there. For whoever could come in.",
         );
         may(410, "`room-deleted`. For whoever could come in.");
+    }
+    if route.path.contains("{export}") {
+        may(
+            404,
+            "`export-not-found`: it is not there, or not for whoever asks.",
+        );
     }
     if route.method != Method::GET {
         may(408, "`too-slow`: the body did not come in time.");
@@ -231,6 +282,13 @@ fn placeholder(name: &str) -> ParameterBuilder {
             .description(Some(about))
             .schema(Some(schema.min_length(Some(1))));
     }
+    if name == "export" {
+        let schema = ObjectBuilder::new().schema_type(Type::String);
+        let schema = schema.pattern(Some("^[0-9a-f]{32}$"));
+        return parameter
+            .description(Some("The id of an export."))
+            .schema(Some(schema));
+    }
     let schema = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(0));
@@ -247,6 +305,10 @@ fn query(parameter: &Parameter) -> ParameterBuilder {
             .minimum(Some(1))
             .maximum(Some(MAX_LIMIT as usize))
             .default(Some(LIMIT.into())),
+        Kind::Width => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(LEAST_WIDTH))
+            .maximum(Some(MOST_WIDTH)),
     };
     ParameterBuilder::new()
         .name(parameter.name)
@@ -265,7 +327,10 @@ fn text_header(about: &str) -> utoipa::openapi::Header {
 
 /// What belongs together.
 fn tag(path: &str) -> &str {
-    path.split('/').nth(4).unwrap_or("rooms")
+    match path.starts_with("/api/exports/") {
+        true => "exports",
+        false => path.split('/').nth(4).unwrap_or("rooms"),
+    }
 }
 
 fn http_method(method: &Method) -> HttpMethod {

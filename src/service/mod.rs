@@ -4,10 +4,12 @@
 //! and what is refused names the reason in words for the person who asked.
 
 mod documents;
+mod exports;
 mod grants;
 mod invites;
 mod join;
 mod people;
+mod previews;
 mod refusal;
 mod rooms;
 mod snapshots;
@@ -16,22 +18,27 @@ mod versions;
 
 use std::sync::Arc;
 
-use scrible_store::{Directory, RoomEntry};
+use scrible_store::{Directory, Exports, RoomEntry};
+use tokio::sync::Semaphore;
 
 pub use documents::{ImportOptions, Imported};
+pub use exports::{ExportView, ExportWish, ExportsConfig, PageWish};
 pub use invites::{GivenInvite, InviteWish};
 pub use join::{GRANT, JoinWish, Joined, Proof, Via, WayIn};
 pub use people::{Kick, Presence};
+pub use previews::Preview;
 pub use refusal::{Refusal, ServiceError};
 pub use rooms::{Duplicate, Made, RoomView, RoomWish, RoomsQuery};
 pub use usage::Usage;
 pub use versions::{Restored, Versions, before_restoring, keep_patiently};
 
+use self::previews::Previews;
 use crate::access::attempts::Attempts;
 use crate::access::password::Passwords;
 use crate::access::{Admission, Denied, FrontendUrl, Gate, Knock, PublicUrl, Role, Seen};
 use crate::clock::now_ms;
 use crate::compact::Keeper;
+use crate::exporting::Workshop;
 use crate::room::{Registry, RoomName};
 
 /// Where this server and its front end are reached.
@@ -53,6 +60,27 @@ pub struct Services {
     site: Site,
     passwords: Passwords,
     attempts: Arc<Attempts>,
+    queue: Arc<dyn Exports>,
+    workshop: Workshop,
+    previews: Previews,
+    exports_config: ExportsConfig,
+    waiters: Semaphore,
+}
+
+/// What services work with.
+pub struct ServiceParts {
+    /// The rooms of this node.
+    pub rooms: Arc<Registry>,
+    /// Who lets people in.
+    pub gate: Arc<dyn Gate>,
+    /// What is stored, and where documents are opened.
+    pub keeper: Arc<Keeper>,
+    /// What exports are made with.
+    pub workshop: Workshop,
+    /// Where this server is reached.
+    pub site: Site,
+    /// How exports are kept.
+    pub exports: ExportsConfig,
 }
 
 /// A page of something.
@@ -76,9 +104,22 @@ impl<T> Listed<T> {
 
 impl Services {
     /// Over the parts of a node.
-    pub fn new(rooms: Arc<Registry>, gate: Arc<dyn Gate>, keeper: Arc<Keeper>, site: Site) -> Self {
+    pub fn new(parts: ServiceParts) -> Self {
+        let ServiceParts {
+            rooms,
+            gate,
+            keeper,
+            workshop,
+            site,
+            exports,
+        } = parts;
         Self {
             store: keeper.store.clone(),
+            queue: keeper.store.clone(),
+            workshop,
+            previews: Previews::default(),
+            exports_config: exports,
+            waiters: exports::waiters(),
             versions: Versions::new(rooms.clone(), keeper.clone()),
             rooms,
             gate,

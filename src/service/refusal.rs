@@ -45,6 +45,24 @@ pub enum Refusal {
     /// The room is there, and this is not.
     #[error("the room has no such grant")]
     GrantNotFound,
+    /// There is none of this id, or not for whoever asks.
+    #[error("there is no such export")]
+    ExportNotFound,
+    /// The room keeps exports to its editors.
+    #[error("only editors may export this room")]
+    ExportsKept,
+    /// As many exports of the room wait as may.
+    #[error("too many exports of this room wait; try again when some are done")]
+    TooManyExports,
+    /// The board cannot be drawn as it is.
+    #[error("the board cannot be drawn: {0}")]
+    NotDrawable(String),
+    /// It was drawn too often just now.
+    #[error("this is asked for too often; try again in {} seconds", .retry_after.as_secs().max(1))]
+    TooOften {
+        /// From when on it may be asked again.
+        retry_after: Duration,
+    },
     /// Nobody shows himself under this client id.
     #[error("nobody in the room has this client id")]
     ClientNotFound,

@@ -240,6 +240,22 @@ label! {
 }
 
 label! {
+    /// How an attempt at an export ended.
+    ExportOutcome as "outcome" {
+        /// Its file is there.
+        Completed = "completed",
+        /// There will be none.
+        Failed = "failed",
+        /// It is tried again.
+        Again = "again",
+        /// This process stopped before it was done.
+        GivenBack = "given_back",
+        /// It was cancelled or deleted meanwhile, or is another worker's now.
+        Lost = "lost",
+    }
+}
+
+label! {
     /// What was refused and kept as a dead letter. Stored by these words, too.
     DeadLetterKind as "kind" {
         /// An update that no room could keep.

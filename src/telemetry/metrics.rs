@@ -11,8 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::counts::{
-    Batches, Compactions, Counts, DeadLetterKind, Ended, LimitMet, Openings, Received,
-    RefusedUpgrade, Sent, Verdict,
+    Batches, Compactions, Counts, DeadLetterKind, Ended, ExportOutcome, LimitMet, Openings,
+    Received, RefusedUpgrade, Sent, Verdict,
 };
 use super::distribution::Distribution;
 
@@ -65,6 +65,8 @@ pub struct Metrics {
     pub limits: Counts<LimitMet>,
     /// What goes to other nodes and comes from them.
     pub bus: BusMetrics,
+    /// Exports that are made in the background.
+    pub exports: ExportMetrics,
     registry: Registry,
 }
 
@@ -163,6 +165,46 @@ pub struct BusMetrics {
     pub connected: Gauge,
 }
 
+/// Exports that are made in the background. Cloning shares the counters.
+#[derive(Debug, Clone)]
+pub struct ExportMetrics {
+    /// Attempts.
+    pub exports: Counts<ExportOutcome>,
+    /// How long each took.
+    pub duration: Distribution,
+    /// Previews that were drawn, or could not be.
+    pub previews: Counter,
+    /// Exports that wait, in the whole deployment.
+    pub waiting: Gauge,
+    /// Exports that are being drawn, in the whole deployment.
+    pub drawing: Gauge,
+    /// How long the oldest that is due has waited, in seconds.
+    pub oldest: Gauge,
+}
+
+impl Default for ExportMetrics {
+    fn default() -> Self {
+        Self {
+            exports: Counts::default(),
+            duration: Distribution::of_times(&ROOM_US),
+            previews: Counter::default(),
+            waiting: Gauge::default(),
+            drawing: Gauge::default(),
+            oldest: Gauge::default(),
+        }
+    }
+}
+
+impl ExportMetrics {
+    /// Shows how many exports wait and are drawn, and how long the oldest has waited, in milliseconds.
+    pub fn measured(&self, waiting: u64, drawing: u64, oldest_ms: u64) {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.waiting.set(signed(waiting));
+        self.drawing.set(signed(drawing));
+        self.oldest.set(signed(oldest_ms / 1000));
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new(BusMetrics::default())
@@ -202,6 +244,7 @@ impl Metrics {
             },
             limits: Counts::default(),
             bus,
+            exports: ExportMetrics::default(),
             registry: Registry::default(),
         };
         metrics.register();
@@ -387,6 +430,38 @@ impl Metrics {
             "scrible_compaction_seconds",
             "How long compacting a room took, whatever came of it",
             compaction.duration.clone(),
+        );
+
+        let exports = &self.exports;
+        registry.register(
+            "scrible_exports",
+            "Attempts at exports, by outcome",
+            exports.exports.clone(),
+        );
+        registry.register(
+            "scrible_export_seconds",
+            "How long an attempt at an export took, from taking it up to its file being kept",
+            exports.duration.clone(),
+        );
+        registry.register(
+            "scrible_previews",
+            "Previews that were drawn; those that were there already are not counted",
+            exports.previews.clone(),
+        );
+        registry.register(
+            "scrible_exports_waiting",
+            "Exports that wait to be drawn, of all nodes; each node shows the same number",
+            exports.waiting.clone(),
+        );
+        registry.register(
+            "scrible_exports_drawing",
+            "Exports that are being drawn, by all nodes; each node shows the same number",
+            exports.drawing.clone(),
+        );
+        registry.register(
+            "scrible_exports_oldest_seconds",
+            "How long the oldest export that is due has waited; each node shows the same number",
+            exports.oldest.clone(),
         );
     }
 }

@@ -10,13 +10,13 @@ mod metrics;
 mod process;
 
 pub use counts::{
-    Batches, Compactions, Counts, DeadLetterKind, Ended, Label, LimitMet, Openings, Received,
-    RefusedUpgrade, Sent, Verdict,
+    Batches, Compactions, Counts, DeadLetterKind, Ended, ExportOutcome, Label, LimitMet, Openings,
+    Received, RefusedUpgrade, Sent, Verdict,
 };
 pub use distribution::Distribution;
 pub use log::start;
 pub use metrics::{
-    BusMetrics, CompactionMetrics, ConnectionMetrics, DeadLetterMetrics, JournalMetrics, Metrics,
-    RoomMetrics, UpdateMetrics,
+    BusMetrics, CompactionMetrics, ConnectionMetrics, DeadLetterMetrics, ExportMetrics,
+    JournalMetrics, Metrics, RoomMetrics, UpdateMetrics,
 };
 pub use process::Process;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::doc_worker::pool::{DEEP, Pool, nested, small, sub_documents, until};
 
-fn order(format: Format) -> Order {
+pub fn order(format: Format) -> Order {
     Order {
         board: BoardChoice::Largest,
         format,
@@ -30,7 +30,7 @@ fn update_of(file: Value) -> Bytes {
 }
 
 /// A page with these other records.
-fn board(records: &[Value]) -> Bytes {
+pub fn board(records: &[Value]) -> Bytes {
     let page = json!({"id": "page:p", "typeName": "page", "name": "One", "index": "a1"});
     let mut store = json!({"page:p": page});
     for record in records {
@@ -39,7 +39,7 @@ fn board(records: &[Value]) -> Bytes {
     update_of(json!({"store": store, "schema": {"schemaVersion": 2, "sequences": {}}}))
 }
 
-fn shape(id: &str, kind: &str, props: Value) -> Value {
+pub fn shape(id: &str, kind: &str, props: Value) -> Value {
     json!({
         "id": id, "typeName": "shape", "type": kind, "parentId": "page:p", "index": "a1", "x": 0, "y": 0, "props": props
     })

@@ -18,6 +18,7 @@ mod drawing;
 mod durability;
 mod edge;
 mod exporting;
+mod exports;
 mod faults;
 mod hostile;
 mod importing;

@@ -138,6 +138,8 @@ impl Node {
             retention: Default::default(),
             writers: Writers::One,
             site: Default::default(),
+            exports: Default::default(),
+            export_workers: 1,
         };
         change(&mut config);
         let shutdown = CancellationToken::new();

@@ -4,9 +4,11 @@
 
 mod call;
 mod documents;
+pub mod exports;
 mod invites;
 mod join;
 mod people;
+pub mod previews;
 mod rooms;
 pub mod routes;
 pub mod schemas;
@@ -108,7 +110,10 @@ impl Api {
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.insert("x-request-id", id);
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Unless whoever made the answer knows better.
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }

@@ -6,12 +6,13 @@ use futures_util::future::BoxFuture;
 use warp::http::Method;
 
 use super::call::{Answer, Call};
-use super::{documents, invites, join, people, rooms, snapshots};
+use super::{documents, exports, invites, join, people, previews, rooms, snapshots};
 use crate::access::Role;
 
 /// An address and a method.
 pub struct Route {
-    /// `{room}` and one more placeholder stand for a segment each.
+    /// `{room}` and one more placeholder stand for a segment each. Two paths may differ in what their placeholders are called alone, where
+    /// their methods differ.
     pub path: &'static str,
     /// How it is asked.
     pub method: Method,
@@ -70,6 +71,8 @@ pub enum Gives {
     AnyJson,
     /// A Yjs update.
     Bytes,
+    /// A picture of this type, or nothing where the client has it.
+    Picture(&'static str),
 }
 
 /// Something behind the `?`.
@@ -92,6 +95,8 @@ pub enum Kind {
     Flag,
     /// How many of a list.
     Limit,
+    /// px of a picture.
+    Width,
 }
 
 const LIMIT: Parameter = Parameter {
@@ -105,10 +110,44 @@ const CURSOR: Parameter = Parameter {
     kind: Kind::Text,
 };
 const PAGED: &[Parameter] = &[LIMIT, CURSOR];
+const PREVIEW: &[Parameter] = &[
+    Parameter {
+        name: "width",
+        about: "px of the longer side at most; 512 of a png if not said",
+        kind: Kind::Width,
+    },
+    Parameter {
+        name: "dark",
+        about: "as the editor looks in the dark",
+        kind: Kind::Flag,
+    },
+];
 const VIEWER: Who = Who::Has(Role::Viewer);
 const EDITOR: Who = Who::Has(Role::Editor);
 const OWNER: Who = Who::Has(Role::Owner);
 const EXISTS: (u16, &str) = (409, "`room-exists`");
+/// Where viewers may be kept from exporting.
+const KEPT: &[(u16, &str)] = &[(
+    403,
+    "`export-forbidden`, `forbidden`, `blocked`, `foreign-page` or `foreign-host`",
+)];
+const SHOWING: &[(u16, &str)] = &[
+    KEPT[0],
+    (422, "`not-drawable`"),
+    (429, "`too-often` for this room, or `too-many-attempts`"),
+];
+const ORDERING: &[(u16, &str)] = &[
+    KEPT[0],
+    (
+        404,
+        "`room-not-found` or `version-not-found`. For whoever could come in",
+    ),
+    (422, "`idempotency-key-reused`"),
+    (
+        429,
+        "`too-many-exports` of this room wait, or `too-many-attempts`",
+    ),
+];
 const FULL: (u16, &str) = (409, "`room-full`, or `update-incomplete`");
 
 const TOLD: (u16, &str) = (422, "`secret-in-update`: your own link or token is in it");
@@ -209,6 +248,22 @@ pub static ROUTES: &[Route] = &[
     route!(POST "/api/rooms/{room}/snapshots/{version}/restore", "restoreSnapshot",
         "Make the room show what the version shows; everybody in it sees that at once", EDITOR, Takes::Nothing, &[],
         Gives::Json(200, "RestoredSnapshot"), &[(409, "`room-full`")], snapshots::restore),
+
+    route!(GET "/api/rooms/{room}/preview.svg", "getPreviewSvg", "Show the board's first page as a small picture of paths", VIEWER,
+        Takes::Nothing, PREVIEW, Gives::Picture("image/svg+xml"), SHOWING, previews::svg),
+    route!(GET "/api/rooms/{room}/preview.png", "getPreviewPng", "Show the board's first page as a small picture of pixels", VIEWER,
+        Takes::Nothing, PREVIEW, Gives::Picture("image/png"), SHOWING, previews::png),
+
+    route!(POST "/api/exports/{room}", "orderExport", "Order a picture or a file of the board; all that was acknowledged before is in it",
+        VIEWER, Takes::Json("NewExport"), &[], Gives::Json(202, "Export"), ORDERING, exports::order),
+    route!(GET "/api/rooms/{room}/exports", "listExports", "List the exports, newest first", VIEWER, Takes::Nothing, PAGED,
+        Gives::Json(200, "ExportList"), KEPT, exports::list),
+    route!(GET "/api/exports/{export}", "getExport", "Show an export, with a link to its file once that is there", VIEWER, Takes::Nothing,
+        &[], Gives::Json(200, "Export"), &[], exports::get),
+    route!(POST "/api/exports/{export}/cancel", "cancelExport", "Cancel an export; for whoever ordered it, and for editors", VIEWER,
+        Takes::Nothing, &[], Gives::Json(200, "Export"), &[], exports::cancel),
+    route!(DELETE "/api/exports/{export}", "deleteExport", "Delete an export and its file; for whoever ordered it, and for editors", VIEWER,
+        Takes::Nothing, &[], Gives::Status(204), &[], exports::delete),
 ];
 
 /// What stands in an address for the placeholders of a path, if it is that path.

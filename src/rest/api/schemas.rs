@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use super::words::RoleName;
-use super::{documents, invites, join, people, rooms, snapshots};
+use super::{documents, exports, invites, join, people, rooms, snapshots};
 use crate::rest::error::ProblemBody;
 
 /// Every body that a route takes or gives.
@@ -14,6 +14,14 @@ use crate::rest::error::ProblemBody;
     documents::Applied,
     documents::Imported,
     documents::Usage,
+    exports::BackgroundName,
+    exports::Export,
+    exports::ExportError,
+    exports::ExportList,
+    exports::ExportStateName,
+    exports::FormatName,
+    exports::NewExport,
+    exports::PageName,
     invites::GivenInvite,
     invites::Grant,
     invites::GrantList,

@@ -44,6 +44,13 @@ const TABLE: &[(&str, [u16; 8])] = &[
     ("labelSnapshot", [401, 403, 404, 404, 403, 404, 401, 401]),
     ("deleteSnapshot", [401, 403, 403, 404, 403, 404, 401, 401]),
     ("restoreSnapshot", [401, 403, 404, 404, 403, 404, 401, 401]),
+    ("getPreviewSvg", [401, 2, 2, 2, 403, 2, 401, 401]),
+    ("getPreviewPng", [401, 2, 2, 2, 403, 2, 401, 401]),
+    ("orderExport", [401, 2, 2, 2, 403, 2, 401, 401]),
+    ("listExports", [401, 2, 2, 2, 403, 2, 401, 401]),
+    ("getExport", [404, 404, 404, 404, 404, 404, 401, 401]),
+    ("cancelExport", [404, 404, 404, 404, 404, 404, 401, 401]),
+    ("deleteExport", [404, 404, 404, 404, 404, 404, 401, 401]),
 ];
 
 /// What somebody does over a socket.
@@ -153,6 +160,7 @@ fn operations(document: &Value) -> Vec<(String, String, String, Value)> {
                 Some(content) if content.contains_key("application/json") => match &*name {
                     "createInvite" => json!({"role": "viewer"}),
                     "createSnapshot" | "labelSnapshot" => json!({"label": "x"}),
+                    "orderExport" => json!({"format": "json"}),
                     "kick" => json!({"identity": "sub:carol"}),
                     _ => json!({}),
                 },
@@ -169,6 +177,7 @@ async fn ask(all: &Guarded, who: &str, operation: &(String, String, String, Valu
     let path = path
         .replace("{room}", "demo")
         .replace("{id}", "999")
+        .replace("{export}", &"0".repeat(32))
         .replace("{version}", "999");
     let line = format!("{method} {path}");
     match body {

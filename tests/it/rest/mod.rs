@@ -33,6 +33,10 @@ pub struct Guarded {
 
 impl Guarded {
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut scrible::server::ServerConfig)) -> Self {
         let store = Arc::new(MemoryStore::new());
         let config = DoorkeeperConfig {
             mode: Mode::Guarded(TokensConfig {
@@ -55,7 +59,10 @@ impl Guarded {
             public_url: scrible::access::PublicUrl::parse(OWN),
             frontend_url: scrible::access::FrontendUrl::parse("https://draw.example/?room={room}"),
         };
-        let change = |config: &mut scrible::server::ServerConfig| config.site = site;
+        let change = |config: &mut scrible::server::ServerConfig| {
+            config.site = site;
+            change(config);
+        };
         let node = Node::start_guarded(&store, Arc::new(Alone), Arc::new(gate), change).await;
         Self { node }
     }
