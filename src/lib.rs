@@ -15,7 +15,7 @@
 //!   [`fonts`] that are found
 //! - [`exporting`] exports that are made in the background
 //! - [`dead_letters`] what is kept of updates that nobody could take
-//! - [`objects`] where files are kept
+//! - [`objects`] where files are kept, [`pictures`] those that a board only names
 //! - [`session`] one connection's stay in a room, [`stays`] what is kept of it
 //! - [`socket`] connections: upgrade, limits, close codes
 //! - [`access`] who may do what
@@ -40,7 +40,9 @@ pub mod fonts;
 pub mod guard;
 pub mod import;
 pub mod journal;
+mod media;
 pub mod objects;
+pub mod pictures;
 mod point;
 pub mod remote;
 pub mod rest;

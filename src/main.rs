@@ -12,8 +12,9 @@ use scrible::cli::{self, Invocation, Service};
 use scrible::config::{Config, EdgeConfig, ObjectsPlace, RedisConfig};
 use scrible::doc_worker::{DocWorkers, DocWorkersConfig};
 use scrible::export_node::ExportNode;
-use scrible::exporting::{NoFiles, Workshop};
+use scrible::exporting::Workshop;
 use scrible::follow::Writers;
+use scrible::pictures::{Outside, PictureParts, Pictures};
 use scrible::room::RoomsConfig;
 use scrible::server::{self, Listeners, Node, NodeParts, ServerConfig};
 use scrible::service::{ExportsConfig, Site};
@@ -110,6 +111,11 @@ async fn listen(config: &Config) -> Result<Listeners> {
     Ok(Listeners { clients, metrics })
 }
 
+/// Who fetches pictures for exports, if anybody does.
+fn outside(config: &Config) -> Result<Option<Outside>> {
+    Outside::of(config.objects.image_hosts.clone()).context("get ready to fetch pictures")
+}
+
 /// `scrible worker`.
 async fn work(config: Config) -> Result<ExitCode> {
     telemetry::start(&config.log)?;
@@ -121,6 +127,12 @@ async fn work(config: Config) -> Result<ExitCode> {
     stop_on_signal(shutdown.clone())?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let places = config.exports.workers.unwrap_or_else(cores);
+    let pictures = Pictures::new(PictureParts {
+        assets: store.clone(),
+        objects: objects.clone(),
+        outside: outside(&config)?,
+        max_bytes: config.documents.max_bytes,
+    });
     let metrics = Arc::new(Metrics::default());
     let node = ExportNode {
         workshop: Workshop {
@@ -130,7 +142,7 @@ async fn work(config: Config) -> Result<ExitCode> {
                 workers: places.max(1),
                 ..config.documents.workers()
             }),
-            pictures: Arc::new(NoFiles),
+            pictures: Arc::new(pictures),
             metrics: metrics.exports.clone(),
         },
         metrics,
@@ -165,6 +177,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         tracing::debug!(%error, "greet");
     }
 
+    let outside = outside(&config)?;
     let server_config = ServerConfig {
         rooms: RoomsConfig {
             limits: config.limits.wire(),
@@ -207,11 +220,13 @@ async fn serve(config: Config) -> Result<ExitCode> {
             link_life: config.objects.link_life,
         },
         export_workers: config.exports.workers.unwrap_or(1),
+        assets: config.objects.assets,
     };
     let bus = bus(config.redis, server_config.rooms.limits.clone());
     let parts = NodeParts {
         store,
         objects,
+        outside,
         bus,
         gate: Arc::new(gate),
     };

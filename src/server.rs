@@ -19,15 +19,16 @@ use crate::access::Gate;
 use crate::bus::Bus;
 use crate::compact::{Compactor, Keeper, Marks, Retention};
 use crate::doc_worker::{DocWorkers, DocWorkersConfig};
-use crate::exporting::{ExportWorker, NoFiles, Workshop};
+use crate::exporting::{ExportWorker, Workshop};
 use crate::follow::{Follower, Writers};
 use crate::guard::Guard;
 use crate::journal::{Journal, JournalHealth};
 use crate::objects::ObjectsHealth;
+use crate::pictures::{Outside, PictureParts, Pictures};
 use crate::rest::api::Api;
 use crate::rest::{self, View};
 use crate::room::{Registry, RoomsConfig, RoomsShared};
-use crate::service::{ExportsConfig, ServiceParts, Services, Site, Versions};
+use crate::service::{AssetLimits, ExportsConfig, Files, ServiceParts, Services, Site, Versions};
 use crate::session::SessionConfig;
 use crate::socket::{
     self, Connections, ConnectionsConfig, Patience, PlacesConfig, SocketsConfig, TrustedProxies,
@@ -65,6 +66,8 @@ pub struct ServerConfig {
     pub exports: ExportsConfig,
     /// How many exports this node makes at once; 0: it leaves them to others.
     pub export_workers: usize,
+    /// How much people may paste.
+    pub assets: AssetLimits,
 }
 
 /// What a node works with and others provide.
@@ -73,6 +76,8 @@ pub struct NodeParts {
     pub store: Arc<dyn Store>,
     /// Where files are kept.
     pub objects: Arc<dyn Objects>,
+    /// Who fetches pictures from elsewhere, if anybody does.
+    pub outside: Option<Outside>,
     /// The way to the other nodes.
     pub bus: Arc<dyn Bus>,
     /// Who lets people in.
@@ -121,6 +126,8 @@ pub struct Node {
     site: Site,
     exports: ExportsConfig,
     export_workers: usize,
+    assets: AssetLimits,
+    pictures: Pictures,
 }
 
 impl Node {
@@ -129,9 +136,16 @@ impl Node {
         let NodeParts {
             store,
             objects,
+            outside,
             bus,
             gate,
         } = parts;
+        let pictures = Pictures::new(PictureParts {
+            assets: store.clone(),
+            objects: objects.clone(),
+            outside,
+            max_bytes: config.documents.max_doc_bytes,
+        });
         let marks = Arc::new(Marks::default());
         let guard = Guard::new(store.clone(), marks.clone());
         let source = StoreSource {
@@ -173,6 +187,8 @@ impl Node {
             site: config.site,
             exports: config.exports,
             export_workers: config.export_workers,
+            assets: config.assets,
+            pictures,
         }
     }
 
@@ -247,7 +263,7 @@ impl Node {
             store: store.clone(),
             objects: objects.clone(),
             documents: keeper.documents.clone(),
-            pictures: Arc::new(NoFiles),
+            pictures: Arc::new(self.pictures),
             metrics: rooms.shared().metrics.exports.clone(),
         };
         let exporter = ExportWorker {
@@ -256,6 +272,10 @@ impl Node {
         };
         let stop_exporting = CancellationToken::new();
         let exporter = tokio::spawn(exporter.run(stop_exporting.clone()));
+        let files = Files {
+            objects: objects.clone(),
+            limits: self.assets,
+        };
         let services = Services::new(ServiceParts {
             rooms: rooms.clone(),
             gate: gate.clone(),
@@ -263,6 +283,7 @@ impl Node {
             workshop,
             site: self.site,
             exports: self.exports,
+            files,
         });
         let connections = Arc::new(Connections::new(
             rooms.clone(),

@@ -13,6 +13,8 @@ use url::Url;
 
 use super::{ConfigError, Effective, Value};
 use crate::access::Secret;
+use crate::pictures::ImageHost;
+use crate::service::AssetLimits;
 
 /// The path at which this server answers for objects in a folder; what links to them begin with.
 pub const OBJECTS_PATH: &str = "/objects";
@@ -39,6 +41,10 @@ pub struct ObjectsSettings {
     pub place: ObjectsPlace,
     /// Of a link.
     pub link_life: Duration,
+    /// How much people may paste.
+    pub assets: AssetLimits,
+    /// Whose pictures exports fetch.
+    pub image_hosts: Vec<ImageHost>,
 }
 
 /// Where files are kept.
@@ -81,6 +87,12 @@ impl ObjectsSettings {
                 true => ObjectsPlace::Bucket(Box::new(Bucket::read(settings)?)),
                 false => ObjectsPlace::Folder(folder(settings)?),
             },
+            assets: AssetLimits {
+                bytes: settings.size("SCRIBLE_MAX_ASSET_BYTES", 1 << 10..=128 << 20)?,
+                room_bytes: settings.size("SCRIBLE_MAX_ROOM_ASSET_BYTES", 1 << 10..=1 << 50)?
+                    as u64,
+            },
+            image_hosts: image_hosts(settings.value("SCRIBLE_IMAGE_HOSTS"))?,
             link_life: settings.seconds("SCRIBLE_LINK_SECONDS", 1..=most)?,
         })
     }
@@ -216,6 +228,15 @@ fn endpoint(value: &Value) -> Result<Option<String>, ConfigError> {
             "where the server is, for example https://s3.example.com, without a name, a password or a query",
         )),
     }
+}
+
+/// Names of hosts with commas between.
+fn image_hosts(value: &Value) -> Result<Vec<ImageHost>, ConfigError> {
+    let written = value.text().split(',').map(str::trim);
+    let read = written.filter(|one| !one.is_empty()).map(ImageHost::parse);
+    read.collect::<Option<_>>().ok_or_else(|| {
+        value.wrong("names of hosts with commas between, for example images.example.com,cdn.example.com:8443")
+    })
 }
 
 fn is_name(text: &str) -> bool {

@@ -6,7 +6,7 @@ use warp::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use warp::reply::{Reply, Response};
 
 const STYLE: &str = include_str!("docs.css");
-const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The page.
 pub fn page(document: &Value) -> Response {

@@ -8,8 +8,10 @@ mod error;
 mod health;
 mod join;
 mod metrics;
+mod objects;
 mod openapi;
 mod page;
+mod serve;
 mod try_page;
 mod worker;
 
@@ -101,12 +103,13 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
         .and(warp::get())
         .and(view.clone())
         .map(|view: Arc<View>| warp::reply::json(&view.api.document).into_response());
+    let objects = objects::route(view.clone());
     let docs = warp::path!("docs")
         .and(warp::get())
         .and(view)
         .map(|view: Arc<View>| docs::page(&view.api.document));
     let all = api.or(all).unify().or(document).unify().or(docs).unify();
-    let all = all.or(join::route()).unify();
+    let all = all.or(objects).unify().or(join::route()).unify();
     let all = all.or(try_page::route()).unify();
     all.recover(nothing_here)
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use scrible_store::MAX_ASSET_NAME;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -25,7 +26,7 @@ const ABOUT: &str = "Rooms of a Scrible server: made, found, shared, read and wr
     milliseconds. A room is named in one percent-encoded segment, `/` as `%2F`; a link (`room~g…`) may stand for it. Lists \
     come in pages: `next` is the `cursor` of the following one. Refusals are `application/problem+json` (RFC 9457) with \
     a stable `code`. `POST /api/rooms` with an `Idempotency-Key` may be repeated for 24 hours. A page may send the session \
-    cookie instead of a token, where its origin is one that the operator has named; bodies must then be JSON.";
+    cookie instead of a token, where its origin is one that the operator has named; bodies must then be JSON, or a file for the board.";
 
 /// The document.
 pub fn document() -> OpenApi {
@@ -112,6 +113,12 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
             let body = RequestBodyBuilder::new().required(Some(Required::True));
             Some(body.content("application/octet-stream", content).build())
         }
+        Takes::Picture => {
+            let content = || ContentBuilder::new().build();
+            let body = RequestBodyBuilder::new().required(Some(Required::True));
+            let body = body.content("image/*", content());
+            Some(body.content("video/*", content()).build())
+        }
     });
     let (status, response) = success(route);
     operation = operation.response(status.to_string(), response);
@@ -137,6 +144,10 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
             )
             .content("application/json", content.build());
         operation = operation.response("200", ended);
+    }
+    for (status, about) in besides(route) {
+        let response = ResponseBuilder::new().description(*about);
+        operation = operation.response(status.to_string(), response.build());
     }
     for (status, about) in refusals(route) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
@@ -197,6 +208,13 @@ fn success(route: &Route) -> (u16, Response) {
                 .content(kind, content);
             (200, response)
         }
+        Gives::File => {
+            let content = || ContentBuilder::new().build();
+            let etag = text_header("Changes with the content.");
+            let response = described("The file.").header("ETag", etag);
+            let response = response.content("image/*", content());
+            (200, response.content("video/*", content()))
+        }
     };
     if matches!(route.gives, Gives::Json(201, "Room")) {
         response = response.header("Location", text_header("Where the room is."));
@@ -208,6 +226,19 @@ fn success(route: &Route) -> (u16, Response) {
         response = response.header("Set-Cookie", text_header("The session."));
     }
     (status, response.build())
+}
+
+/// How else a route answers where all is well.
+fn besides(route: &Route) -> &'static [(u16, &'static str)] {
+    match route.gives {
+        Gives::File => &[
+            (206, "The part that `Range` asks for."),
+            (304, "It is still what `If-None-Match` says."),
+            (416, "There is nothing in that `Range`."),
+        ],
+        _ if route.name == "putAsset" => &[(200, "It was there already.")],
+        _ => &[],
+    }
 }
 
 /// How a route refuses.
@@ -289,6 +320,13 @@ fn placeholder(name: &str) -> ParameterBuilder {
             .description(Some("The id of an export."))
             .schema(Some(schema));
     }
+    if name == "name" {
+        let schema = ObjectBuilder::new().schema_type(Type::String);
+        let about = "What the board calls the file, percent-encoded; without slashes.";
+        return parameter.description(Some(about)).schema(Some(
+            schema.min_length(Some(1)).max_length(Some(MAX_ASSET_NAME)),
+        ));
+    }
     let schema = ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(0));
@@ -337,6 +375,7 @@ fn http_method(method: &Method) -> HttpMethod {
     match *method {
         Method::POST => HttpMethod::Post,
         Method::PATCH => HttpMethod::Patch,
+        Method::PUT => HttpMethod::Put,
         Method::DELETE => HttpMethod::Delete,
         _ => HttpMethod::Get,
     }

@@ -15,8 +15,8 @@ use crate::access::Secret;
 pub const MAX_NAME_BYTES: usize = 255;
 
 /// First path segments that belong to the server itself and can never begin a room name.
-pub const RESERVED: [&str; 8] = [
-    "api", "assets", "docs", "health", "join", "metrics", "try", "ws",
+pub const RESERVED: [&str; 9] = [
+    "api", "assets", "docs", "health", "join", "metrics", "objects", "try", "ws",
 ];
 
 /// What stands between a name and the secret of a link.

@@ -3,6 +3,7 @@
 //! Knows rooms, the store, the gate and doc workers; no HTTP, no terminal. The rules: every use case asks the gate before it does anything,
 //! and what is refused names the reason in words for the person who asked.
 
+mod assets;
 mod documents;
 mod exports;
 mod grants;
@@ -18,9 +19,10 @@ mod versions;
 
 use std::sync::Arc;
 
-use scrible_store::{Directory, Exports, RoomEntry};
+use scrible_store::{Exports, RoomEntry, Store};
 use tokio::sync::Semaphore;
 
+pub use assets::{AssetLimits, Files, Pasted, asset_key};
 pub use documents::{ImportOptions, Imported};
 pub use exports::{ExportView, ExportWish, ExportsConfig, PageWish};
 pub use invites::{GivenInvite, InviteWish};
@@ -52,12 +54,13 @@ pub struct Site {
 
 /// What can be asked of the rooms of a node.
 pub struct Services {
-    store: Arc<dyn Directory>,
+    store: Arc<dyn Store>,
     rooms: Arc<Registry>,
     gate: Arc<dyn Gate>,
     keeper: Arc<Keeper>,
     versions: Versions,
     site: Site,
+    files: Files,
     passwords: Passwords,
     attempts: Arc<Attempts>,
     queue: Arc<dyn Exports>,
@@ -81,6 +84,8 @@ pub struct ServiceParts {
     pub site: Site,
     /// How exports are kept.
     pub exports: ExportsConfig,
+    /// Where files are kept, and how many.
+    pub files: Files,
 }
 
 /// A page of something.
@@ -112,6 +117,7 @@ impl Services {
             workshop,
             site,
             exports,
+            files,
         } = parts;
         Self {
             store: keeper.store.clone(),
@@ -125,6 +131,7 @@ impl Services {
             gate,
             keeper,
             site,
+            files,
             passwords: Passwords::default(),
             attempts: Arc::default(),
         }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use scrible_objects::ObjectError;
 use scrible_store::StoreError;
 
 use crate::access::Denied;
@@ -63,6 +64,24 @@ pub enum Refusal {
         /// From when on it may be asked again.
         retry_after: Duration,
     },
+    /// The room is there, and this is not.
+    #[error("the room has no file of this name")]
+    AssetNotFound,
+    /// A name means one content for ever: boards and browsers keep to it.
+    #[error("the room has another file of this name; take another name")]
+    AssetExists,
+    /// The files of a room take too much.
+    #[error("the files of this room may take {most} bytes, and this one does not fit")]
+    AssetsFull {
+        /// Bytes.
+        most: u64,
+    },
+    /// Nothing that boards take.
+    #[error("{0}")]
+    AssetKind(String),
+    /// A file with too many bytes or pixels.
+    #[error("{0}")]
+    AssetTooLarge(String),
     /// Nobody shows himself under this client id.
     #[error("nobody in the room has this client id")]
     ClientNotFound,
@@ -115,6 +134,21 @@ impl ServiceError {
     /// There is no such version.
     pub(super) fn no_version(room: &str, version: u64) -> Self {
         Self::NotFound(format!("room {room:?} has no version {version}"))
+    }
+}
+
+impl From<ObjectError> for ServiceError {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::NotFound(_) | ObjectError::OutOfRange { .. } => {
+                Self::Unreadable(error.to_string())
+            }
+            // The operator's to put right, and nothing that trying again costs.
+            ObjectError::Denied(_)
+            | ObjectError::NoBucket(_)
+            | ObjectError::Unavailable(_)
+            | ObjectError::Invalid(_) => Self::Unavailable(error.to_string()),
+        }
     }
 }
 

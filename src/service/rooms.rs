@@ -224,7 +224,12 @@ impl Services {
         let made = making.await?;
         let name = RoomName::new(&made.room.entry.name)
             .map_err(|bad| Refusal::Invalid(bad.to_string()))?;
-        if let Err(error) = self.fill(&name, content).await {
+        // What a board names is there before it is named.
+        let filled = match self.copy_assets(room.as_str(), &made.room.entry).await {
+            Ok(()) => self.fill(&name, content).await,
+            failed => failed,
+        };
+        if let Err(error) = filled {
             // Half a copy is none.
             let deleted = self.store.delete_room(name.as_str(), now_ms()).await;
             if deleted.is_ok_and(|deleted| deleted.is_some()) {

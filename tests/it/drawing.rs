@@ -45,7 +45,7 @@ pub fn shape(id: &str, kind: &str, props: Value) -> Value {
     })
 }
 
-fn only(exports: Exports) -> Vec<u8> {
+pub fn only(exports: Exports) -> Vec<u8> {
     let [file] = &exports.files[..] else {
         panic!("{exports:?}");
     };

@@ -26,6 +26,7 @@ mod inspecting;
 mod live_access;
 mod nodes;
 mod operating;
+mod pictures;
 mod quarantine;
 mod repairing;
 mod rest;

@@ -67,6 +67,7 @@ pub struct Node {
     pub metrics: SocketAddr,
     pub versions: Versions,
     pub rooms: Arc<Registry>,
+    pub objects: Arc<MemoryObjects>,
     shutdown: CancellationToken,
     running: JoinHandle<Stopped>,
 }
@@ -140,13 +141,16 @@ impl Node {
             site: Default::default(),
             exports: Default::default(),
             export_workers: 1,
+            assets: Default::default(),
         };
         change(&mut config);
         let shutdown = CancellationToken::new();
         let store: Arc<dyn Store> = store.clone();
+        let objects = Arc::new(MemoryObjects::new());
         let parts = NodeParts {
             store,
-            objects: Arc::new(MemoryObjects::new()),
+            objects: objects.clone(),
+            outside: None,
             bus,
             gate,
         };
@@ -162,6 +166,7 @@ impl Node {
             metrics,
             versions,
             rooms,
+            objects,
             shutdown,
             running,
         }

@@ -272,6 +272,7 @@ async fn t4_health_names_each_part_and_why_it_is_not_well() {
         "connections",
         "doc_workers",
         "journal",
+        "objects",
         "rooms",
         "store",
     ];

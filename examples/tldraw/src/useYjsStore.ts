@@ -14,6 +14,7 @@ import {
 } from 'tldraw'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { assetsOf } from './assets'
 import { sharePresence } from './presence'
 import { bindRecords } from './records'
 
@@ -38,6 +39,7 @@ export function useYjsStore(
       bindingUtils: defaultBindingUtils,
       assetUtils: defaultAssetUtils,
       users: { currentUser: user },
+      assets: assetsOf(server, room),
     })
     const ends: (() => void)[] = []
 

@@ -37,7 +37,8 @@ impl std::fmt::Display for Format {
 const SVG_HEAD_BYTES: usize = 64 << 10;
 
 impl Format {
-    pub(super) fn of(bytes: &[u8]) -> Result<Self, PictureProblem> {
+    /// What these bytes are.
+    pub fn of(bytes: &[u8]) -> Result<Self, PictureProblem> {
         match image::guess_format(bytes) {
             Ok(ImageFormat::Png) => Ok(Self::Png),
             Ok(ImageFormat::Jpeg) => Ok(Self::Jpeg),

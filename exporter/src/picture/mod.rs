@@ -1,7 +1,7 @@
 //! Pictures in boards: from what a record names to bytes that every viewer draws alike.
 //!
 //! In reading order: [`PictureStore`] is asked for a picture and keeps what it made; [`Pictures`] is how a caller hands over
-//! files that are not in the board; [`placement`] says where a picture stands in its shape; [`PictureProblem`] why there is
+//! files that are not in the board; [`check_size`] judges one that nobody draws yet; [`placement`] says where a picture stands in its shape; [`PictureProblem`] why there is
 //! none. It knows PNG, JPEG, GIF, WebP and SVG; no boards beyond the records of one shape and its asset, and it follows no
 //! address. The one rule not to break: a picture is a stranger's file, so its size is known and within [`PictureLimits`]
 //! before a byte of it is unpacked, and what goes out holds nothing but what is drawn.
@@ -32,5 +32,6 @@ pub use limits::PictureLimits;
 pub use orientation::Orientation;
 pub use place::{Clip, Placement, covering, placement};
 pub use problem::{Dimension, PictureProblem};
+pub use raster::check_size;
 pub use source::{NoPictures, Pictures};
 pub use store::{PictureSetup, PictureStore};

@@ -11,6 +11,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use kurbo::Size;
 
+use super::guard::guarded;
 use super::{Dimension, Format, Orientation, PictureLimits, PictureProblem};
 
 /// What decoders need besides pixels, bytes.
@@ -43,17 +44,8 @@ impl<'b> Raster<'b> {
         let mut memory = Limits::no_limits();
         // No pixel takes more than four channels of 16 bits.
         memory.max_alloc = Some(limits.pixels.saturating_mul(8).saturating_add(OVERHEAD));
-        let reader = Cursor::new(bytes);
+        let mut decoder = header(format, bytes, &memory)?;
         let broken = |error| broken(format, error);
-        let mut decoder: Box<dyn ImageDecoder + 'b> = match format {
-            Format::Png => {
-                Box::new(PngDecoder::with_limits(reader, memory.clone()).map_err(broken)?)
-            }
-            Format::Jpeg => Box::new(JpegDecoder::new(reader).map_err(broken)?),
-            Format::Gif => Box::new(GifDecoder::new(reader).map_err(broken)?),
-            Format::WebP => Box::new(WebPDecoder::new(reader).map_err(broken)?),
-            Format::Svg => return Err(PictureProblem::Unsupported("SVG")),
-        };
         let (width, height) = decoder.dimensions();
         if width == 0 || height == 0 {
             return Err(PictureProblem::broken(format, "it has no pixels"));
@@ -105,6 +97,40 @@ impl<'b> Raster<'b> {
             _ => image,
         })
     }
+}
+
+/// Holds a file to a number of pixels by its header alone. Of SVG there is nothing to hold: it has as many as it is drawn with.
+pub fn check_size(bytes: &[u8], most_pixels: u64) -> Result<Format, PictureProblem> {
+    let format = Format::of(bytes)?;
+    if format == Format::Svg {
+        return Ok(format);
+    }
+    let mut memory = Limits::no_limits();
+    memory.max_alloc = Some(OVERHEAD);
+    let (width, height) = guarded(format, || Ok(header(format, bytes, &memory)?.dimensions()))?;
+    if width == 0 || height == 0 {
+        return Err(PictureProblem::broken(format, "it has no pixels"));
+    }
+    let pixels = u64::from(width) * u64::from(height);
+    PictureProblem::check(Dimension::Pixels, pixels, most_pixels)?;
+    Ok(format)
+}
+
+/// Reads as much of a file as says how large the picture is.
+fn header<'b>(
+    format: Format,
+    bytes: &'b [u8],
+    memory: &Limits,
+) -> Result<Box<dyn ImageDecoder + 'b>, PictureProblem> {
+    let reader = Cursor::new(bytes);
+    let broken = |error| broken(format, error);
+    Ok(match format {
+        Format::Png => Box::new(PngDecoder::with_limits(reader, memory.clone()).map_err(broken)?),
+        Format::Jpeg => Box::new(JpegDecoder::new(reader).map_err(broken)?),
+        Format::Gif => Box::new(GifDecoder::new(reader).map_err(broken)?),
+        Format::WebP => Box::new(WebPDecoder::new(reader).map_err(broken)?),
+        Format::Svg => return Err(PictureProblem::Unsupported("SVG")),
+    })
 }
 
 fn broken(format: Format, error: ImageError) -> PictureProblem {

@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use warp::http::header::HeaderValue;
-use warp::http::{HeaderMap, StatusCode};
+use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::{Reply, Response};
 
 use crate::access::Knock;
@@ -32,8 +32,10 @@ pub struct Call {
     pub knock: Knock,
     /// The room in the address.
     pub room: Option<RoomName>,
-    /// What follows it there.
+    /// What follows it there, as it came.
     pub number: Option<String>,
+    /// How it asks.
+    pub method: Method,
     /// Behind the `?`.
     pub query: String,
     /// Its headers.

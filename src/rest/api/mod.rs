@@ -2,6 +2,7 @@
 //!
 //! What there is stands in one table, [`routes`]. The one rule: every answer, also a refusal, has a request id, and is a finished reply.
 
+mod assets;
 mod call;
 mod documents;
 pub mod exports;
@@ -16,12 +17,14 @@ mod snapshots;
 mod words;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use warp::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS,
 };
@@ -42,6 +45,8 @@ use crate::socket::{TooSlow, Visitor};
 const MAX_JSON_BYTES: usize = 64 << 10;
 /// Files that are taken in at once, each up to the limit of a message in memory; whoever comes on top is told to come again.
 const UPLOADS: usize = 4;
+/// How long somebody who pastes a picture waits for those before him.
+const PICTURE_TURN: Duration = Duration::from_secs(15);
 /// What means nothing in a path.
 const KEPT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
@@ -57,6 +62,7 @@ pub struct Api {
     /// The largest file, in bytes.
     max_upload_bytes: usize,
     uploads: Semaphore,
+    pictures: Semaphore,
 }
 
 /// The head of a request.
@@ -81,6 +87,7 @@ impl Api {
             services,
             max_upload_bytes,
             uploads: Semaphore::new(UPLOADS),
+            pictures: Semaphore::new(UPLOADS),
         }
     }
 
@@ -164,13 +171,24 @@ impl Api {
         });
         check_kind(route, &head.headers, &knock)?;
         // Before anything of a file is taken in.
-        if let (Takes::Bytes, Who::Has(role), Some(room)) = (route.takes, route.who, &room) {
+        if let (Takes::Bytes | Takes::Picture, Who::Has(role), Some(room)) =
+            (route.takes, route.who, &room)
+        {
             self.services.check(room, &knock, role).await?;
         }
         let _upload = match route.takes {
             Takes::Bytes => Some(self.uploads.try_acquire().map_err(|_| {
                 Problem::busy("too many files are being taken in; try again later")
             })?),
+            // People paste when they like, and all of a class at once: they wait for each other.
+            Takes::Picture => match timeout(PICTURE_TURN, self.pictures.acquire()).await {
+                Ok(Ok(permit)) => Some(permit),
+                _ => {
+                    return Err(Problem::busy(
+                        "too many files are being taken in; try again later",
+                    ));
+                }
+            },
             _ => None,
         };
         let body = match route.method {
@@ -182,6 +200,7 @@ impl Api {
             knock,
             room,
             number,
+            method: head.method,
             query: head.query,
             headers: head.headers,
             body,
@@ -192,6 +211,7 @@ impl Api {
     fn limit(&self, route: &Route) -> usize {
         match route.takes {
             Takes::Bytes => self.max_upload_bytes,
+            Takes::Picture => self.services.files().limits.bytes,
             Takes::Nothing | Takes::Json(_) | Takes::MaybeJson(_) => MAX_JSON_BYTES,
         }
     }
@@ -216,7 +236,9 @@ fn check_kind(route: &Route, headers: &HeaderMap, knock: &Knock) -> Result<(), P
             .is_none_or(|length| length == "0");
     let by_cookie = knock.credentials.cookie.is_some() && knock.credentials.token.is_none();
     let takes_json = matches!(route.takes, Takes::Json(_) | Takes::MaybeJson(_));
-    let must_be_json = takes_json || (by_cookie && route.method != Method::GET);
+    // No form sends a PUT, and of scripts those of known pages alone.
+    let is_picture = route.takes == Takes::Picture && knock.from == From::KnownPage;
+    let must_be_json = takes_json || (by_cookie && route.method != Method::GET && !is_picture);
     match must_be_json && !is_json && !is_empty {
         false => Ok(()),
         true => Err(Problem::new(

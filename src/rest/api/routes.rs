@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use warp::http::Method;
 
 use super::call::{Answer, Call};
-use super::{documents, exports, invites, join, people, previews, rooms, snapshots};
+use super::{assets, documents, exports, invites, join, people, previews, rooms, snapshots};
 use crate::access::Role;
 
 /// An address and a method.
@@ -58,6 +58,8 @@ pub enum Takes {
     MaybeJson(&'static str),
     /// A file.
     Bytes,
+    /// What boards show.
+    Picture,
 }
 
 /// How a request is answered.
@@ -73,6 +75,8 @@ pub enum Gives {
     Bytes,
     /// A picture of this type, or nothing where the client has it.
     Picture(&'static str),
+    /// A file, or a part of it.
+    File,
 }
 
 /// Something behind the `?`.
@@ -232,6 +236,13 @@ pub static ROUTES: &[Route] = &[
         Gives::Json(200, "Imported"), &[FULL, TOLD], documents::import),
     route!(GET "/api/rooms/{room}/usage", "getUsage", "Say how much the room takes", VIEWER, Takes::Nothing, &[], Gives::Json(200, "Usage"),
         &[], documents::usage),
+
+    route!(GET "/api/rooms/{room}/assets", "listAssets", "List the files that were pasted into the board, newest first", VIEWER, Takes::Nothing,
+        PAGED, Gives::Json(200, "AssetList"), &[], assets::list),
+    route!(PUT "/api/rooms/{room}/assets/{name}", "putAsset", "Keep a picture or film under a name; what it is its bytes say", EDITOR, Takes::Picture,
+        &[], Gives::Json(201, "AssetFile"), &[(409, "`asset-exists`: the name has another content; or `assets-full`")], assets::put),
+    route!(GET "/api/rooms/{room}/assets/{name}", "getAsset", "Get a file that was pasted into the board, or a part of it", VIEWER, Takes::Nothing, &[],
+        Gives::File, &[], assets::get),
 
     route!(GET "/api/rooms/{room}/snapshots", "listSnapshots", "List the versions, newest first", VIEWER, Takes::Nothing, PAGED,
         Gives::Json(200, "SnapshotList"), &[], snapshots::list),

@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use super::words::RoleName;
-use super::{documents, exports, invites, join, people, rooms, snapshots};
+use super::{assets, documents, exports, invites, join, people, rooms, snapshots};
 use crate::rest::error::ProblemBody;
 
 /// Every body that a route takes or gives.
@@ -11,6 +11,8 @@ use crate::rest::error::ProblemBody;
 #[openapi(components(schemas(
     ProblemBody,
     RoleName,
+    assets::AssetFile,
+    assets::AssetList,
     documents::Applied,
     documents::Imported,
     documents::Usage,

@@ -37,6 +37,9 @@ const TABLE: &[(&str, [u16; 8])] = &[
     ("getJson", [401, 2, 2, 2, 403, 2, 401, 401]),
     ("importFile", [401, 403, 2, 2, 403, 2, 401, 401]),
     ("getUsage", [401, 2, 2, 2, 403, 2, 401, 401]),
+    ("listAssets", [401, 2, 2, 2, 403, 2, 401, 401]),
+    ("putAsset", [401, 403, 2, 2, 403, 2, 401, 401]),
+    ("getAsset", [401, 404, 404, 404, 403, 404, 401, 401]),
     ("listSnapshots", [401, 2, 2, 2, 403, 2, 401, 401]),
     ("createSnapshot", [401, 403, 2, 2, 403, 2, 401, 401]),
     ("getSnapshot", [401, 404, 404, 404, 403, 404, 401, 401]),
@@ -164,7 +167,8 @@ fn operations(document: &Value) -> Vec<(String, String, String, Value)> {
                     "kick" => json!({"identity": "sub:carol"}),
                     _ => json!({}),
                 },
-                Some(_) => json!("bytes"),
+                Some(content) if content.contains_key("image/*") => json!("<svg/>"),
+                Some(_) => json!(""),
             };
             found.push((name, method.to_uppercase(), path.clone(), body));
         }
@@ -178,10 +182,12 @@ async fn ask(all: &Guarded, who: &str, operation: &(String, String, String, Valu
         .replace("{room}", "demo")
         .replace("{id}", "999")
         .replace("{export}", &"0".repeat(32))
-        .replace("{version}", "999");
+        .replace("{version}", "999")
+        .replace("{name}", &format!("{}.svg", operation.0));
     let line = format!("{method} {path}");
     match body {
-        Value::String(_) => all.bytes(who, &line, &typed(1, 0)).await,
+        Value::String(none) if none.is_empty() => all.bytes(who, &line, &typed(1, 0)).await,
+        Value::String(text) => all.bytes(who, &line, text.as_bytes()).await,
         body => all.json(who, &line, body.clone()).await,
     }
 }

@@ -1,5 +1,6 @@
 //! The API over real sockets, behind a real doorkeeper: what each address does, and whom it refuses.
 
+mod assets;
 mod documents;
 mod joining;
 mod matrix;
@@ -13,6 +14,7 @@ use scrible::access::{
     Doorkeeper, DoorkeeperConfig, Mode, Origin, Origins, Others, Secret, TokensConfig, Transport,
 };
 use scrible::bus::Alone;
+use scrible::server::ServerConfig;
 use scrible::service::Site;
 use scrible_store::MemoryStore;
 use serde_json::{Value, json};
@@ -36,7 +38,7 @@ impl Guarded {
         Self::start_with(|_| {}).await
     }
 
-    pub async fn start_with(change: impl FnOnce(&mut scrible::server::ServerConfig)) -> Self {
+    pub async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let store = Arc::new(MemoryStore::new());
         let config = DoorkeeperConfig {
             mode: Mode::Guarded(TokensConfig {
@@ -59,11 +61,11 @@ impl Guarded {
             public_url: scrible::access::PublicUrl::parse(OWN),
             frontend_url: scrible::access::FrontendUrl::parse("https://draw.example/?room={room}"),
         };
-        let change = |config: &mut scrible::server::ServerConfig| {
+        let configure = |config: &mut ServerConfig| {
             config.site = site;
             change(config);
         };
-        let node = Node::start_guarded(&store, Arc::new(Alone), Arc::new(gate), change).await;
+        let node = Node::start_guarded(&store, Arc::new(Alone), Arc::new(gate), configure).await;
         Self { node }
     }
 

@@ -1,0 +1,302 @@
+//! Files of a board: what people pasted into it, by the names that the board has for them.
+//!
+//! Knows what is taken and how much; not how it comes in. The rule: a name never means two contents, and a file that is told of can be got.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scrible_objects::{Body, ContentType, Disposition, Key, NewObject, ObjectError, Objects};
+use scrible_store::{
+    Asset, AssetAdded, ContentHash, Created, MAX_ASSET_NAME, NewAsset, NewRoom, Page, RoomEntry,
+    RoomId,
+};
+use sha2::{Digest, Sha256};
+
+use super::{Listed, Refusal, ServiceError, Services, now_ms};
+use crate::access::{Knock, Role};
+use crate::media::{Media, NoMedia};
+use crate::room::RoomName;
+
+/// How many files of a room are copied before the next are looked for.
+const COPIED_AT_ONCE: u32 = 100;
+
+/// How much people may paste.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AssetLimits {
+    /// Bytes of one file.
+    pub bytes: usize,
+    /// Bytes of all files of a room.
+    pub room_bytes: u64,
+}
+
+impl Default for AssetLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 10 << 20,
+            room_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Where files are kept, and how many.
+#[derive(Clone)]
+pub struct Files {
+    /// Where.
+    pub objects: Arc<dyn Objects>,
+    /// How many.
+    pub limits: AssetLimits,
+}
+
+/// A file that is there now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pasted {
+    /// It.
+    pub asset: Asset,
+    /// Whether it was there before.
+    pub before: bool,
+}
+
+/// Where the bytes of a room's file are.
+pub fn asset_key(room: RoomId, content: &ContentHash) -> Result<Key, ObjectError> {
+    let hash: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("assets/{}/{hash}", room.0).parse()
+}
+
+impl Services {
+    /// Where files are kept, and how many.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Keeps a file under a name. Who may draw in a room that is not there yet makes it so, as by drawing.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], [`Refusal::AssetKind`], [`Refusal::AssetTooLarge`], [`Refusal::AssetExists`], [`Refusal::AssetsFull`]; what the
+    /// gate, the store or the place for files has against it.
+    pub async fn put_asset(
+        &self,
+        room: &RoomName,
+        knock: &Knock,
+        name: &str,
+        bytes: Bytes,
+    ) -> Result<Pasted, ServiceError> {
+        let admission = self.admit(room, knock, Role::Editor).await?;
+        let name = check_name(name)?;
+        if bytes.len() > self.files.limits.bytes {
+            let most = self.files.limits.bytes;
+            return Err(Refusal::AssetTooLarge(format!("a file has at most {most} bytes")).into());
+        }
+        let judged = bytes.clone();
+        let judged = tokio::task::spawn_blocking(move || {
+            let media = Media::of(&judged)?;
+            Ok::<_, NoMedia>((media, Sha256::digest(&judged).into()))
+        });
+        let judged = judged
+            .await
+            .map_err(|error| ServiceError::Unavailable(error.to_string()))?;
+        let (media, content): (Media, ContentHash) = judged.map_err(Refusal::from)?;
+        let entry = self.drawn_room(room).await?;
+        let key = asset_key(entry.id, &content)?;
+        let most = self.files.limits.room_bytes;
+        match self.store.asset(room.as_str(), &name).await? {
+            Some(asset) if asset.content != content => return Err(Refusal::AssetExists.into()),
+            Some(asset) => {
+                // What got lost is mended by pasting it again.
+                if let Err(ObjectError::NotFound(_)) = self.files.objects.head(&key).await {
+                    self.keep(&key, &asset, bytes).await?;
+                }
+                let before = true;
+                return Ok(Pasted { asset, before });
+            }
+            None => {}
+        }
+        let (taken, _) = self.store.asset_bytes(room.as_str()).await?;
+        if taken.saturating_add(bytes.len() as u64) > most {
+            return Err(Refusal::AssetsFull { most }.into());
+        }
+        let new = NewAsset {
+            name,
+            content,
+            content_type: media.content_type().into(),
+            size: bytes.len() as u64,
+            created_by: admission.identity.0,
+            time_ms: now_ms(),
+        };
+        let object = NewObject {
+            body: Body::Bytes(bytes),
+            content_type: ContentType::try_from(media.content_type())?,
+            disposition: Disposition::inline(&new.name),
+        };
+        self.files.objects.put(&key, object).await?;
+        // Where this fails the object has no name, and goes with the room.
+        match self.store.add_asset(room.as_str(), &new, most).await? {
+            AssetAdded::New(asset) => Ok(Pasted {
+                asset,
+                before: false,
+            }),
+            AssetAdded::Same(asset) => Ok(Pasted {
+                asset,
+                before: true,
+            }),
+            AssetAdded::Other => Err(Refusal::AssetExists.into()),
+            AssetAdded::Full => Err(Refusal::AssetsFull { most }.into()),
+            AssetAdded::NoRoom => {
+                // It may have been purged with all that it had, and this came behind.
+                if self.store.room(room.as_str()).await?.is_none() {
+                    self.files.objects.delete(&key).await?;
+                }
+                Err(Refusal::RoomNotFound.into())
+            }
+        }
+    }
+
+    /// A file by its name, and where its bytes are.
+    ///
+    /// # Errors
+    /// [`Refusal::AssetNotFound`], [`Refusal::RoomNotFound`] and what the gate has against it.
+    pub async fn asset(
+        &self,
+        room: &RoomName,
+        knock: &Knock,
+        name: &str,
+    ) -> Result<(Asset, Key), ServiceError> {
+        self.admit_to(room, knock, Role::Viewer).await?;
+        let name = check_name(name).map_err(|_| Refusal::AssetNotFound)?;
+        let asset = self.store.asset(room.as_str(), &name).await?;
+        let asset = asset.ok_or(Refusal::AssetNotFound)?;
+        let key = asset_key(asset.room_id, &asset.content)?;
+        Ok((asset, key))
+    }
+
+    /// The files of a room, newest first.
+    ///
+    /// # Errors
+    /// [`Refusal::RoomNotFound`] and what the gate has against it.
+    pub async fn assets(
+        &self,
+        room: &RoomName,
+        knock: &Knock,
+        page: Page,
+    ) -> Result<Listed<Asset>, ServiceError> {
+        self.admit_to(room, knock, Role::Viewer).await?;
+        let limit = page.limit;
+        let page = Page {
+            limit: limit.saturating_add(1),
+            ..page
+        };
+        let assets = self.store.assets(room.as_str(), page).await?;
+        Ok(Listed::cut(assets, limit))
+    }
+
+    /// Gives a copy of a room what the original's board names.
+    pub(super) async fn copy_assets(&self, from: &str, to: &RoomEntry) -> Result<(), ServiceError> {
+        let mut page = Page {
+            before: None,
+            limit: COPIED_AT_ONCE,
+        };
+        loop {
+            let assets = self.store.assets(from, page).await?;
+            for asset in &assets {
+                self.copy_asset(asset, to).await?;
+            }
+            match assets.last() {
+                Some(last) if assets.len() == COPIED_AT_ONCE as usize => {
+                    page.before = Some(last.id);
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn copy_asset(&self, asset: &Asset, to: &RoomEntry) -> Result<(), ServiceError> {
+        let key = asset_key(asset.room_id, &asset.content)?;
+        let bytes = match self.files.objects.get(&key, None).await {
+            Ok(object) => object.read(asset.size).await?,
+            // The original does not have it either.
+            Err(ObjectError::NotFound(key)) => {
+                tracing::warn!(%key, name = ?asset.name, "a file of a board is gone");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.keep(&asset_key(to.id, &asset.content)?, asset, bytes)
+            .await?;
+        let new = NewAsset {
+            name: asset.name.clone(),
+            content: asset.content,
+            content_type: asset.content_type.clone(),
+            size: asset.size,
+            created_by: asset.created_by.clone(),
+            time_ms: now_ms(),
+        };
+        // The original had them all, under limits of its time.
+        match self.store.add_asset(&to.name, &new, u64::MAX >> 1).await? {
+            AssetAdded::New(_) | AssetAdded::Same(_) => Ok(()),
+            AssetAdded::Other | AssetAdded::Full => Err(Refusal::AssetExists.into()),
+            AssetAdded::NoRoom => Err(Refusal::RoomNotFound.into()),
+        }
+    }
+
+    async fn keep(&self, key: &Key, asset: &Asset, bytes: Bytes) -> Result<(), ServiceError> {
+        let object = NewObject {
+            body: Body::Bytes(bytes),
+            content_type: ContentType::try_from(&*asset.content_type)?,
+            disposition: Disposition::inline(&asset.name),
+        };
+        Ok(self.files.objects.put(key, object).await?)
+    }
+
+    /// A room that is there, made if nobody has drawn in it yet; for whoever may.
+    async fn drawn_room(&self, room: &RoomName) -> Result<RoomEntry, ServiceError> {
+        if let Some(entry) = self.store.room(room.as_str()).await? {
+            return Ok(entry);
+        }
+        let new = NewRoom {
+            name: room.shared(),
+            title: None,
+            owner: None,
+            visibility: None,
+            link_role: Role::Editor,
+            password: None,
+            frontend: None,
+            viewers_export: true,
+            time_ms: now_ms(),
+            idempotency: None,
+        };
+        match self.store.create_room(&new).await? {
+            Created::New(entry) | Created::Before(entry) => Ok(entry),
+            // Somebody was faster.
+            Created::Taken | Created::KeyReused => {
+                let entry = self.store.room(room.as_str()).await?;
+                Ok(entry.ok_or(Refusal::RoomNotFound)?)
+            }
+        }
+    }
+}
+
+impl From<NoMedia> for Refusal {
+    fn from(none: NoMedia) -> Self {
+        match none {
+            NoMedia::Unknown(_) => Self::AssetKind(none.to_string()),
+            NoMedia::TooLarge(why) => Self::AssetTooLarge(why),
+        }
+    }
+}
+
+/// A name as boards give them: it stands in addresses as one segment.
+fn check_name(name: &str) -> Result<Arc<str>, Refusal> {
+    let invalid = |why: &str| Err(Refusal::Invalid(format!("the name of the file {why}")));
+    if name.is_empty() || name.len() > MAX_ASSET_NAME {
+        return invalid(&format!("has 1 to {MAX_ASSET_NAME} bytes"));
+    }
+    if name
+        .chars()
+        .any(|c| c.is_control() || c == '/' || c == '\\')
+    {
+        return invalid("has no slashes and no control characters");
+    }
+    match name {
+        "." | ".." => invalid("is not `.` or `..`"),
+        name => Ok(name.into()),
+    }
+}
