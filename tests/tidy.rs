@@ -293,7 +293,7 @@ fn cited(path: &Path, text: &str) -> BTreeSet<String> {
             let line = line.strip_prefix("pub ").unwrap_or(line);
             line.strip_prefix("async fn ")
                 .or_else(|| line.strip_prefix("fn "))?
-                .split_once('(')
+                .split_once(['(', '<'])
                 .map(|(name, _)| name)
                 // serde gave these their names.
                 .filter(|name| !name.starts_with("visit_"))
