@@ -299,7 +299,7 @@ impl Node {
             marks: keeper.marks.clone(),
             documents: keeper.documents.clone(),
             connections: connections.clone(),
-            api: Api::new(Arc::new(services), max_upload_bytes),
+            api: Api::new(Arc::new(services), max_upload_bytes, stop_sessions.clone()),
         };
         let view = Arc::new(view);
         let stop_accepting = CancellationToken::new();

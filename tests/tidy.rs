@@ -308,7 +308,7 @@ fn cited(path: &Path, text: &str) -> BTreeSet<String> {
     });
     let is_rule = |word: &String| {
         let (letter, number) = word.split_at(word.len().min(1));
-        "WGRAOJNKVSCPIBDETLQXUYHMF".contains(letter)
+        "WGRAOJNKVSCPIBDETLQXUYHMFZ".contains(letter)
             && !letter.is_empty()
             && !number.is_empty()
             && number.parse::<u8>().is_ok()

@@ -1,6 +1,7 @@
 //! Plain HTTP: the routes and nothing else. Knows what to show, not how rooms work.
 
 pub mod api;
+mod built_in;
 mod cookie;
 mod cors;
 mod docs;
@@ -57,12 +58,6 @@ pub struct View {
 /// All routes. Never rejects: what no route takes is answered with 404 and a sentence.
 pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
     let view = warp::any().map(move || view.clone());
-    let page = warp::path::end()
-        .and(warp::get())
-        .and(warp::ext::get::<Visitor>())
-        .and(warp::header::headers_cloned())
-        .and(view.clone())
-        .map(|visitor: Visitor, headers, view: Arc<View>| page::page(&view, &visitor, &headers));
     let health = warp::path!("health")
         .and(warp::get())
         .and(warp::ext::get::<Visitor>())
@@ -98,7 +93,13 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
                 view.api.answer(head, Box::pin(body)).await
             },
         );
-    let all = page.or(health).unify().or(live).unify().or(ready).unify();
+    let all = page::route()
+        .or(health)
+        .unify()
+        .or(live)
+        .unify()
+        .or(ready)
+        .unify();
     let document = warp::path!("openapi.json")
         .and(warp::get())
         .and(view.clone())
@@ -111,6 +112,7 @@ pub fn routes(view: Arc<View>) -> impl Filter<Extract = (impl Reply,), Error = I
     let all = api.or(all).unify().or(document).unify().or(docs).unify();
     let all = all.or(objects).unify().or(join::route()).unify();
     let all = all.or(try_page::route()).unify();
+    let all = all.or(built_in::route()).unify();
     all.recover(nothing_here)
 }
 

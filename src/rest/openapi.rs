@@ -58,6 +58,9 @@ pub fn document() -> OpenApi {
     document
 }
 
+const EVENTS: &str = "An event `rooms` at once, and another with every change, at most one a second; a comment every 15 seconds without. The \
+    stream ends with the token. Where the server is open, it is also for whoever sits at its machine.";
+
 fn operation(route: &Route) -> utoipa::openapi::path::Operation {
     let who = match route.who {
         Who::Anyone => "For everybody.".to_owned(),
@@ -214,6 +217,12 @@ fn success(route: &Route) -> (u16, Response) {
             let response = described("The file.").header("ETag", etag);
             let response = response.content("image/*", content());
             (200, response.content("video/*", content()))
+        }
+        Gives::Events(schema) => {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema)));
+            let response = described(EVENTS);
+            let response = response.content("text/event-stream", content.build());
+            (200, response)
         }
     };
     if matches!(route.gives, Gives::Json(201, "Room")) {

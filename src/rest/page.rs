@@ -1,36 +1,39 @@
-//! `GET /`: what this is, how to connect, and, for whoever sits at this machine, which rooms are live.
+//! `GET /`: the dashboard.
 //!
-//! The list names rooms, so it is shown only to who sits at this machine: a web page elsewhere that points its own name at 127.0.0.1 must not
-//! read it.
+//! The page is the same for everybody and says nothing of the rooms; what it shows it asks of the API, which decides who may see it. The
+//! rule: it may load from here only, and runs no script that does not lie in a file of its own.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::sync::LazyLock;
+
 use warp::http::HeaderMap;
-use warp::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderValue};
-use warp::reply::{Reply, Response};
+use warp::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
+use warp::reply::Response;
+use warp::{Filter, Rejection};
 
-use super::View;
+use super::built_in::Asset;
 use crate::access::sits_here;
-use crate::room::RoomInfo;
 use crate::socket::Visitor;
 
-const STYLE: &str = include_str!("page.css");
+/// Pictures of boards come with a token, so the script fetches them and shows them as what a `blob:` names.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+);
 
-/// The page for a visitor.
-pub fn page(view: &View, visitor: &Visitor, headers: &HeaderMap) -> Response {
-    let rooms = is_local(visitor, headers).then(|| view.rooms.live());
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let mut response =
-        warp::reply::html(render(host.unwrap_or("localhost:3001"), rooms.as_deref()).into_string())
-            .into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-        ),
-    );
-    response
+static PAGE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "dashboard.html",
+        "text/html; charset=utf-8",
+        include_bytes!("../../web/dist/dashboard.html"),
+    )
+});
+
+/// `/`.
+pub fn route() -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    warp::path::end()
+        .and(warp::get())
+        .and(warp::header::optional::<String>("if-none-match"))
+        .map(|known: Option<String>| page(known.as_deref()))
 }
 
 /// Whether a visitor may read names of rooms: whoever would own every room of an open server.
@@ -38,70 +41,17 @@ pub fn is_local(visitor: &Visitor, headers: &HeaderMap) -> bool {
     visitor.is_local() && sits_here(headers)
 }
 
-fn render(host: &str, rooms: Option<&[RoomInfo]>) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Scrible" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    h1 { "Scrible" }
-                    p.lead {
-                        "A sync server for collaborative whiteboards. tldraw, Excalidraw, Tiptap and every other Yjs editor connects unchanged; "
-                        "what it acknowledges is stored."
-                    }
-                    h2 { "Connect" }
-                    pre { code {
-                        "import * as Y from 'yjs'\n"
-                        "import { WebsocketProvider } from 'y-websocket'\n\n"
-                        "const doc = new Y.Doc()\n"
-                        "new WebsocketProvider('ws://" (host) "', 'my-room', doc)"
-                    } }
-                    p { "Everyone who opens " code { "my-room" } " edits the same document. Any other name is another room." }
-                    @if let Some(rooms) = rooms { (live(rooms)) }
-                    p.foot { a href="/health" { "Health" } " · version " (env!("CARGO_PKG_VERSION")) }
-                }
-            }
-        }
-    }
-}
-
-fn live(rooms: &[RoomInfo]) -> Markup {
-    let others = rooms.iter().any(|room| room.people_elsewhere > 0);
-    html! {
-        h2 { "Live rooms" }
-        @if rooms.is_empty() {
-            p.empty { "Nobody is drawing yet. Rooms appear here as soon as a client connects; reload to look again." }
-        } @else {
-            table {
-                thead { tr { th { "Room" } th.number { "Connections" @if others { " here" } } th.number { "People" } th.number { "In memory" } } }
-                tbody {
-                    @for room in rooms {
-                        tr {
-                            td { bdi { (room.name) } }
-                            td.number { (room.sessions) }
-                            td.number {
-                                (room.people)
-                                @if room.people_elsewhere > 0 { ", " (room.people_elsewhere) " on other nodes" }
-                            }
-                            td.number { (bytesize::ByteSize(room.bytes as u64)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
+fn page(known: Option<&str>) -> Response {
+    let mut response = PAGE.response("", known);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::RoomName;
     use crate::socket::TrustedProxies;
 
     #[test]
@@ -144,37 +94,18 @@ mod tests {
             assert!(!is_local(&elsewhere, &headers), "{list:?}");
         }
     }
-
-    fn info(name: &str) -> RoomInfo {
-        RoomInfo {
-            name: RoomName::new(name).unwrap(),
-            sessions: 2,
-            people: 1,
-            people_elsewhere: 0,
-            bytes: 4096,
-            uncommitted_bytes: 0,
-        }
-    }
-
     #[test]
-    fn n46_the_page_tells_who_is_here_from_who_is_on_other_nodes() {
-        let alone = live(&[info("demo")]).into_string();
-        assert!(alone.contains(">Connections<") && !alone.contains("other nodes"));
-        let shared = RoomInfo {
-            people: 5,
-            people_elsewhere: 3,
-            ..info("demo")
-        };
-        let page = live(&[shared]).into_string();
-        assert!(page.contains(">Connections here<"), "{page}");
-        assert!(page.contains(">5, 3 on other nodes<"), "{page}");
-    }
-
-    #[test]
-    fn p2_names_are_escaped() {
-        let room = info("<script>alert(1)</script>&\"");
-        let page = render("localhost:3001", Some(&[room])).into_string();
-        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
-        assert!(!page.contains("<script"));
+    fn z6_the_page_loads_from_here_only_and_runs_scripts_from_files_only() {
+        let answer = page(None);
+        let policy = answer.headers()["content-security-policy"]
+            .to_str()
+            .unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; "));
+        assert!(!policy.contains("unsafe") && !policy.contains('*'));
+        assert!(policy.contains("frame-ancestors 'none'"));
+        let markup = std::str::from_utf8(PAGE.bytes).unwrap();
+        assert!(!markup.contains("<style") && !markup.contains(" style="));
+        assert_eq!(markup.matches("<script").count(), 1);
+        assert!(markup.contains("<script type=\"module\" src=\"/assets/dashboard.js?v="));
     }
 }

@@ -9,6 +9,7 @@ mod exports;
 mod grants;
 mod invites;
 mod join;
+mod live;
 mod people;
 mod previews;
 mod refusal;
@@ -21,12 +22,14 @@ use std::sync::Arc;
 
 use scrible_store::{Exports, RoomEntry, Store};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 pub use assets::{AssetLimits, Files, Pasted, asset_key};
 pub use documents::{ImportOptions, Imported};
 pub use exports::{ExportView, ExportWish, ExportsConfig, PageWish};
 pub use invites::{GivenInvite, InviteWish};
 pub use join::{GRANT, JoinWish, Joined, Proof, Via, WayIn};
+pub use live::{LiveRoom, Lookout, Overview, Watching};
 pub use people::{Kick, Presence};
 pub use previews::Preview;
 pub use refusal::{Refusal, ServiceError};
@@ -201,6 +204,11 @@ impl Services {
             Seen::Nothing => self.store.room(room.as_str()).await?,
         };
         Ok((admission, entry))
+    }
+
+    /// Where short tasks of the node run.
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.rooms.shared().tasks
     }
 
     /// To be called after everything that changes who may do what in a room: sessions are judged anew, on all nodes.

@@ -21,6 +21,7 @@ use crate::client::{Client, Heard, typed};
 use crate::node::{Node, exchange};
 use crate::rfc6455::raw::{BINARY, FIN, Raw, frame};
 use crate::telemetry::{reaches, samples};
+use crate::watching::open_node;
 
 /// The body of `GET /health` for somebody who has these header lines.
 async fn health(node: &Node, lines: &str) -> Value {
@@ -33,18 +34,19 @@ async fn health(node: &Node, lines: &str) -> Value {
 #[tokio::test]
 async fn l11_names_of_rooms_are_not_for_those_who_come_through_a_proxy_on_this_machine() {
     for proxies in ["", "127.0.0.0/8"] {
-        let store = Arc::new(MemoryStore::new());
-        let node = Node::start_with(&store, |config| {
+        let node = open_node(|config| {
             let proxies = proxies.split(',').filter(|net| !net.is_empty());
             config.trusted_proxies =
                 TrustedProxies(proxies.map(|net| net.parse().unwrap()).collect());
         })
         .await;
         let (_ann, _) = Client::join(node.address, "/secret-plans").await;
-        let page = |lines: &str| {
-            format!("GET / HTTP/1.1\r\nHost: localhost\r\n{lines}Connection: close\r\n\r\n")
+        let events = |lines: &str| {
+            format!(
+                "GET /api/events?once=true HTTP/1.1\r\nHost: localhost\r\n{lines}Connection: close\r\n\r\n"
+            )
         };
-        let (_, local) = exchange(node.address, &page("")).await;
+        let (_, local) = exchange(node.address, &events("")).await;
         assert_eq!(local.contains("secret-plans"), proxies.is_empty());
         for lines in [
             "X-Forwarded-For: 203.0.113.9\r\n",
@@ -53,8 +55,8 @@ async fn l11_names_of_rooms_are_not_for_those_who_come_through_a_proxy_on_this_m
             "Via: 1.1 nginx\r\n",
             "X-Real-IP: 127.0.0.1\r\n",
         ] {
-            let (head, body) = exchange(node.address, &page(lines)).await;
-            assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+            let (head, body) = exchange(node.address, &events(lines)).await;
+            assert!(head.starts_with("HTTP/1.1 403"), "{head}");
             assert!(!body.contains("secret-plans"), "{lines}");
             assert_eq!(health(&node, lines).await["status"], "ok");
         }

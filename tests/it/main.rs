@@ -36,4 +36,5 @@ mod secrets;
 mod stopping;
 mod telemetry;
 mod versions;
+mod watching;
 mod yrs_clients;

@@ -1,4 +1,4 @@
-// Makes ../dist/ from src/, the same bytes on every machine. With --check it compares instead of writing: what is committed must be
+// Makes ../dist/ from src/ and ../dashboard/src/, the same bytes on every machine. With --check it compares instead of writing: what is committed must be
 // what the sources give, because the server is built from it without Node.
 
 import { createHash } from 'node:crypto'
@@ -12,7 +12,12 @@ const hash = (bytes) => createHash('sha256').update(bytes).digest('hex').slice(0
 
 const { outputFiles } = await build({
   absWorkingDir: here,
-  entryPoints: { try: 'src/main.ts', 'try-style': 'src/style.css' },
+  entryPoints: {
+    try: 'src/main.ts',
+    'try-style': 'src/style.css',
+    dashboard: '../dashboard/src/main.ts',
+    'dashboard-style': '../dashboard/src/style.css',
+  },
   bundle: true,
   minify: true,
   write: false,
@@ -24,21 +29,26 @@ const { outputFiles } = await build({
   charset: 'utf8',
   logLevel: 'warning',
 })
-const output = (name) => Buffer.from(outputFiles.find(({ path }) => path.endsWith(name)).contents)
-const js = output('try.js')
-const css = output('try-style.css')
-const page = readFileSync(join(here, 'src/index.html'), 'utf8').replace('{css}', hash(css)).replace('{js}', hash(js))
-const files = { 'try.html': Buffer.from(page), 'try.css': css, 'try.js': js, 'try-licences.txt': licences() }
+const output = (name) => Buffer.from(outputFiles.find(({ path }) => path.endsWith(`/${name}`)).contents)
+const files = { ...pageOf('try', 'src/index.html'), ...pageOf('dashboard', '../dashboard/src/index.html'), 'try-licences.txt': licences() }
 
 if (process.argv.includes('--check')) {
   for (const [name, bytes] of Object.entries(files)) {
-    if (!readFileSync(join(dist, name)).equals(bytes)) throw new Error(`web/dist/${name} is not what web/try gives: npm run build`)
+    if (!readFileSync(join(dist, name)).equals(bytes)) throw new Error(`web/dist/${name} is not what the sources give: npm run build`)
   }
 } else {
   mkdirSync(dist, { recursive: true })
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(dist, name), bytes)
   const size = Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0)
   console.log(`web/dist: ${Math.round(size / 1024)} KiB`)
+}
+
+/** A page with its script and its styles, which it names by what is in them. */
+function pageOf(name, source) {
+  const js = output(`${name}.js`)
+  const css = output(`${name}-style.css`)
+  const page = readFileSync(join(here, source), 'utf8').replace('{css}', hash(css)).replace('{js}', hash(js))
+  return { [`${name}.html`]: Buffer.from(page), [`${name}.css`]: css, [`${name}.js`]: js }
 }
 
 /** What the bundle is made of besides our own, under which terms. */

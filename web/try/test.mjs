@@ -2,16 +2,20 @@
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { build } from 'esbuild'
 
 const here = import.meta.dirname
 const out = join(here, 'node_modules/.tests')
 rmSync(out, { recursive: true, force: true })
-const names = readdirSync(join(here, 'test')).filter((name) => name.endsWith('.test.ts'))
+const names = ['test', '../dashboard/test'].flatMap((folder) =>
+  readdirSync(join(here, folder))
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => join(folder, name))
+)
 await build({
   absWorkingDir: here,
-  entryPoints: names.map((name) => join('test', name)),
+  entryPoints: Object.fromEntries(names.map((name) => [basename(name, '.ts'), name])),
   bundle: true,
   outdir: out,
   outExtension: { '.js': '.mjs' },

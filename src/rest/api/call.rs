@@ -12,6 +12,7 @@ use warp::http::header::HeaderValue;
 use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::{Reply, Response};
 
+use super::events::Events;
 use crate::access::Knock;
 use crate::rest::error::Problem;
 use crate::room::RoomName;
@@ -28,6 +29,8 @@ const MAX_KEY_BYTES: usize = 255;
 pub struct Call {
     /// What can be asked.
     pub services: Arc<Services>,
+    /// Who watches.
+    pub events: Arc<Events>,
     /// Who asks.
     pub knock: Knock,
     /// The room in the address.

@@ -5,6 +5,7 @@
 mod assets;
 mod call;
 mod documents;
+mod events;
 pub mod exports;
 mod invites;
 mod join;
@@ -25,6 +26,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use warp::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS,
 };
@@ -33,6 +35,7 @@ use warp::reply::Response;
 
 use self::call::{Answer, Call};
 pub use self::call::{LIMIT, MAX_LIMIT};
+use self::events::Events;
 use self::routes::{ROUTES, Route, Takes, Who, fits};
 use super::error::Problem;
 use super::{cors, openapi};
@@ -63,6 +66,7 @@ pub struct Api {
     max_upload_bytes: usize,
     uploads: Semaphore,
     pictures: Semaphore,
+    events: Arc<Events>,
 }
 
 /// The head of a request.
@@ -80,14 +84,15 @@ pub struct Head {
 }
 
 impl Api {
-    /// Over the services of a node.
-    pub fn new(services: Arc<Services>, max_upload_bytes: usize) -> Self {
+    /// Over the services of a node. Whoever watches it does so until `stop` is cancelled.
+    pub fn new(services: Arc<Services>, max_upload_bytes: usize, stop: CancellationToken) -> Self {
         Self {
             document: serde_json::to_value(openapi::document()).unwrap_or_default(),
             services,
             max_upload_bytes,
             uploads: Semaphore::new(UPLOADS),
             pictures: Semaphore::new(UPLOADS),
+            events: Events::new(stop),
         }
     }
 
@@ -197,6 +202,7 @@ impl Api {
         };
         let call = Call {
             services: self.services.clone(),
+            events: self.events.clone(),
             knock,
             room,
             number,

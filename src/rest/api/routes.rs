@@ -6,7 +6,9 @@ use futures_util::future::BoxFuture;
 use warp::http::Method;
 
 use super::call::{Answer, Call};
-use super::{assets, documents, exports, invites, join, people, previews, rooms, snapshots};
+use super::{
+    assets, documents, events, exports, invites, join, people, previews, rooms, snapshots,
+};
 use crate::access::Role;
 
 /// An address and a method.
@@ -77,6 +79,8 @@ pub enum Gives {
     Picture(&'static str),
     /// A file, or a part of it.
     File,
+    /// Server-sent events, the data of each of this schema.
+    Events(&'static str),
 }
 
 /// Something behind the `?`.
@@ -275,6 +279,9 @@ pub static ROUTES: &[Route] = &[
         Takes::Nothing, &[], Gives::Json(200, "Export"), &[], exports::cancel),
     route!(DELETE "/api/exports/{export}", "deleteExport", "Delete an export and its file; for whoever ordered it, and for editors", VIEWER,
         Takes::Nothing, &[], Gives::Status(204), &[], exports::delete),
+
+    route!(GET "/api/events", "watchRooms", "Follow the rooms that are open on this node, as server-sent events", Who::Admin, Takes::Nothing,
+        &[Parameter { name: "once", about: "end after the first event", kind: Kind::Flag }], Gives::Events("LiveRooms"), &[], events::events),
 ];
 
 /// What stands in an address for the placeholders of a path, if it is that path.

@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use super::words::RoleName;
-use super::{assets, documents, exports, invites, join, people, rooms, snapshots};
+use super::{assets, documents, events, exports, invites, join, people, rooms, snapshots};
 use crate::rest::error::ProblemBody;
 
 /// Every body that a route takes or gives.
@@ -16,6 +16,8 @@ use crate::rest::error::ProblemBody;
     documents::Applied,
     documents::Imported,
     documents::Usage,
+    events::LiveRooms,
+    events::OpenRoom,
     exports::BackgroundName,
     exports::Export,
     exports::ExportError,

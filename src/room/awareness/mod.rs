@@ -14,7 +14,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::Shown;
 use crate::access::Identity;
+use crate::bus::NodeId;
 use elsewhere::Newcomers;
 pub use elsewhere::ROWS;
 use row::{Owner, Row, Said};
@@ -160,6 +161,22 @@ impl Awareness {
     /// How many of them are on other nodes.
     pub fn people_elsewhere(&self) -> usize {
         self.rows.values().filter(|row| row.is_elsewhere()).count()
+    }
+
+    /// The other nodes on which somebody is.
+    pub fn nodes(&self) -> BTreeSet<NodeId> {
+        let owners = self.rows.values().map(|row| row.owner);
+        let nodes = owners.filter_map(|owner| match owner {
+            Owner::Node(node) => Some(node),
+            Owner::Nobody | Owner::Session(_) => None,
+        });
+        nodes.collect()
+    }
+
+    /// How many of those who are here have shown something after a version.
+    pub fn moved_since(&self, since: u64) -> usize {
+        let here = self.rows.values().filter(|row| row.state.is_some());
+        here.filter(|row| row.version > since).count()
     }
 
     /// The session of this node that a client belongs to.

@@ -54,6 +54,7 @@ const TABLE: &[(&str, [u16; 8])] = &[
     ("getExport", [404, 404, 404, 404, 404, 404, 401, 401]),
     ("cancelExport", [404, 404, 404, 404, 404, 404, 401, 401]),
     ("deleteExport", [404, 404, 404, 404, 404, 404, 401, 401]),
+    ("watchRooms", [401, 403, 403, 403, 403, 2, 401, 401]),
 ];
 
 /// What somebody does over a socket.
@@ -177,14 +178,18 @@ fn operations(document: &Value) -> Vec<(String, String, String, Value)> {
 }
 
 async fn ask(all: &Guarded, who: &str, operation: &(String, String, String, Value)) -> Reply {
-    let (_, method, path, body) = operation;
+    let (name, method, path, body) = operation;
     let path = path
         .replace("{room}", "demo")
         .replace("{id}", "999")
         .replace("{export}", &"0".repeat(32))
         .replace("{version}", "999")
-        .replace("{name}", &format!("{}.svg", operation.0));
-    let line = format!("{method} {path}");
+        .replace("{name}", &format!("{name}.svg"));
+    let line = match &**name {
+        // It would go on for ever.
+        "watchRooms" => format!("{method} {path}?once=true"),
+        _ => format!("{method} {path}"),
+    };
     match body {
         Value::String(none) if none.is_empty() => all.bytes(who, &line, &typed(1, 0)).await,
         Value::String(text) => all.bytes(who, &line, text.as_bytes()).await,

@@ -17,6 +17,15 @@ export function keep(key: string, value: string, of: 'browser' | 'window' = 'bro
   }
 }
 
+export function forget(key: string, of: 'browser' | 'window' = 'browser'): void {
+  try {
+    const storage = of === 'browser' ? localStorage : sessionStorage
+    storage.removeItem(`scrible-${key}`)
+  } catch {
+    // Nothing was kept, either.
+  }
+}
+
 /** An object that was kept as JSON; an empty one where there is none or it is broken. */
 export function recallObject(key: string): { [name: string]: unknown } {
   try {

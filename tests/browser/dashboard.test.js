@@ -1,0 +1,369 @@
+// The dashboard at / in a real browser over the real server: what whoever runs it may expect to see and to do. Pictures go to
+// tests/out/browser.
+
+import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { guard, token } from './guests.js'
+import { launch, until } from './people.js'
+import { Server } from './server.js'
+
+const pictures = join(import.meta.dirname, '../out/browser')
+const PATIENCE_MS = 20_000
+/** From when an edit is stored until the dashboard shows it. */
+const FOLLOWS_MS = 2_000
+
+let browser
+before(async () => {
+  browser = await launch()
+})
+after(() => browser?.close())
+
+async function serve(t) {
+  const server = new Server()
+  t.after(() => server.remove())
+  await server.start()
+  return server
+}
+
+/** Somebody with the dashboard before them. */
+class Watcher {
+  complaints = []
+  asked = []
+
+  static async at(t, address, options = {}, from = browser) {
+    const watcher = new Watcher()
+    const context = await from.newContext({ viewport: { width: 1280, height: 860 }, ...options })
+    t.after(() => context.close())
+    const page = (watcher.page = await context.newPage())
+    page.setDefaultTimeout(PATIENCE_MS)
+    page.on('pageerror', (error) => watcher.complaints.push(String(error)))
+    // A page that breaks its own security policy says so here. Answers that are refusals do, too, and are none of that.
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) watcher.complaints.push(message.text())
+    })
+    page.on('request', (request) => watcher.asked.push(request.url()))
+    await page.goto(address)
+    return watcher
+  }
+
+  line(room) {
+    return this.page.locator(`tr[data-room="${room}"]`)
+  }
+
+  async figure(room, column) {
+    return this.line(room).locator(`td.${column}`).textContent()
+  }
+
+  live() {
+    return this.page.waitForSelector('.light[data-line=live]')
+  }
+
+  tab(name) {
+    return this.page.getByRole('tab', { name, exact: true }).click()
+  }
+
+  button(name) {
+    return this.page.getByRole('button', { name, exact: true })
+  }
+
+  picture(title) {
+    return this.page.screenshot({ path: join(pictures, `dashboard-${title}.png`) })
+  }
+
+  /** Nothing is cut off at the side of the screen, or has to be pushed there. */
+  async fits() {
+    const [wide, screen] = await this.page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth])
+    ok(wide <= screen, `${wide} on a screen of ${screen}`)
+    const panel = this.page.locator('.panel')
+    if (await panel.isVisible()) strictEqual(await panel.evaluate((element) => element.scrollWidth - element.clientWidth), 0)
+  }
+
+  stayedHome(home) {
+    const strays = this.asked.filter((url) => !url.startsWith('blob:') && !url.startsWith('data:') && !url.startsWith(`${home}/`))
+    deepStrictEqual(strays, [])
+    deepStrictEqual(this.complaints, [])
+  }
+}
+
+/** Somebody who draws a line at the canvas and knows it stored. */
+async function painter(t, address, room, name) {
+  const context = await browser.newContext({ viewport: { width: 1000, height: 700 } })
+  t.after(() => context.close())
+  const page = await context.newPage()
+  await page.goto(`${address}/try/${room}`)
+  const saved = () => page.waitForSelector('.light[data-light=saved]', { timeout: PATIENCE_MS })
+  await saved()
+  await page.click('.face.me')
+  await page.fill('#my-name', name)
+  await page.keyboard.press('Enter')
+  return {
+    page,
+    async draw(y) {
+      await page.keyboard.press('p')
+      await page.mouse.move(200, y)
+      await page.mouse.down()
+      await page.mouse.move(600, y + 60, { steps: 8 })
+      await page.mouse.up()
+      await saved()
+    },
+  }
+}
+
+test('Z7: two people draw, and the dashboard follows; a room shows who is in it and takes a version back', async (t) => {
+  const server = await serve(t)
+  const home = `http://127.0.0.1:${server.port}`
+  const dora = await Watcher.at(t, `${home}/`)
+  await dora.live()
+  await dora.page.getByText('No room yet').waitFor()
+  await dora.picture('1-empty')
+
+  t.diagnostic('the table follows')
+  const ada = await painter(t, home, 'plans/spring', 'Ada')
+  const ben = await painter(t, home, 'plans/spring', 'Ben')
+  await until(async () => strictEqual(await dora.figure('plans/spring', 'people'), '2'))
+  const stored = async () => Number(/update (\d+)/.exec(await dora.page.locator('.panel .figures').textContent())?.[1])
+  await dora.line('plans/spring').getByRole('button').click()
+  await ada.draw(200)
+  await until(async () => ok((await stored()) > 0))
+  const before = await stored()
+  await ben.draw(300)
+  const drawn = performance.now()
+  await until(async () => ok((await stored()) > before))
+  const took = performance.now() - drawn
+  t.diagnostic(`${Math.round(took)} ms after it was stored`)
+  ok(took < FOLLOWS_MS, `${took} ms`)
+  match(await dora.figure('plans/spring', 'bytes'), /^\d[\d.]* (B|kB)$/)
+  strictEqual(await dora.figure('plans/spring', 'node'), 'here')
+
+  t.diagnostic('who is here')
+  await until(async () => deepStrictEqual((await dora.page.locator('.people-list bdi').allTextContents()).sort(), ['Ada', 'Ben']))
+  await dora.page.locator('.picture img:not([hidden]), .placeholder:not([hidden])').first().waitFor()
+  await dora.picture('2-live')
+
+  t.diagnostic('a version is kept, and put back after a second thought')
+  await dora.tab('Versions')
+  await dora.page.getByLabel('Name of a version').fill('Before lunch')
+  await dora.button('Keep this one').click()
+  await dora.page.locator('.entry-name', { hasText: 'Before lunch' }).waitFor()
+  await ada.draw(420)
+  await until(async () => strictEqual(await ben.page.locator('[data-shape]').count(), 3))
+  const version = dora.page.locator('.entries > li', { hasText: 'Before lunch' })
+  await version.getByRole('button', { name: 'Restore' }).click()
+  strictEqual(await ben.page.locator('[data-shape]').count(), 3)
+  await dora.picture('3-versions')
+  await version.locator('.sure').getByRole('button', { name: 'Restore' }).click()
+  await until(async () => strictEqual(await ben.page.locator('[data-shape]').count(), 2))
+  await dora.page.getByText('what was there before is version').waitFor()
+
+  t.diagnostic('keys: Escape goes back to the line, arrows go through the tabs')
+  await dora.page.locator('[role=tab][aria-selected=true]').first().focus()
+  await dora.page.keyboard.press('ArrowRight')
+  strictEqual(await dora.page.locator(':focus').textContent(), 'Export')
+  await dora.page.keyboard.press('Escape')
+  strictEqual(await dora.page.locator('.panel').isVisible(), false)
+  strictEqual(await dora.page.locator(':focus').textContent(), 'plans/spring')
+  dora.stayedHome(home)
+})
+
+test('Z7: the picture of a room follows the drawing, once a second at most, and files are waited for', async (t) => {
+  const server = await serve(t)
+  const home = `http://127.0.0.1:${server.port}`
+  const ada = await painter(t, home, 'plans', 'Ada')
+  const dora = await Watcher.at(t, `${home}/`)
+  // What the server draws is shown where it draws. Here its answers are made up, one picture for every two that are asked for.
+  const asks = []
+  await dora.page.route('**/api/rooms/plans/preview.svg*', (route) => {
+    const known = route.request().headers()['if-none-match'] ?? null
+    const etag = `"${Math.floor(asks.length / 2)}"`
+    asks.push({ at: performance.now(), known, etag })
+    if (known === etag) return route.fulfill({ status: 304, headers: { etag } })
+    const body = `<svg xmlns="http://www.w3.org/2000/svg" width="${100 + asks.length}" height="50"/>`
+    return route.fulfill({ body, contentType: 'image/svg+xml', headers: { etag } })
+  })
+  await dora.line('plans').getByRole('button').click()
+  const width = () => dora.page.locator('.picture img').evaluate((image) => image.naturalWidth)
+  await until(async () => strictEqual(await width(), 101))
+  for (let y = 150; asks.length < 5; y = 150 + ((y + 30) % 400)) await ada.draw(y)
+  const pauses = asks.slice(1).map(({ at }, before) => at - asks[before].at)
+  ok(Math.min(...pauses) > 900, `pauses of ${pauses.map(Math.round)} ms`)
+  deepStrictEqual(asks.slice(1, 5).map(({ known }) => known), ['"0"', '"0"', '"1"', '"1"'])
+  await until(async () => ok((await width()) >= 105))
+
+  const states = [
+    { state: 'processing', progress: 40, url: null },
+    { state: 'completed', progress: 100, url: '/objects/made.png?signature=1' },
+  ]
+  const ordered = []
+  await dora.page.route('**/api/exports/**', (route) => {
+    const asked = route.request()
+    ordered.push([asked.method(), new URL(asked.url()).pathname, asked.postData(), asked.headers().prefer ?? null])
+    return route.fulfill({ json: { id: 'e7', error: null, ...states[Math.min(ordered.length, states.length) - 1] } })
+  })
+  await dora.page.route('**/objects/**', (route) => route.fulfill({ body: 'a picture', contentType: 'image/png' }))
+  await dora.tab('Export')
+  await dora.button('PNG').click()
+  const link = dora.page.getByRole('link', { name: 'Save the PNG again' })
+  strictEqual(await link.getAttribute('href'), `${home}/objects/made.png?signature=1`)
+  strictEqual(await link.getAttribute('download'), 'plans.png')
+  deepStrictEqual(ordered, [
+    ['POST', '/api/exports/plans', '{"format":"png"}', 'wait=30'],
+    ['GET', '/api/exports/e7', null, null],
+  ])
+  ok(dora.page.url().startsWith(`${home}/#`))
+  dora.stayedHome(home)
+})
+
+test('Z8: a new board has links for people and code for developers, and invites are shown once', async (t) => {
+  const server = await serve(t)
+  const home = `http://127.0.0.1:${server.port}`
+  const dora = await Watcher.at(t, `${home}/`)
+  await dora.live()
+  await dora.button('New board').first().click()
+  const dialog = dora.page.locator('dialog[open]')
+  match(await dialog.getByLabel('Name').inputValue(), /^[a-z]+-[a-z]+-\d{3}$/)
+  await dialog.getByLabel('Name').fill('team/plans')
+  await dora.picture('4-new')
+  await dora.button('Create board').click()
+  strictEqual(await dialog.getByLabel('the link for people', { exact: true }).textContent(), `${home}/try/team/plans`)
+  for (const [editor, part] of [
+    ['Excalidraw', 'new ExcalidrawBinding('],
+    ['Tiptap', 'Collaboration.configure('],
+    ['tldraw', '<Tldraw store={store} />'],
+  ]) {
+    await dora.tab(editor)
+    const code = await dialog.locator('pre').textContent()
+    ok(code.includes(part) && code.includes(`'ws://127.0.0.1:${server.port}', 'team/plans'`), code)
+  }
+  await dora.picture('5-made')
+
+  t.diagnostic('a name is given once')
+  await dora.button('Close').click()
+  await dora.button('New board').first().click()
+  await dialog.getByLabel('Name').fill('team/plans')
+  await dora.button('Create board').click()
+  await dialog.getByRole('alert').filter({ hasText: 'There is a board of this name already' }).waitFor()
+
+  t.diagnostic('a board with a password')
+  await dialog.getByLabel('Name').fill('closed')
+  await dialog.getByLabel('Who may come in').selectOption('password')
+  await dialog.getByLabel('Password').fill('red paper')
+  await dora.button('Create board').click()
+  strictEqual(await dialog.getByLabel('the link for people', { exact: true }).textContent(), `${home}/join/closed`)
+  await dora.button('Look at it here').click()
+  await dora.tab('Share')
+  await dora.button('Remove the password').waitFor()
+
+  t.diagnostic('an invite lets one in, and its link is not shown again')
+  await dora.page.getByLabel('Label').fill('for Eve')
+  await dora.page.getByLabel('For how many').fill('1')
+  await dora.button('Make an invite').click()
+  const link = await dora.page.getByLabel('the invite', { exact: true }).textContent()
+  match(link, /\/join\/closed#invite=/)
+  await dora.page.locator('.entries > li', { hasText: 'for Eve' }).getByText('used 0 of 1').waitFor()
+  await dora.picture('6-share')
+  const eve = await Watcher.at(t, link)
+  await eve.page.getByLabel('Your name').fill('Eve')
+  await eve.button('Join').click()
+  await dora.tab('People')
+  await until(async () => {
+    await dora.tab('Share')
+    await dora.page.locator('.entries > li', { hasText: 'for Eve' }).getByText('used up').waitFor({ timeout: 1_000 })
+  })
+  strictEqual(await dora.page.getByText(link).count(), 0)
+  await dora.button('Revoke').click()
+  await dora.page.locator('.entries > li', { hasText: 'for Eve' }).getByText('revoked').waitFor()
+  dora.stayedHome(home)
+})
+
+test('Z9: a guarded server shows its rooms to admins, and a token goes nowhere else', async (t) => {
+  const at = await guard(t)
+  await at.ask('POST', '', { name: 'secret plans' })
+  const home = `http://sync.board.test:${at.port}`
+  const dora = await Watcher.at(t, `${home}/`, {}, at.browser())
+  const give = async (words) => {
+    await dora.page.getByLabel('Admin token').fill(words)
+    await dora.button('Show the rooms').click()
+  }
+  await dora.page.getByText('A sync server for whiteboards').waitFor()
+  await dora.picture('7-door')
+  await give('not a token')
+  await dora.page.getByRole('alert').filter({ hasText: 'The token is not taken' }).waitFor()
+  await give(token('ann', 600, { rooms: { '*': 'owner' } }))
+  await dora.page.getByRole('alert').filter({ hasText: 'scrible:admin' }).waitFor()
+  await dora.picture('8-refused')
+  ok(!(await dora.page.content()).includes('secret plans'))
+
+  const good = token('dora', 600, { scope: 'scrible:admin' })
+  await give(good)
+  await dora.live()
+  await dora.line('secret plans').waitFor()
+  deepStrictEqual(dora.asked.filter((url) => url.includes(good.slice(-20))), [])
+  strictEqual(await dora.page.evaluate(() => JSON.stringify(localStorage)), '{}')
+  await dora.page.reload()
+  await dora.line('secret plans').waitFor()
+  await dora.button('Forget token').click()
+  await dora.page.getByLabel('Admin token').waitFor()
+  strictEqual(await dora.page.evaluate(() => JSON.stringify(sessionStorage)), '{}')
+  dora.stayedHome(home)
+
+  t.diagnostic('an open server that somebody reaches from elsewhere')
+  const server = await serve(t)
+  const address = `http://127.0.0.1:${server.port}`
+  await painter(t, address, 'plans', 'Ada')
+  const stranger = await Watcher.at(t, `${address}/`, { extraHTTPHeaders: { 'x-forwarded-for': '203.0.113.9' } })
+  await stranger.page.getByLabel('Name of a board').fill('a/b c')
+  strictEqual(await stranger.page.getByLabel('Admin token').isVisible(), false)
+  ok(!(await stranger.page.content()).includes('plans'))
+  await stranger.picture('13-open-elsewhere')
+  await stranger.button('Draw').click()
+  await stranger.page.waitForURL(`${address}/try/a/b%20c`)
+  stranger.stayedHome(address)
+
+  t.diagnostic('a token that expires leads back to the door')
+  await give(token('dora', 3, { scope: 'scrible:admin' }))
+  await dora.live()
+  await dora.page.getByLabel('Admin token').waitFor()
+})
+
+test('Z10: the server goes away and comes back, and the page goes on by itself', async (t) => {
+  const server = await serve(t)
+  const home = `http://127.0.0.1:${server.port}`
+  const ada = await painter(t, home, 'plans', 'Ada')
+  await ada.draw(200)
+  const dora = await Watcher.at(t, `${home}/`)
+  await until(async () => strictEqual(await dora.figure('plans', 'people'), '1'))
+  await server.kill()
+  await dora.page.getByRole('alert').filter({ hasText: 'The server does not answer' }).waitFor()
+  await dora.line('plans').waitFor()
+  await dora.picture('9-away')
+  await server.start()
+  await dora.live()
+  strictEqual(await dora.page.locator('.notice').isVisible(), false)
+  await until(async () => strictEqual(await dora.figure('plans', 'people'), '1'))
+  dora.stayedHome(home)
+})
+
+test('Z11: on a narrow screen nothing is cut off', async (t) => {
+  const server = await serve(t)
+  const home = `http://127.0.0.1:${server.port}`
+  await painter(t, home, 'plans/a-room-with-a-name-that-goes-on-and-on-and-does-not-end/where/it/should', 'Ada')
+  const options = { viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true, colorScheme: 'dark' }
+  const dora = await Watcher.at(t, `${home}/`, options)
+  const name = dora.page.locator('tr[data-room] button.name')
+  await name.waitFor()
+  await dora.fits()
+  await dora.picture('10-narrow')
+  await name.click()
+  for (const tab of ['People', 'Versions', 'Export', 'Share', 'Connect']) {
+    await dora.tab(tab)
+    await dora.fits()
+  }
+  await dora.picture('11-narrow-panel')
+  await dora.button('Close').click()
+  await dora.button('New board').first().click()
+  await dora.button('Create board').click()
+  await dora.page.getByText('For developers').waitFor()
+  await dora.fits()
+  await dora.picture('12-narrow-made')
+})
