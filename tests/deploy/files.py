@@ -116,6 +116,15 @@ class Compose(unittest.TestCase):
             stopping = seconds(found, "DRAIN_DELAY", "SHUTDOWN")
             self.assertGreater(int(service["stop_grace_period"].removesuffix("s")), stopping)
 
+    def test_exports_are_made_by_the_worker_alone(self):
+        worker = self.services["worker"]
+        self.assertEqual(worker["command"], ["worker"])
+        self.assertEqual(settings(self.environment(worker))["SCRIBLE_EXPORT_WORKERS"], "1")
+        for service in self.nodes.values():
+            self.assertEqual(settings(self.environment(service))["SCRIBLE_EXPORT_WORKERS"], "0")
+            # Where there is no bucket, what the one writes the others give.
+            self.assertEqual(service["volumes"], worker["volumes"])
+
     def test_whoever_waits_for_a_service_can_tell_how_it_is(self):
         for name, service in self.services.items():
             for other, how in service.get("depends_on", {}).items():
@@ -152,6 +161,7 @@ class Kubernetes(unittest.TestCase):
                 cls.objects[one["kind"], one["metadata"]["name"]] = one
         cls.deployment = cls.objects["Deployment", "scrible"]["spec"]
         cls.pod = cls.deployment["template"]["spec"]
+        cls.worker = cls.objects["Deployment", "scrible-worker"]["spec"]
 
     def test_schemas_hold(self):
         run(TOOLS / "kubernetes-validate", "--strict", "--no-warn", *self.files, K8S / "secret.example.yaml")
@@ -193,6 +203,24 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual(ports, {"clients": int(found["PORT"]), "metrics": listens})
         self.assertEqual(self.deployment["template"]["metadata"]["annotations"]["prometheus.io/port"], str(listens))
 
+    def test_workers_alone_make_exports_and_reach_what_they_need(self):
+        secret = yaml.safe_load((K8S / "secret.example.yaml").read_text())["stringData"] | {"SCRIBLE_JWT_SECRET": 32 * "s"}
+        config = self.objects["ConfigMap", "scrible"]["data"] | secret
+        [container] = self.worker["template"]["spec"]["containers"]
+        self.assertEqual(container["args"], ["worker"])
+        self.assertEqual(container["envFrom"], self.pod["containers"][0]["envFrom"])
+        own = {one["name"]: one["value"] for one in container["env"]}
+        found = settings(config | own)
+        self.assertEqual((settings(config)["SCRIBLE_EXPORT_WORKERS"], found["SCRIBLE_EXPORT_WORKERS"]), ("0", "1"))
+        grace = self.worker["template"]["spec"]["terminationGracePeriodSeconds"]
+        self.assertGreater(grace, seconds(found, "SHUTDOWN"))
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        self.assertEqual(ports, {"health": int(found["PORT"]), "metrics": int(found["SCRIBLE_METRICS_LISTEN"].rsplit(":", 1)[1])})
+        self.assertEqual({container[f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "liveness", "readiness")}, {"health"})
+        [names, rest] = self.objects["NetworkPolicy", "stores"]["spec"]["egress"]
+        self.assertEqual({port["port"] for port in names["ports"]}, {53})
+        self.assertEqual({port["port"] for port in rest["ports"]}, {5432, 6379, 443})
+
     def test_everything_that_selects_selects_the_nodes(self):
         labels = self.deployment["template"]["metadata"]["labels"]
         selectors = [
@@ -205,8 +233,16 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual([one for one in selectors if one != labels], [])
         stores = self.objects["NetworkPolicy", "stores"]["spec"]["podSelector"]["matchLabels"]
         job = self.objects["Job", "scrible-migrate"]["spec"]["template"]["metadata"]["labels"]
-        for pod in (labels, job):
+        worker = self.worker["template"]["metadata"]["labels"]
+        for pod in (labels, job, worker):
             self.assertLessEqual(stores.items(), pod.items())
+        selectors = [
+            self.worker["selector"]["matchLabels"],
+            self.objects["NetworkPolicy", "workers"]["spec"]["podSelector"]["matchLabels"],
+            *[spread["labelSelector"]["matchLabels"] for spread in self.worker["template"]["spec"]["topologySpreadConstraints"]],
+        ]
+        self.assertEqual([one for one in selectors if one != worker], [])
+        self.assertNotEqual(worker["app.kubernetes.io/component"], labels["app.kubernetes.io/component"])
         self.assertNotEqual(job["app.kubernetes.io/component"], labels["app.kubernetes.io/component"])
 
     def test_ports_and_services_are_named_as_they_are_used(self):
