@@ -1,19 +1,23 @@
-//! The bell of exports over the database: heard by other nodes, also after the connection was lost, and by nobody who did not ask.
+//! Exports on a server: claims beside each other, the bell that other nodes hear, also after the connection was lost, and the program
+//! before there were exports.
 
 use std::time::{Duration, Instant};
 
 use scrible_store::{
-    Directory, ExportAdded, ExportId, Exports, NewExport, PostgresStore, Store, StoreError,
+    Claim, Directory, ExportAdded, ExportId, Exports, NewExport, PostgresStore, Store, StoreError,
+    WorkerId,
 };
 use tokio::sync::watch;
 
-use crate::database::{Database, PATIENCE};
+use crate::database::{Database, PATIENCE, execute};
 use crate::opening::Cases;
 use crate::trouble::{batch, case};
 
 pub const CASES: Cases = &[
     case!(the_bell_is_heard_by_other_nodes_that_asked_for_it),
     case!(the_bell_is_heard_again_after_the_connection_was_lost),
+    case!(a_claim_waits_for_no_other_that_is_under_way),
+    case!(rooms_with_exports_are_purged_by_the_program_before),
 ];
 
 /// Adds one, as soon as the database can be reached.
@@ -117,4 +121,46 @@ async fn the_bell_is_heard_again_after_the_connection_was_lost(at: Database) {
     rings(&mut bell).await;
     drop(there);
     until_listening(&at, 0).await;
+}
+
+/// It takes the next one instead, and nothing where there is none.
+async fn a_claim_waits_for_no_other_that_is_under_way(at: Database) {
+    let store = at.store().await;
+    store.append(&batch(1, &["room"])).await.unwrap();
+    for number in 1..=2 {
+        add(&store, number).await;
+    }
+    let mut other = at.sql().await;
+    execute(
+        &mut other,
+        "BEGIN; SELECT 1 FROM exports ORDER BY due_ms, number LIMIT 1 FOR UPDATE",
+    )
+    .await;
+    let claim = |worker| Claim {
+        worker: WorkerId(worker),
+        lease: Duration::from_secs(60),
+        attempts: 3,
+    };
+    // Statements that wait for a lock fail after 5 s.
+    let export = store.claim_export(&claim(1)).await.unwrap().unwrap();
+    assert_eq!(export.id, ExportId(2));
+    assert_eq!(store.claim_export(&claim(1)).await.unwrap(), None);
+    execute(&mut other, "COMMIT").await;
+    let export = store.claim_export(&claim(2)).await.unwrap().unwrap();
+    assert_eq!(export.id, ExportId(1));
+}
+
+/// Which knows nothing of them and deletes the row of the room last.
+async fn rooms_with_exports_are_purged_by_the_program_before(at: Database) {
+    let store = at.store().await;
+    store.append(&batch(1, &["room"])).await.unwrap();
+    add(&store, 1).await;
+    at.execute(
+        "DELETE FROM room_updates; DELETE FROM room_heads; UPDATE rooms SET deleted_ms = 1, purged_ms = 1; \
+         DELETE FROM rooms WHERE purged_ms IS NOT NULL",
+    )
+    .await;
+    assert_eq!(store.export(ExportId(1)).await.unwrap(), None);
+    let tally = store.export_tally().await.unwrap();
+    assert_eq!((tally.pending, tally.processing), (0, 0));
 }
