@@ -70,7 +70,10 @@ fn maybe_number(row: &Row, column: &str) -> Read<Option<u64>> {
     number.map_err(|_| unknown(column, "it is negative".to_owned()))
 }
 
-fn small<T: TryFrom<i64>>(row: &Row, column: &str) -> Read<T> {
+fn small<T>(row: &Row, column: &str) -> Read<T>
+where
+    T: TryFrom<i64>,
+{
     let number: i64 = row.try_get(column)?;
     T::try_from(number).map_err(|_| unknown(column, format!("{number} is out of range")))
 }
