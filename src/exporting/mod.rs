@@ -1,8 +1,9 @@
 //! Exports that are made in the background: the queue is in the store, the drawing in doc workers, the files among the objects.
 //!
 //! Reading order: [`order`] what stands in the queue and how an object is called, [`attempt`] from an order to its object, [`worker`] who
-//! takes what from the queue and when, [`sweep`] what is deleted again, [`preview`] what is drawn at once. Knows no HTTP and no rights. The one rule: an export is one object
-//! under one name, however often and by whomever it was begun, so a repeated attempt replaces what an earlier one left.
+//! takes what from the queue and when, [`sweep`] what is deleted again, [`preview`] what is drawn at once. Knows no HTTP and no rights. The
+//! one rule: an export is one object under one name, however often and by whomever it was begun, so a repeated attempt replaces what an
+//! earlier one left.
 
 mod attempt;
 mod order;
@@ -46,17 +47,6 @@ pub trait FindPictures: Send + Sync + 'static {
     /// Those that are there of the files that a room's board names, by the names that it has for them. What cannot be had is left out: the
     /// export says so itself.
     async fn find(&self, room: RoomId, name: &str, names: Vec<String>) -> Vec<(String, Bytes)>;
-}
-
-/// Finds none.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoFiles;
-
-#[async_trait]
-impl FindPictures for NoFiles {
-    async fn find(&self, _: RoomId, _: &str, _: Vec<String>) -> Vec<(String, Bytes)> {
-        Vec::new()
-    }
 }
 
 impl Workshop {

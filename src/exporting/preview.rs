@@ -15,7 +15,10 @@ use crate::doc_worker::export::{BoardChoice, ExportFailure, Fault, Order, Pages}
 /// A picture of nothing.
 const EMPTY_SVG: &[u8] = br#"<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>"#;
 /// One pixel that is not there.
-const EMPTY_PNG: &[u8] = include_bytes!("empty.png");
+const EMPTY_PNG: &[u8] =
+    b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\
+      \x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\x0b\x49\x44\x41\x54\x78\xda\x63\x60\x00\x02\x00\
+      \x00\x05\x00\x01\xe9\xfa\xdc\xd8\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
 
 /// What a preview is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use scrible::exporting::{ExportWorker, NoFiles, Ticket, Workshop, key, prefix};
+use scrible::exporting::{ExportWorker, FindPictures, Ticket, Workshop, key, prefix};
 use scrible::telemetry::{ExportMetrics, ExportOutcome};
 use scrible_exporter::export::Format;
 use scrible_objects::{
@@ -13,13 +14,13 @@ use scrible_objects::{
 };
 use scrible_store::{
     Batch, Directory, Export, ExportAdded, ExportId, ExportState, Exports, Incarnation,
-    MemoryStore, NewExport, NewUpdate, RoomAppend, Store,
+    MemoryStore, NewExport, NewUpdate, RoomAppend, RoomId, Store,
 };
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::doc_worker::pool::{DEEP, Pool, nested, sub_documents};
+use crate::doc_worker::pool::{DEEP, Pool, nested, small, sub_documents};
 use crate::drawing::{board, order, shape};
 
 /// Longer than any test waits for anything that happens.
@@ -30,6 +31,16 @@ struct Place {
     store: Arc<MemoryStore>,
     objects: Arc<MemoryObjects>,
     metrics: ExportMetrics,
+}
+
+/// Boards that name no files.
+struct NoFiles;
+
+#[async_trait]
+impl FindPictures for NoFiles {
+    async fn find(&self, _: RoomId, _: &str, _: Vec<String>) -> Vec<(String, Bytes)> {
+        Vec::new()
+    }
 }
 
 /// A worker that runs.
@@ -72,23 +83,34 @@ impl Place {
     }
 
     async fn add(&self, room: &str, format: Format) -> Export {
-        self.add_until(room, format, i64::MAX).await
+        self.add_as(room, format, |_| {}).await
     }
 
     async fn add_until(&self, room: &str, format: Format, expires_ms: i64) -> Export {
+        self.add_as(room, format, |new| new.expires_ms = expires_ms)
+            .await
+    }
+
+    async fn add_as(
+        &self,
+        room: &str,
+        format: Format,
+        change: impl FnOnce(&mut NewExport),
+    ) -> Export {
         let ticket = Ticket {
             order: order(format),
             name: "board".to_owned(),
         };
-        let new = NewExport {
+        let mut new = NewExport {
             id: ExportId(Incarnation::random().0),
             order: serde_json::to_vec(&ticket).unwrap().into(),
             at_least: 1,
             version: None,
             ordered_by: None,
             time_ms: 1,
-            expires_ms,
+            expires_ms: i64::MAX,
         };
+        change(&mut new);
         match self.store.add_export(room, &new, 1_000).await.unwrap() {
             ExportAdded::Yes(export) => export,
             other => panic!("{other:?}"),
@@ -128,6 +150,20 @@ impl Place {
         };
         let found = tokio::time::timeout(PATIENCE, looking).await;
         found.unwrap_or_else(|_| panic!("it is not {state:?}"))
+    }
+
+    /// Why its last attempt came to nothing, once one has.
+    async fn troubled(&self, id: ExportId) -> Arc<str> {
+        let looking = async {
+            loop {
+                let now = self.store.export(id).await.unwrap().unwrap();
+                if let Some(error) = now.error {
+                    return error;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.unwrap()
     }
 
     async fn keys(&self) -> Vec<Key> {
@@ -203,20 +239,26 @@ async fn f6_what_may_go_well_another_time_is_tried_again() {
     place.objects.fail(Some(away));
     let export = place.add("demo", Format::Png).await;
     let worker = place.start(&pool, 1);
-    let looking = async {
-        loop {
-            let now = place.store.export(export.id).await.unwrap().unwrap();
-            if let Some(error) = now.error {
-                return error;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let error = tokio::time::timeout(PATIENCE, looking).await.unwrap();
+    let error = place.troubled(export.id).await;
     assert_eq!(&*error, "the file cannot be kept at the moment");
     place.objects.fail(None);
     let done = place.is(export.id, ExportState::Completed).await;
     assert!(done.attempts >= 2);
+    worker.stopped().await;
+}
+
+#[tokio::test]
+async fn f5_a_store_that_is_behind_is_waited_for() {
+    let (place, pool) = (Place::new(), Pool::new(1));
+    place.drawn("demo").await;
+    let export = place.add_as("demo", Format::Json, |new| new.at_least = 2);
+    let export = export.await;
+    let worker = place.start(&pool, 1);
+    let why = place.troubled(export.id).await;
+    assert!(why.contains("cannot be read at the moment"), "{why}");
+    place.room("demo", small()).await;
+    let done = place.is(export.id, ExportState::Completed).await;
+    assert_eq!(done.drawn, Some(2));
     worker.stopped().await;
 }
 
@@ -244,8 +286,10 @@ async fn f7_what_is_cancelled_is_dropped_and_leaves_nothing() {
 
 #[tokio::test]
 async fn f7_a_worker_that_stops_gives_back_what_it_has_not_done() {
-    let (place, pool) = (Place::new(), Pool::new(1));
-    place.room("endless", nested(DEEP)).await;
+    let pool = Pool::with(1, 32 << 20, Duration::from_secs(60));
+    let place = Place::new();
+    // Longer than it is given to end.
+    place.room("endless", nested(4 * DEEP)).await;
     let endless = place.add("endless", Format::Svg).await;
     let worker = place.start(&pool, 1);
     pool.at_work().await;
