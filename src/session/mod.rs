@@ -395,7 +395,7 @@ impl<'a> Session<'a> {
     fn offer(&mut self, update: &[u8], carrier: Carrier) -> Result<(), Leave> {
         point::reach("update", "received");
         if let Err(leave) = self.check_secrets(update) {
-            self.count_update(Verdict::Secret);
+            self.count_update(Verdict::Giveaway);
             return Err(leave);
         }
         if self.standing.role() < Role::Editor {

@@ -66,8 +66,8 @@ label! {
         Full = "full",
         /// Its author's client id was written under by somebody else.
         Conflict = "conflict",
-        /// It has in it what its sender was let in by.
-        Secret = "secret",
+        /// It gives away what its sender was let in by.
+        Giveaway = "giveaway",
         /// Its sender may only read.
         ReadOnly = "read_only",
         /// The room had ended.

@@ -204,7 +204,7 @@ async fn y10_what_lets_people_in_is_in_no_log_metric_table_or_file() {
     let planted = Planted::plant(server.address, server.address).await;
     planted.are_not_in("the answers", planted.said.as_bytes());
     let (head, body) = get(log(&place).1, "/metrics").await;
-    assert!(body.contains("verdict=\"secret\"} 9"), "{body}");
+    assert!(body.contains("verdict=\"giveaway\"} 9"), "{body}");
     planted.are_not_in("/metrics", format!("{head}\n{body}").as_bytes());
     // With the log of the database, which goes when the server ends.
     let files = every_file(&place);
