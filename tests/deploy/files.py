@@ -78,7 +78,7 @@ class Image(unittest.TestCase):
                 for target in package["targets"]:
                     self.assertTrue(Path(target["src_path"]).is_file(), target["src_path"])
             self.assertIn("scrible", [package["name"] for package in ours])
-            # sqlx puts them into the program.
+            # They are put into the program.
             self.assertEqual(len(list(Path(folder).glob("migrations/*/*.sql"))), len(list(ROOT.glob("migrations/*/*.sql"))))
 
     def test_nothing_large_or_secret_goes_to_the_builder(self):

@@ -6,7 +6,8 @@
 //! bad rooms, `directory` what is kept of people and who may come in, `admission` what decides about that without a database,
 //! `exports` the queue of what is to be drawn and `attempts` what becomes of it there, `assets` which files boards have,
 //! `sqlite` the store of a single node, `postgres` that of several, `people`, `files` and `quarantined` what is written once and compiled
-//! into both of them, `database` chooses between the two by a URL. With the feature `testing` there are also an
+//! into both of them, `migrations` what brings either to its present shape, `database` the choice between the two by a URL. With the
+//! feature `testing` there are also an
 //! in-memory store that can be told to pause and to fail, and the contract suite that every store has to pass.
 //!
 //! This crate does not know what an update says: bytes go in and the same bytes come out. The one rule: an append is
@@ -25,6 +26,7 @@ mod error;
 mod exports;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod migrations;
 pub mod point;
 mod postgres;
 mod quarantine;

@@ -7,13 +7,14 @@
 use std::sync::LazyLock;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::postgres::PgRow;
+use sqlx::{Connection as _, FromRow, PgConnection, Row as _};
 
 use super::fault;
-use crate::StoreError;
+use crate::{StoreError, migrations};
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrations = sqlx::migrate!("../../migrations/postgres");
+    let mut migrations = migrations::of_postgres();
     // What is not known here has been looked at before anything runs.
     migrations.set_ignore_missing(true);
     migrations
@@ -139,11 +140,20 @@ async fn pending(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>, St
 }
 
 /// A migration that somebody ran.
-#[derive(sqlx::FromRow)]
 struct Applied {
     version: i64,
     description: String,
     checksum: Vec<u8>,
+}
+
+impl FromRow<'_, PgRow> for Applied {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            version: row.try_get("version")?,
+            description: row.try_get("description")?,
+            checksum: row.try_get("checksum")?,
+        })
+    }
 }
 
 impl Applied {

@@ -4,14 +4,15 @@
 //! version that somebody has tested.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::fault;
-use crate::StoreError;
+use crate::{StoreError, migrations};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(migrations::of_sqlite);
 
 /// Runs what is pending. Returns the names of the migrations that ran, for example "0001 rooms".
 pub async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, StoreError> {

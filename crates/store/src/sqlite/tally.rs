@@ -6,7 +6,8 @@
 use std::path::Path;
 
 use futures_util::TryStreamExt;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _, SqliteConnection};
 
 use super::{fault, inspect};
 use crate::StoreError;
@@ -54,7 +55,6 @@ impl Tally {
 }
 
 /// What is stored of one room.
-#[derive(sqlx::FromRow)]
 struct Room {
     name: Vec<u8>,
     head: Option<i64>,
@@ -119,6 +119,22 @@ pub async fn tally(conn: &mut SqliteConnection, shown: &Path) -> Result<Tally, S
         }
     }
     Ok(tally)
+}
+
+impl FromRow<'_, SqliteRow> for Room {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            head: row.try_get("head")?,
+            rows: row.try_get("rows")?,
+            first: row.try_get("first")?,
+            last: row.try_get("last")?,
+            bytes: row.try_get("bytes")?,
+            snapshots: row.try_get("snapshots")?,
+            snapshot_bytes: row.try_get("snapshot_bytes")?,
+            covered: row.try_get("covered")?,
+        })
+    }
 }
 
 impl Room {
