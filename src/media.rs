@@ -12,6 +12,19 @@ const MP4_BRANDS: [&[u8; 4]; 11] = [
     b"MSNV",
 ];
 
+/// For the header, of all that boards take.
+pub const MEDIA_TYPES: [&str; 9] = [
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/svg+xml",
+    "image/avif",
+    "video/mp4",
+    "video/webm",
+    "video/quicktime",
+];
+
 /// A kind of file that boards take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Media {
@@ -131,11 +144,21 @@ mod tests {
                 Ok(kind),
                 "{media:?}"
             );
+            assert!(MEDIA_TYPES.contains(&kind));
+        }
+        for kind in [
+            Format::Png,
+            Format::Jpeg,
+            Format::Gif,
+            Format::WebP,
+            Format::Svg,
+        ] {
+            assert!(MEDIA_TYPES.contains(&Media::Picture(kind).content_type()));
         }
         for bytes in [
             b"".to_vec(),
-            b"<!doctype html><svg".to_vec(),
-            b"<html><svg></svg></html>".to_vec(),
+            b"<!doctype html><script>".to_vec(),
+            b"hello <svg/>".to_vec(),
             b"%PDF-1.7".to_vec(),
             b"MZ".to_vec(),
             b"\x89PNG\r\n\x1a\n".to_vec(),

@@ -1,11 +1,12 @@
-//! Where this node keeps files, and how that place is.
+//! Where this node keeps files, what those that people paste are called there, and how that place is.
 //!
-//! Knows no files and no rooms. The rule: however many ask how the place is, it is asked now and then only, and no one waits for it long.
+//! Knows neither what is in a file nor who may have it. The rules: a file's name there is made of numbers, and of nothing that people chose; and however many ask how the place is, it is asked now and then only, and no one waits for it long.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use scrible_objects::Objects;
+use scrible_objects::{Key, ObjectError, Objects};
+use scrible_store::{ContentHash, RoomId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -13,6 +14,15 @@ use tokio::time::{Instant, timeout};
 const FRESH: Duration = Duration::from_secs(10);
 /// Whoever asks is answered within so long.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where the bytes of a file are that was pasted into a room's board.
+///
+/// # Errors
+/// None for ids of a store; keys are checked like everything that becomes a path.
+pub fn asset_key(room: RoomId, content: &ContentHash) -> Result<Key, ObjectError> {
+    let hash: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("assets/{}/{hash}", room.0).parse()
+}
 
 /// How the place is where files are kept.
 pub struct ObjectsHealth {
@@ -67,7 +77,7 @@ impl ObjectsHealth {
 
 #[cfg(test)]
 mod tests {
-    use scrible_objects::{MemoryObjects, ObjectError};
+    use scrible_objects::MemoryObjects;
 
     use super::*;
 

@@ -189,6 +189,32 @@ const MAY_NOT_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "src/pictures",
+        &[
+            "yrs",
+            "sqlx",
+            "warp",
+            "hyper",
+            "crate::room",
+            "crate::service",
+            "crate::rest",
+            "crate::session",
+            "crate::socket",
+        ],
+    ),
+    (
+        "src/media.rs",
+        &[
+            "yrs",
+            "sqlx",
+            "warp",
+            "hyper",
+            "scrible_store",
+            "crate::room",
+            "crate::rest",
+        ],
+    ),
+    (
         "src/telemetry",
         &[
             "yrs",

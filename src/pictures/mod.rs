@@ -24,7 +24,7 @@ use self::name::Named;
 pub use self::outside::Outside;
 use crate::exporting::FindPictures;
 use crate::media::Media;
-use crate::service::asset_key;
+use crate::objects::asset_key;
 
 /// How many files are got at once.
 const AT_ONCE: usize = 4;

@@ -21,6 +21,7 @@ use super::api::previews::{LEAST_WIDTH, MOST_WIDTH};
 use super::api::routes::{Gives, Kind, Parameter, ROUTES, Route, Takes, Who};
 use super::api::schemas::Schemas;
 use super::api::{LIMIT, MAX_LIMIT};
+use crate::media::MEDIA_TYPES;
 
 const ABOUT: &str = "Rooms of a Scrible server: made, found, shared, read and written. Times are RFC 3339 in UTC with \
     milliseconds. A room is named in one percent-encoded segment, `/` as `%2F`; a link (`room~g…`) may stand for it. Lists \
@@ -111,16 +112,10 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
         Takes::Nothing => None,
         Takes::Json(schema) => Some(json_body(schema, Required::True)),
         Takes::MaybeJson(schema) => Some(json_body(schema, Required::False)),
-        Takes::Bytes => {
+        Takes::Bytes | Takes::Picture => {
             let content = ContentBuilder::new().build();
             let body = RequestBodyBuilder::new().required(Some(Required::True));
             Some(body.content("application/octet-stream", content).build())
-        }
-        Takes::Picture => {
-            let content = || ContentBuilder::new().build();
-            let body = RequestBodyBuilder::new().required(Some(Required::True));
-            let body = body.content("image/*", content());
-            Some(body.content("video/*", content()).build())
         }
     });
     let (status, response) = success(route);
@@ -212,11 +207,12 @@ fn success(route: &Route) -> (u16, Response) {
             (200, response)
         }
         Gives::File => {
-            let content = || ContentBuilder::new().build();
             let etag = text_header("Changes with the content.");
             let response = described("The file.").header("ETag", etag);
-            let response = response.content("image/*", content());
-            (200, response.content("video/*", content()))
+            let with_type = |response: ResponseBuilder, kind: &&str| {
+                response.content(*kind, ContentBuilder::new().build())
+            };
+            (200, MEDIA_TYPES.iter().fold(response, with_type))
         }
         Gives::Events(schema) => {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema)));

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use scrible_objects::{Body, ContentType, Disposition, Key, NewObject, ObjectError, Objects};
 use scrible_store::{
     Asset, AssetAdded, ContentHash, Created, MAX_ASSET_NAME, NewAsset, NewRoom, Page, RoomEntry,
-    RoomId,
 };
 use sha2::{Digest, Sha256};
 
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Knock, Role};
 use crate::media::{Media, NoMedia};
+use crate::objects::asset_key;
 use crate::room::RoomName;
 
 /// How many files of a room are copied before the next are looked for.
@@ -54,12 +54,6 @@ pub struct Pasted {
     pub asset: Asset,
     /// Whether it was there before.
     pub before: bool,
-}
-
-/// Where the bytes of a room's file are.
-pub fn asset_key(room: RoomId, content: &ContentHash) -> Result<Key, ObjectError> {
-    let hash: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("assets/{}/{hash}", room.0).parse()
 }
 
 impl Services {

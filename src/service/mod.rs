@@ -24,7 +24,7 @@ use scrible_store::{Exports, RoomEntry, Store};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-pub use assets::{AssetLimits, Files, Pasted, asset_key};
+pub use assets::{AssetLimits, Files, Pasted};
 pub use documents::{ImportOptions, Imported};
 pub use exports::{ExportView, ExportWish, ExportsConfig, PageWish};
 pub use invites::{GivenInvite, InviteWish};

@@ -46,6 +46,18 @@ test('M16: a pasted picture is on everybody\'s board, also after all went and ca
   ok(!JSON.stringify(await ben.board()).includes('data:'), 'the document names the picture and does not hold it')
   await ben.picture('assets-1-pasted')
 
+  t.diagnostic('it is in exports')
+  const ordered = await fetch(`http://127.0.0.1:${server.port}/api/exports/pasting`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'wait=30' },
+    body: JSON.stringify({ format: 'svg' }),
+  })
+  const made = await ordered.json()
+  strictEqual(made.state, 'completed', JSON.stringify(made))
+  deepStrictEqual(made.notes, [])
+  const svg = await (await fetch(made.url)).text()
+  match(svg, /<image [^>]*href="data:image\/png;base64,/)
+
   t.diagnostic('it is on the disk')
   await ada.leave()
   await ben.leave()

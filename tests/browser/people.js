@@ -158,7 +158,7 @@ export class Person {
 
   /** The page talked to its own origin and to its line to the server, and to nobody else. */
   stayedHome() {
-    const home = [`${this.#origin()}/`, `${this.#server()}/`]
+    const home = [`${this.#origin()}/`, `${this.#server()}/`, `${this.#server().replace('ws', 'http')}/api/`]
     const strays = this.asked.filter(
       (url) => !/^(data|blob):/.test(url) && !home.some((start) => url.startsWith(start))
     )

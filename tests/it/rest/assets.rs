@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use scrible::access::{Doorkeeper, DoorkeeperConfig, Hosts, Mode, Origins, Others, Transport};
+use scrible::bus::Alone;
 use scrible_objects::{
     Body, ContentType, Disposition, Key, LinkTerms, NewObject, ObjectError, Objects,
 };
@@ -436,7 +438,17 @@ async fn m14_with_a_cookie_files_come_from_known_pages_and_go_to_them() {
 
 #[tokio::test]
 async fn m14_pages_elsewhere_show_nothing_of_this_machines_server() {
-    let node = Node::start(&Arc::new(MemoryStore::new())).await;
+    let store = Arc::new(MemoryStore::new());
+    let config = DoorkeeperConfig {
+        mode: Mode::Open(Hosts::Any),
+        origins: Origins {
+            listed: Vec::new(),
+            others: Others::OfThisMachine,
+        },
+        transport: Transport::Http,
+    };
+    let gate = Arc::new(Doorkeeper::new(store.clone(), config).unwrap());
+    let node = Node::start_guarded(&store, Arc::new(Alone), gate, |_| {}).await;
     let answer = async |host: &str, headers: &str| {
         let head = format!(
             "GET /api/rooms/demo/assets/a.svg HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n"
