@@ -178,7 +178,8 @@ test('Z7: the picture of a room follows the drawing, once a second at most, and 
     const etag = `"${Math.floor(asks.length / 2)}"`
     asks.push({ at: performance.now(), known, etag })
     if (known === etag) return route.fulfill({ status: 304, headers: { etag } })
-    const body = `<svg xmlns="http://www.w3.org/2000/svg" width="${100 + asks.length}" height="50"/>`
+    // Taller than its place, in which all of it has to be seen.
+    const body = `<svg xmlns="http://www.w3.org/2000/svg" width="${100 + asks.length}" height="900"/>`
     return route.fulfill({ body, contentType: 'image/svg+xml', headers: { etag } })
   })
   await dora.line('plans').getByRole('button').click()
@@ -189,6 +190,8 @@ test('Z7: the picture of a room follows the drawing, once a second at most, and 
   ok(Math.min(...pauses) > 900, `pauses of ${pauses.map(Math.round)} ms`)
   deepStrictEqual(asks.slice(1, 5).map(({ known }) => known), ['"0"', '"0"', '"1"', '"1"'])
   await until(async () => ok((await width()) >= 105))
+  const [place, image] = await Promise.all(['.picture', '.picture img'].map((part) => dora.page.locator(part).boundingBox()))
+  ok(image.height <= place.height && image.y >= place.y, `${JSON.stringify(image)} in ${JSON.stringify(place)}`)
 
   const states = [
     { state: 'processing', progress: 40, url: null },
