@@ -1,11 +1,11 @@
-// Serves the built example to the browser, as any static host would.
+// Serves a built example to the browser, as any static host would.
 
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize, sep } from 'node:path'
 
-const root = join(import.meta.dirname, '../../examples/tldraw/dist')
+const examples = join(import.meta.dirname, '../../examples')
 const types = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
@@ -17,9 +17,10 @@ const types = {
 }
 
 /** Listens on a free port of loopback; the caller closes it. */
-export async function serveFiles() {
+export async function serveFiles(example = 'tldraw') {
+  const root = join(examples, example, 'dist')
   if (!existsSync(join(root, 'index.html'))) {
-    throw new Error('examples/tldraw is not built: run npm ci and npm run build there')
+    throw new Error(`examples/${example} is not built: run npm ci and npm run build there`)
   }
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://page').pathname)

@@ -1,4 +1,4 @@
-// What every test here stands on: one browser and one file server for the whole test file, and for
+// What every test here stands on: one browser and one file server for each example for the whole test file, and for
 // each test a server of its own with an empty database.
 
 import { after, before } from 'node:test'
@@ -7,19 +7,25 @@ import { Line } from './line.js'
 import { launch, Person } from './people.js'
 import { Server } from './server.js'
 
-let browser, files
+let browser
+const served = new Map()
 
 before(async () => {
-  ;[browser, files] = await Promise.all([launch(), serveFiles()])
+  browser = await launch()
 })
 
 after(async () => {
   await browser?.close()
-  files?.close()
+  served.forEach((files) => files.close())
 })
 
-/** A server for the test `t`, and the door by which people enter its rooms. Ends with the test. */
-export async function open(t) {
+/**
+ * A server for the test `t`, and the door by which people enter its rooms on the page of `example`. `Somebody` is a kind of
+ * Person who knows that page. Ends with the test.
+ */
+export async function open(t, example = 'tldraw', Somebody = Person) {
+  if (!served.has(example)) served.set(example, await serveFiles(example))
+  const files = served.get(example)
   const server = new Server()
   const present = []
   t.after(async () => {
@@ -33,7 +39,7 @@ export async function open(t) {
     /** Lets somebody in, by a line of their own that a test may cut. */
     async enter(room, name, color = '#4465e9') {
       const line = await Line.to(() => server.port)
-      const person = new Person(name, line, files)
+      const person = new Somebody(name, line, files)
       present.push(person)
       await person.open(browser, room, color)
       return person

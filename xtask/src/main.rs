@@ -105,7 +105,7 @@ enum Part {
     Api,
     /// The files for containers and clusters; several nodes behind nginx
     Deploy,
-    /// The canvas at `/try` and what it is built from; it and the tldraw example in Chromium
+    /// The canvas at `/try` and what it is built from; it and the examples in Chromium
     Browser,
 }
 

@@ -18,7 +18,8 @@ pub struct Workspace {
     browser: PathBuf,
     deploy: PathBuf,
     api: PathBuf,
-    example: PathBuf,
+    /// The pages with stock editors.
+    examples: [PathBuf; 4],
     /// The canvas that the server hands out.
     canvas: PathBuf,
     /// The server binary as `cargo build` leaves it.
@@ -39,7 +40,8 @@ impl Workspace {
             browser: root.join("tests/browser"),
             deploy: root.join("tests/deploy"),
             api: root.join("tests/api"),
-            example: root.join("examples/tldraw"),
+            examples: ["tldraw", "excalidraw", "tiptap", "codemirror"]
+                .map(|name| root.join("examples").join(name)),
             canvas: root.join("web/try"),
             binary: root.join(target).join("debug/scrible"),
             root,
@@ -148,9 +150,11 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
         packages::npm(&at.canvas)?;
         Run::new("npm", &at.canvas).args(["run", "check"]).run()
     });
-    report.stage("tldraw example", browser, || {
-        packages::npm(&at.example)?;
-        Run::new("npm", &at.example).args(["run", "build"]).run()
+    report.stage("examples", browser, || {
+        at.examples.iter().try_for_each(|example| {
+            packages::npm(example)?;
+            Run::new("npm", example).args(["run", "build"]).run()
+        })
     });
     report.stage("browser", browser, || {
         packages::npm(&at.browser)?;
