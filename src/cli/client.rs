@@ -10,10 +10,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::table::shown;
-use crate::access::Secret;
+use crate::access::{Secret, is_loopback_name};
 use crate::tls;
 
 /// How long connecting may take.
@@ -375,12 +375,8 @@ fn address(server: &str) -> Result<Url> {
 }
 
 fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
+    let name = url.host_str().unwrap_or_default();
+    is_loopback_name(name.trim_start_matches('[').trim_end_matches(']'))
 }
 
 #[cfg(test)]

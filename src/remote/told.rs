@@ -58,9 +58,9 @@ pub fn unreachable(url: &str, error: tungstenite::Error) -> Error {
             let remedy = "no authorities for certificates are known here: name a file of them (PEM) in SSL_CERT_FILE";
             Error::new(error).context(remedy)
         }
-        tungstenite::Error::Io(error) => Error::new(error).context(format!(
-            "nobody answers at {url}: start the server with `scrible`, or name it with --server"
-        )),
+        tungstenite::Error::Io(error) => anyhow!(
+            "nobody answers at {url} ({error}): start the server with `scrible`, or name it with --server"
+        ),
         tungstenite::Error::Http(response) => {
             let status = response.status();
             if status.is_redirection() {
