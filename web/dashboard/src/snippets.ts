@@ -14,10 +14,10 @@ export function snippets(server: string, room: string): Snippet[] {
   return [
     {
       editor: 'tldraw',
-      install: 'npm i tldraw yjs y-websocket',
+      install: 'npm i tldraw y-utility yjs y-websocket',
       code: `import { atom, createUserId, Tldraw, UserRecordType } from 'tldraw'
 import 'tldraw/tldraw.css'
-// with records.ts and presence.ts, from examples/tldraw/src
+// This file and those that it imports are in examples/tldraw/src.
 import { useYjsStore } from './useYjsStore'
 
 const me = UserRecordType.create({ id: createUserId('ada'), name: 'Ada', color: '#4465e9' })
@@ -30,7 +30,7 @@ export default function Board() {
     },
     {
       editor: 'Excalidraw',
-      install: 'npm i @excalidraw/excalidraw y-excalidraw react react-dom yjs y-websocket',
+      install: 'npm i --legacy-peer-deps @excalidraw/excalidraw@0.18.1 y-excalidraw react@18 react-dom@18 yjs y-websocket',
       code: `import { Excalidraw } from '@excalidraw/excalidraw'
 import '@excalidraw/excalidraw/index.css'
 import { useEffect, useState } from 'react'
@@ -48,7 +48,8 @@ export default function Board() {
   const [binding, bind] = useState(null)
   useEffect(() => {
     if (!api) return
-    const bound = new ExcalidrawBinding(elements, doc.getMap('assets'), api, provider.awareness)
+    const undo = { excalidrawDom: document.body, undoManager: new Y.UndoManager(elements) }
+    const bound = new ExcalidrawBinding(elements, doc.getMap('assets'), api, provider.awareness, undo)
     bind(bound)
     return () => bound.destroy()
   }, [api])
