@@ -148,7 +148,7 @@ async fn h13_versions_are_kept_named_read_put_back_and_taken_out() {
         .get("viewer", "GET /api/rooms/demo/snapshots?limit=1")
         .await
         .json();
-    assert_eq!(list["snapshots"][0]["version"], restored.json()["before"]);
+    let newest = list["snapshots"][0].clone();
     let next = list["next"].as_str().unwrap();
     let list = all
         .get(
@@ -157,10 +157,13 @@ async fn h13_versions_are_kept_named_read_put_back_and_taken_out() {
         )
         .await
         .json();
-    assert_eq!(
-        (&list["snapshots"][0]["label"], &list["next"]),
-        (&json!("first"), &Value::Null)
-    );
+    assert_eq!(list["next"], Value::Null);
+    let older = list["snapshots"].as_array().unwrap();
+    assert_eq!(older.last().unwrap()["label"], "first");
+    // A version may be newer than it: the room is unloaded as soon as nobody is in it, and one is kept then.
+    let before = &restored.json()["before"];
+    let mut listed = [&newest].into_iter().chain(older);
+    assert!(listed.any(|one| one["version"] == *before), "{before}");
     assert_eq!(all.get("ann", &format!("DELETE {path}")).await.status, 204);
     let gone = all.get("viewer", &format!("GET {path}")).await;
     assert_eq!(gone.refusal(), (404, "version-not-found".into()));
