@@ -158,7 +158,7 @@ impl Services {
             ExportAdded::Yes(export) if export.order != ticket || export.version != version => {
                 Err(Refusal::KeyReused.into())
             }
-            ExportAdded::Yes(export) => self.with_link(export).await,
+            ExportAdded::Yes(export) => self.with_link(*export).await,
             ExportAdded::NoRoom => Err(Refusal::RoomNotFound.into()),
             ExportAdded::TooMany => Err(Refusal::TooManyExports.into()),
         }

@@ -54,7 +54,7 @@ pub struct NewExport {
 )]
 pub enum ExportAdded {
     /// It waits to be drawn, or was added before.
-    Yes(Export),
+    Yes(Box<Export>),
     /// The room is not there, or deleted.
     NoRoom,
     /// As many of the room's exports wait as may.

@@ -112,7 +112,7 @@ impl Place {
         };
         change(&mut new);
         match self.store.add_export(room, &new, 1_000).await.unwrap() {
-            ExportAdded::Yes(export) => export,
+            ExportAdded::Yes(export) => *export,
             other => panic!("{other:?}"),
         }
     }

@@ -21,7 +21,7 @@ pub async fn add(
         return Ok(ExportAdded::NoRoom);
     };
     if let Some(export) = of_room(conn, room.id, new.id).await? {
-        return Ok(ExportAdded::Yes(export));
+        return Ok(ExportAdded::Yes(Box::new(export)));
     }
     let waiting: i64 =
         sqlx::query_scalar("SELECT count(*) FROM exports WHERE room = $1 AND ended_ms IS NULL")
@@ -53,7 +53,7 @@ pub async fn add(
         .await
         .map_err(|e| fault::while_writing(ADDING, &e))?;
     announce(conn, ADDING).await?;
-    Ok(ExportAdded::Yes(export))
+    Ok(ExportAdded::Yes(Box::new(export)))
 }
 
 /// One of a room that is not deleted.

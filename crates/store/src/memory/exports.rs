@@ -235,7 +235,7 @@ impl HeldExports {
     ) -> Result<ExportAdded, StoreError> {
         if let Some(held) = self.find(new.id) {
             return match held.export.room_id == room.id {
-                true => Ok(ExportAdded::Yes(held.export.clone())),
+                true => Ok(ExportAdded::Yes(Box::new(held.export.clone()))),
                 false => Err(StoreError::Conflict(
                     "another room has an export of that id".to_owned(),
                 )),
@@ -257,7 +257,7 @@ impl HeldExports {
         self.last += 1;
         self.exports.insert(self.last, held);
         self.ring();
-        Ok(ExportAdded::Yes(export))
+        Ok(ExportAdded::Yes(Box::new(export)))
     }
 
     fn claim(&mut self, claim: &Claim, now_ms: i64) -> Option<Export> {

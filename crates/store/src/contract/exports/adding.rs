@@ -38,7 +38,7 @@ pub async fn an_export_is_added_once_and_comes_back_as_it_was(place: &dyn Place)
     assert_eq!((&export.outcome, export.drawn), (&None, None));
     assert_eq!((export.created_ms, export.expires_ms), (NOW, NOW + 1));
     assert_eq!(export.ended_ms, None);
-    assert_eq!(one(&*store, 1).await, *export);
+    assert_eq!(one(&*store, 1).await, **export);
     let again = NewExport {
         time_ms: NOW + 9,
         ..new.clone()

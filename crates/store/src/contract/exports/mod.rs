@@ -69,7 +69,7 @@ fn completed() -> ExportEnd {
 async fn add(store: &dyn Store, room: &str, number: u128) -> Export {
     let added = store.add_export(room, &new_export(number), 10_000).await;
     match added.expect("an answer") {
-        ExportAdded::Yes(export) => export,
+        ExportAdded::Yes(export) => *export,
         other => panic!("{other:?}"),
     }
 }
