@@ -39,10 +39,13 @@ pub fn document() -> OpenApi {
         let operation = operation(route);
         let method = http_method(&route.method);
         let paths = &mut document.paths.paths;
-        match paths.get_mut(route.path) {
+        match paths.get_mut(template(route.path)) {
             Some(item) => item.merge_operations(PathItem::new(method, operation)),
             None => {
-                paths.insert(route.path.to_owned(), PathItem::new(method, operation));
+                paths.insert(
+                    template(route.path).to_owned(),
+                    PathItem::new(method, operation),
+                );
             }
         }
     }
@@ -57,6 +60,14 @@ pub fn document() -> OpenApi {
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
     document
+}
+
+/// How a path is called in the document. There, paths that differ in the names of their placeholders alone are the same path twice.
+fn template(path: &str) -> &str {
+    match path {
+        "/api/exports/{room}" => "/api/exports/{export}",
+        path => path,
+    }
 }
 
 const EVENTS: &str = "An event `rooms` at once, and another with every change, at most one a second; a comment every 15 seconds without. The \
@@ -80,8 +91,9 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
             [],
         ))
         .security(SecurityRequirement::default());
-    for name in placeholders(route.path) {
-        operation = operation.parameter(placeholder(name));
+    let shown = placeholders(template(route.path));
+    for (name, shown) in placeholders(route.path).zip(shown) {
+        operation = operation.parameter(placeholder(name).name(shown));
     }
     for parameter in route.query {
         operation = operation.parameter(query(parameter));
@@ -410,7 +422,7 @@ mod tests {
         let mut ids = BTreeSet::new();
         for route in ROUTES {
             let method = route.method.as_str().to_ascii_lowercase();
-            let operation = &document["paths"][route.path][method];
+            let operation = &document["paths"][template(route.path)][method];
             assert_eq!(operation["operationId"], route.name);
             assert!(ids.insert(route.name), "{} twice", route.name);
             for status in ["400", "401", "403", "429", "500", "503"] {
@@ -425,14 +437,28 @@ mod tests {
                 .as_array()
                 .cloned()
                 .unwrap_or_default();
-            for name in placeholders(route.path) {
+            for name in placeholders(template(route.path)) {
                 assert!(
                     parameters.iter().any(|given| given["name"] == name),
                     "{name}"
                 );
             }
         }
-        let operations = document["paths"].as_object().unwrap().values();
+        let paths = document["paths"].as_object().unwrap();
+        let nameless = |path: &String| {
+            let segments = path.split('/');
+            let segments = segments.map(|segment| {
+                if segment.starts_with('{') {
+                    "{}"
+                } else {
+                    segment
+                }
+            });
+            segments.collect::<Vec<_>>().join("/")
+        };
+        let different: BTreeSet<_> = paths.keys().map(nameless).collect();
+        assert_eq!(different.len(), paths.len(), "two paths are the same");
+        let operations = paths.values();
         let operations: usize = operations.map(|item| item.as_object().unwrap().len()).sum();
         assert_eq!(operations, ROUTES.len());
     }
