@@ -4,6 +4,7 @@
 //! that no CRDT stands in the measured path. Figures are printed, never asserted: machines differ.
 
 mod client;
+mod exports;
 mod nodes;
 mod overload;
 mod server;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 use scrible_wire::message;
 
 use client::{Client, forge};
+use exports::ExportsConfig;
 use nodes::NodesConfig;
 use overload::{Case, OverloadConfig, overload};
 use server::Server;
@@ -104,6 +106,8 @@ enum What {
     },
     /// Several nodes on one database: latency, what they store, and what all parts take while a crowd draws
     Nodes(NodesConfig),
+    /// Exports of a board with 50 shapes: how many a second, and how long it is from an order to a link
+    Exports(ExportsConfig),
     /// From connecting to holding a board.
     Open {
         /// Records on the board, about 400 bytes each.
@@ -157,6 +161,10 @@ async fn main() -> Result<()> {
             nodes::nodes(&args.server, config).await?;
             continue;
         }
+        if let What::Exports(config) = &what {
+            exports::exports(&args.server, config).await?;
+            continue;
+        }
         if let What::Soak { minutes } = what {
             soak::soak(&args.server, minutes).await?;
             continue;
@@ -179,7 +187,11 @@ async fn main() -> Result<()> {
             What::Idle { connections, rooms } => idle(&server, connections, rooms).await?,
             What::Joiners { clients, mib } => joiners(server, clients, mib).await?,
             What::Open { records } => open(server, records).await?,
-            What::Year { .. } | What::Overload { .. } | What::Soak { .. } | What::Nodes(_) => {
+            What::Year { .. }
+            | What::Overload { .. }
+            | What::Soak { .. }
+            | What::Nodes(_)
+            | What::Exports(_) => {
                 unreachable!("done above")
             }
         }
