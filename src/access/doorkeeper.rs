@@ -209,7 +209,6 @@ impl Gate for Doorkeeper {
             owner: claims.map(|claims| claims.subject.clone()),
             // Whoever has a name here may know the names of what stands open; a stranger may not.
             public: is_open || claims.is_some(),
-            unset: is_open,
             session: basis.session,
             ..pattern::visible(patterns)
         };

@@ -173,10 +173,8 @@ pub struct VisibleTo {
     pub names: Vec<Arc<str>>,
     /// Those whose names begin so.
     pub prefixes: Vec<Arc<str>>,
-    /// Those that are not private; with `unset`, also those about which nobody has decided.
+    /// Those that somebody has made public.
     pub public: bool,
-    /// See `public`.
-    pub unset: bool,
     /// Those into which a grant of this session leads that is alive, by the clock of the store.
     pub session: Option<SecretHash>,
 }

@@ -328,7 +328,7 @@ async fn u15_a_caller_may_know_of_and_make_what_he_could_enter() {
     let door = guarded(&store);
     let nobody = door.caller(&knock(Credentials::default())).await.unwrap();
     let visible = nobody.visible.unwrap();
-    assert!(!nobody.may_create && !nobody.is_admin && !visible.public && !visible.unset);
+    assert!(!nobody.may_create && !nobody.is_admin && !visible.public);
     assert_eq!((visible.owner, visible.session), (None, None));
     let cookie = Secret::random();
     let guest = door.caller(&with_cookie(&cookie)).await.unwrap();
@@ -345,7 +345,7 @@ async fn u15_a_caller_may_know_of_and_make_what_he_could_enter() {
         .await
         .unwrap();
     let visible = editor.visible.unwrap();
-    assert!(editor.may_create && visible.public && !visible.unset);
+    assert!(editor.may_create && visible.public);
     assert_eq!(
         (editor.subject.as_deref(), visible.owner.as_deref()),
         (Some("ann"), Some("ann"))

@@ -303,11 +303,7 @@ impl People {
                 .prefixes
                 .iter()
                 .any(|prefix| entry.name.starts_with(&**prefix))
-            || match entry.visibility {
-                Some(crate::Visibility::Public) => to.public,
-                Some(crate::Visibility::Private) => false,
-                None => to.unset,
-            }
+            || to.public && entry.visibility == Some(crate::Visibility::Public)
             || to.session.as_ref().is_some_and(has_grant)
     }
 }

@@ -22,13 +22,13 @@ const LIST: &str = concat!(
     ") OR EXISTS (SELECT 1 FROM (",
     texts!("$7"),
     ") AS prefixes WHERE substr(rooms.name, 1, length(prefixes.value)) = prefixes.value) \
-     OR visibility = 'public' AND $8 OR visibility IS NULL AND $9 \
+     OR visibility = 'public' AND $8 \
      OR EXISTS (SELECT 1 FROM room_grants AS g LEFT JOIN room_invites AS i ON i.id = g.invite \
-     WHERE g.session = $10 AND g.room = rooms.id AND g.revoked_ms IS NULL AND g.expires_ms > ",
+     WHERE g.session = $9 AND g.room = rooms.id AND g.revoked_ms IS NULL AND g.expires_ms > ",
     now_ms!(),
     " AND ",
     source_stands!("g", "i"),
-    ")) ORDER BY name LIMIT $11"
+    ")) ORDER BY name LIMIT $10"
 );
 
 // Out of the queue, so that whoever claims need not step over them each time. Whoever draws one learns that it is not his any more.
@@ -62,7 +62,6 @@ pub async fn list(conn: &mut Conn, query: &RoomQuery) -> Result<Vec<RoomEntry>, 
         .bind(json(&to.names))
         .bind(json(&to.prefixes))
         .bind(to.public)
-        .bind(to.unset)
         .bind(to.session.as_ref().map(|session| &session[..]))
         .bind(i64::from(query.limit))
         .fetch_all(conn)

@@ -298,7 +298,7 @@ async fn use_directory(store: &PostgresStore, time: u64) {
         search: Some(name.as_str().into()),
         deleted: false,
         visible_to: Some(VisibleTo {
-            unset: true,
+            names: vec![name.as_str().into()],
             ..VisibleTo::default()
         }),
     };

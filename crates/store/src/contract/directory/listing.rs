@@ -181,7 +181,7 @@ pub async fn rooms_are_listed_for_whom_they_are_visible(place: &dyn Place) {
     store.change_room("changed", &password("$2")).await.unwrap();
     let nobody = VisibleTo::default;
     let texts = |texts: &[&str]| texts.iter().map(|&text| text.into()).collect();
-    let cases: [(VisibleTo, &[&str]); 9] = [
+    let cases: [(VisibleTo, &[&str]); 8] = [
         (nobody(), &[]),
         (by_session(hash(1)), &["joined"]),
         (by_session(hash(2)), &[]),
@@ -212,14 +212,6 @@ pub async fn rooms_are_listed_for_whom_they_are_visible(place: &dyn Place) {
                 ..nobody()
             },
             &["open"],
-        ),
-        (
-            VisibleTo {
-                public: true,
-                unset: true,
-                ..nobody()
-            },
-            &["open", "unset"],
         ),
         (
             VisibleTo {
