@@ -96,6 +96,13 @@ impl Workshop {
                 tracing::warn!(%error, "the queue of exports cannot be read; trying again");
             }
             match claimed {
+                Ok(Some(dead)) if dead.state.is_end() => {
+                    is_away = false;
+                    self.metrics.exports.count(ExportOutcome::Failed);
+                    let (id, code) = (id_text(dead.id), dead.code.as_deref());
+                    tracing::error!(export = id, room = ?dead.room, attempts = dead.attempts, code, "an export failed: the workers that drew it died");
+                    continue;
+                }
                 Ok(Some(export)) => {
                     is_away = false;
                     self.serve(export, &claim, stop).await;
@@ -233,7 +240,7 @@ impl Workshop {
         if !is_unwanted {
             return;
         }
-        let key = key(export.room_id, export.id, ticket.order.format);
+        let key = key(export, ticket.order.format);
         if let Err(error) = self.objects.delete(&key).await {
             tracing::warn!(%key, %error, "delete the object of an export that nobody wants; it is tried again when the export expires");
         }

@@ -16,6 +16,8 @@ use crate::{Page, RoomId, StoreError};
 pub const MAX_EXPORT_TEXT: usize = 64 << 10;
 /// The longest pause before another attempt.
 pub const MAX_EXPORT_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many exports of a room are kept, ended ones included.
+pub const MAX_EXPORTS_OF_ROOM: u32 = 1_000;
 /// The code of an export that failed because its last worker did not answer any more.
 pub const WORKER_DIED: &str = "worker-died";
 
@@ -57,7 +59,7 @@ pub enum ExportAdded {
     Yes(Box<Export>),
     /// The room is not there, or deleted.
     NoRoom,
-    /// As many of the room's exports wait as may.
+    /// As many of the room's exports wait, or are kept, as may.
     TooMany,
 }
 
@@ -220,7 +222,7 @@ impl Orphans {
 /// What a store keeps of exports. The contract suite says what an implementation owes.
 #[async_trait]
 pub trait Exports: Send + Sync + 'static {
-    /// Adds an export, if fewer than `most` of its room's wait or are being drawn. An id that another room's export has is
+    /// Adds an export, if fewer than `most` of its room's wait or are being drawn, and fewer than [`MAX_EXPORTS_OF_ROOM`] are kept. An id that another room's export has is
     /// [`StoreError::Conflict`].
     async fn add_export(
         &self,
@@ -236,8 +238,8 @@ pub trait Exports: Send + Sync + 'static {
     async fn exports(&self, room: &str, page: Page) -> Result<Vec<(Export, i64)>, StoreError>;
 
     /// Takes the export that has been due longest: one that waits and whose pause is over, or one whose worker has let its lease end.
-    /// Never one that another worker holds, and never waits for another claim that is under way. Exports whose last allowed attempt ended
-    /// without an answer are marked as failed with the code [`WORKER_DIED`] on the way. Exports of deleted rooms are passed over, and wait
+    /// Never one that another worker holds, and never waits for another claim that is under way. One whose last allowed attempt ended
+    /// without an answer has failed then, with the code [`WORKER_DIED`], and is given so, for whoever claims to tell of it. Exports of deleted rooms are passed over, and wait
     /// for the deletion to be taken back. Need not survive a power cut: whoever claimed learns that it is not his any more.
     ///
     /// What comes first is drawn first, whoever ordered it; that one room's many do not keep others waiting is a matter of `most` in

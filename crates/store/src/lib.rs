@@ -51,7 +51,8 @@ pub use directory::{
 pub use error::StoreError;
 pub use exports::{
     Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState, ExportTally, Exports,
-    MAX_EXPORT_PAUSE, MAX_EXPORT_TEXT, NewExport, Orphans, WORKER_DIED, WorkerId,
+    MAX_EXPORT_PAUSE, MAX_EXPORT_TEXT, MAX_EXPORTS_OF_ROOM, NewExport, Orphans, WORKER_DIED,
+    WorkerId,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryStore, SnapshotDamage};

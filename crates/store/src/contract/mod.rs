@@ -205,6 +205,7 @@ macro_rules! store_contract {
             a_room_is_purged_again_and_again_while_it_is_written
             an_export_is_added_once_and_comes_back_as_it_was
             a_room_has_no_more_exports_waiting_than_it_may
+            no_more_exports_are_kept_than_may
             exports_are_listed_newest_first_by_room
             what_no_store_takes_is_invalid_in_an_export
             fifty_claimers_take_two_hundred_exports_once_each

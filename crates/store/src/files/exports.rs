@@ -8,7 +8,9 @@ use super::{
     ADDING, Conn, DELETING, ENDING, LOOKING, Row, announce, failed, fault, orphans, rows,
     take_living,
 };
-use crate::{Export, ExportAdded, ExportId, NewExport, Page, RoomId, StoreError};
+use crate::{
+    Export, ExportAdded, ExportId, MAX_EXPORTS_OF_ROOM, NewExport, Page, RoomId, StoreError,
+};
 
 /// Adds one, or finds that it was added before.
 pub async fn add(
@@ -23,14 +25,25 @@ pub async fn add(
     if let Some(export) = of_room(conn, room.id, new.id).await? {
         return Ok(ExportAdded::Yes(Box::new(export)));
     }
-    let waiting: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM exports WHERE room = $1 AND ended_ms IS NULL")
+    let counts = [
+        (
+            "SELECT count(*) FROM exports WHERE room = $1 AND ended_ms IS NULL",
+            most,
+        ),
+        (
+            "SELECT count(*) FROM exports WHERE room = $1",
+            MAX_EXPORTS_OF_ROOM,
+        ),
+    ];
+    for (count, most) in counts {
+        let counted: i64 = sqlx::query_scalar(count)
             .bind(room.id.0)
             .fetch_one(&mut *conn)
             .await
             .map_err(failed(ADDING))?;
-    if waiting >= i64::from(most) {
-        return Ok(ExportAdded::TooMany);
+        if counted >= i64::from(most) {
+            return Ok(ExportAdded::TooMany);
+        }
     }
     let export = new.begin(&room);
     let sql = concat!(

@@ -18,8 +18,8 @@ use super::dialect::{Conn, Db, Row, announce};
 use super::fault;
 use super::people::take;
 use crate::{
-    Asset, AssetAdded, Assets, Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState,
-    ExportTally, Exports, NewAsset, NewExport, Orphans, Page, RoomEntry, StoreError, attempts,
+    Asset, AssetAdded, Assets, Claim, Export, ExportAdded, ExportEnd, ExportId, ExportTally,
+    Exports, NewAsset, NewExport, Orphans, Page, RoomEntry, StoreError, attempts,
 };
 
 // What is done, for errors.
@@ -58,15 +58,12 @@ impl Exports for Db {
 
     async fn claim_export(&self, claim: &Claim) -> Result<Option<Export>, StoreError> {
         claim.validate()?;
-        loop {
-            let found: Option<Export> =
-                writing_unsynced!(self, CLAIMING, conn => claims::claim(conn, claim))?;
-            match found {
-                // Its last worker died; each time round there is one less of these.
-                Some(export) if export.state == ExportState::Failed => self.ring(),
-                found => return Ok(found),
-            }
+        let found: Option<Export> =
+            writing_unsynced!(self, CLAIMING, conn => claims::claim(conn, claim))?;
+        if found.as_ref().is_some_and(|export| export.state.is_end()) {
+            self.ring();
         }
+        Ok(found)
     }
 
     async fn renew_export(

@@ -13,8 +13,9 @@ use super::MemoryStore;
 use super::quarantine::now_ms;
 use crate::attempts::{self, DIED};
 use crate::{
-    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState, ExportTally, Exports, NewExport,
-    Orphans, Page, RoomEntry, RoomId, StoreError, WORKER_DIED, WorkerId,
+    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState, ExportTally, Exports,
+    MAX_EXPORTS_OF_ROOM, NewExport, Orphans, Page, RoomEntry, RoomId, StoreError, WORKER_DIED,
+    WorkerId,
 };
 
 /// How many are told of at once.
@@ -241,10 +242,10 @@ impl HeldExports {
                 )),
             };
         }
-        let all = self.exports.values();
-        let waiting =
-            all.filter(|held| held.export.room_id == room.id && !held.export.state.is_end());
-        if waiting.count() >= most as usize {
+        let all = self.exports.values().map(|held| &held.export);
+        let kept: Vec<_> = all.filter(|export| export.room_id == room.id).collect();
+        let waiting = kept.iter().filter(|export| !export.state.is_end());
+        if waiting.count() >= most as usize || kept.len() >= MAX_EXPORTS_OF_ROOM as usize {
             return Ok(ExportAdded::TooMany);
         }
         let held = Held {
@@ -261,30 +262,30 @@ impl HeldExports {
     }
 
     fn claim(&mut self, claim: &Claim, now_ms: i64) -> Option<Export> {
-        loop {
-            let all = self.exports.iter_mut();
-            let due = all.filter_map(|(number, held)| {
-                let due_ms = held.due_ms.filter(|due_ms| *due_ms <= now_ms)?;
-                Some(((due_ms, *number), held))
-            });
-            let (_, held) = due.min_by_key(|(place, _)| *place)?;
-            let export = &mut held.export;
-            if export.state == ExportState::Pending || export.attempts < claim.attempts {
-                export.state = ExportState::Processing;
-                export.progress = 0;
-                export.attempts += 1;
-                held.worker = Some(claim.worker);
-                held.due_ms = Some(later(claim.lease));
-                return Some(held.export.clone());
-            }
-            let died = ExportEnd::Failed {
-                code: WORKER_DIED.into(),
-                error: DIED.into(),
-            };
-            export.end(&died, claim.attempts, now_ms);
-            held.due_ms = None;
-            self.ring();
+        let all = self.exports.iter_mut();
+        let due = all.filter_map(|(number, held)| {
+            let due_ms = held.due_ms.filter(|due_ms| *due_ms <= now_ms)?;
+            Some(((due_ms, *number), held))
+        });
+        let (_, held) = due.min_by_key(|(place, _)| *place)?;
+        let export = &mut held.export;
+        if export.state == ExportState::Pending || export.attempts < claim.attempts {
+            export.state = ExportState::Processing;
+            export.progress = 0;
+            export.attempts += 1;
+            held.worker = Some(claim.worker);
+            held.due_ms = Some(later(claim.lease));
+            return Some(held.export.clone());
         }
+        let died = ExportEnd::Failed {
+            code: WORKER_DIED.into(),
+            error: DIED.into(),
+        };
+        export.end(&died, claim.attempts, now_ms);
+        held.due_ms = None;
+        let dead = held.export.clone();
+        self.ring();
+        Some(dead)
     }
 
     fn find(&mut self, id: ExportId) -> Option<&mut Held> {

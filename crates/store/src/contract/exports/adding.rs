@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{ALL, NOW, Place, add, claim, doc, ends, id, new_export, one};
 use crate::{
-    Claim, ExportAdded, ExportEnd, ExportState, MAX_EXPORT_TEXT, NewExport, Page, StoreError,
+    Claim, ExportAdded, ExportEnd, ExportState, MAX_EXPORT_TEXT, MAX_EXPORTS_OF_ROOM, NewExport,
+    Page, StoreError,
 };
 
 /// With all its texts and numbers; adding it again changes nothing.
@@ -91,6 +92,27 @@ pub async fn a_room_has_no_more_exports_waiting_than_it_may(place: &dyn Place) {
         .await;
     assert!(ended.unwrap());
     assert!(matches!(full().await, ExportAdded::Yes(_)));
+}
+
+/// Ended ones count until they are deleted.
+pub async fn no_more_exports_are_kept_than_may(place: &dyn Place) {
+    let store = place.open().await;
+    doc(&*store, "room", 1).await;
+    let most = u128::from(MAX_EXPORTS_OF_ROOM);
+    for number in 1..=most {
+        add(&*store, "room", number).await;
+        let ended = store.cancel_export("room", id(number), NOW).await.unwrap();
+        assert!(ended.is_some());
+    }
+    let again = async || store.add_export("room", &new_export(most + 1), 5).await;
+    assert_eq!(again().await.unwrap(), ExportAdded::TooMany);
+    assert!(
+        store
+            .delete_export("room", id(7), "exports/1/7.")
+            .await
+            .unwrap()
+    );
+    assert!(matches!(again().await.unwrap(), ExportAdded::Yes(_)));
 }
 
 /// In pages.

@@ -9,7 +9,7 @@ use super::{
     ALL, Claim, ExportEnd, ExportState, NOW, Place, add, claim, claim_for_nothing, completed, doc,
     ends, id, one, takes, takes_nothing, until_later,
 };
-use crate::{Page, WORKER_DIED};
+use crate::{Export, Page, Store, WORKER_DIED};
 
 /// Through two handles, as by two nodes.
 pub async fn fifty_claimers_take_two_hundred_exports_once_each(place: &dyn Place) {
@@ -105,8 +105,8 @@ pub async fn an_export_whose_workers_die_has_failed(place: &dyn Place) {
         assert_eq!(u128::from(export.attempts), attempt);
     }
     add(&*store, "room", 2).await;
+    let dead = finds_dead(&*store, &claim(4), 1).await;
     takes(&*store, &claim(4), 2).await;
-    let dead = one(&*store, 1).await;
     assert_eq!((dead.state, dead.attempts), (ExportState::Failed, 3));
     assert_eq!(dead.code.as_deref(), Some(WORKER_DIED));
     assert!(dead.error.is_some_and(|error| !error.is_empty()));
@@ -135,10 +135,18 @@ pub async fn an_export_whose_workers_die_has_failed(place: &dyn Place) {
     for number in 3..=5 {
         assert!(store.renew_export(id(number), &once(1), 1).await.unwrap());
     }
-    takes_nothing(&*store, &once(2)).await;
     for number in 3..=5 {
-        assert_eq!(one(&*store, number).await.state, ExportState::Failed);
+        finds_dead(&*store, &once(2), number).await;
     }
+    takes_nothing(&*store, &once(2)).await;
+}
+
+/// Claims, and is told of one whose last worker died.
+async fn finds_dead(store: &dyn Store, by: &Claim, number: u128) -> Export {
+    let found = store.claim_export(by).await.unwrap().unwrap();
+    assert_eq!((found.id, found.state), (id(number), ExportState::Failed));
+    assert_eq!(one(store, number).await, found);
+    found
 }
 
 /// They are in nobody's way, and whoever drew one loses it.
