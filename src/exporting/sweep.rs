@@ -74,7 +74,7 @@ impl Workshop {
                 break;
             }
             for export in &expired {
-                let prefix = order::prefix(export.room_id, export.id);
+                let prefix = order::prefix(export);
                 self.store
                     .delete_export(&export.room, export.id, &prefix)
                     .await?;
@@ -83,16 +83,20 @@ impl Workshop {
             before = ids;
         }
         let mut last = i64::MIN;
+        let mut stuck = Ok(());
         loop {
             let orphans = self.store.orphans().await?;
             let new: Vec<_> = orphans.iter().filter(|orphan| orphan.id > last).collect();
             let Some(newest) = new.last() else {
-                return Ok(());
+                return stuck;
             };
             last = newest.id;
             for orphan in &new {
-                self.delete_all(&orphan.prefix).await?;
-                self.store.forget_orphans(orphan.id).await?;
+                // One that is not let go keeps nobody else's.
+                match self.delete_all(&orphan.prefix).await {
+                    Ok(()) => self.store.forget_orphans(orphan.id).await?,
+                    Err(error) => stuck = Err(error.into()),
+                }
             }
         }
     }

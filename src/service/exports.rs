@@ -123,10 +123,10 @@ impl Services {
             order,
             name: file_name(&entry),
         };
-        let ticket: Arc<[u8]> = serde_json::to_vec(&ticket)
+        let written: Arc<[u8]> = serde_json::to_vec(&ticket)
             .map_err(|error| Refusal::Invalid(error.to_string()))?
             .into();
-        if ticket.len() > MAX_EXPORT_TEXT {
+        if written.len() > MAX_EXPORT_TEXT {
             let most = MAX_EXPORT_TEXT;
             return Err(Refusal::Invalid(format!(
                 "the order is too long; it has at most {most} bytes"
@@ -143,7 +143,7 @@ impl Services {
                 Some(key) => keyed_id(room, ordered_by.as_deref(), key),
                 None => ExportId(Incarnation::random().0),
             },
-            order: ticket.clone(),
+            order: written,
             at_least,
             version,
             ordered_by,
@@ -155,7 +155,10 @@ impl Services {
             .add_export(room.as_str(), &new, MAX_WAITING)
             .await?
         {
-            ExportAdded::Yes(export) if export.order != ticket || export.version != version => {
+            ExportAdded::Yes(export)
+                if export.version != version
+                    || Ticket::of(&export).is_ok_and(|known| known.order != ticket.order) =>
+            {
                 Err(Refusal::KeyReused.into())
             }
             ExportAdded::Yes(export) => self.with_link(*export).await,
@@ -251,7 +254,7 @@ impl Services {
     /// [`Refusal::ExportNotFound`], [`Denied::Forbidden`].
     pub async fn delete_export(&self, id: ExportId, knock: &Knock) -> Result<(), ServiceError> {
         let (export, _) = self.changeable_export(id, knock).await?;
-        let prefix = prefix(export.room_id, id);
+        let prefix = prefix(&export);
         match self.queue.delete_export(&export.room, id, &prefix).await? {
             true => Ok(()),
             false => Err(Refusal::ExportNotFound.into()),
@@ -341,7 +344,7 @@ impl Services {
         let Some(format) = format.filter(|_| is_there) else {
             return Ok(ExportView { export, link: None });
         };
-        let key = key(export.room_id, export.id, format);
+        let key = key(&export, format);
         let link = self
             .workshop
             .objects

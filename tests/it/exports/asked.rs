@@ -75,10 +75,9 @@ async fn f1_an_order_has_an_address_at_which_it_is_seen_to_be_done() {
         (&json!(100), &Value::Null)
     );
     let url = done["url"].as_str().unwrap();
-    assert!(
-        url.contains(&format!("{}.svg?", export["id"].as_str().unwrap())),
-        "{url}"
-    );
+    let id = export["id"].as_str().unwrap();
+    assert!(url.contains(&format!("/{id}-")), "{url}");
+    assert!(url.contains(".svg?"), "{url}");
     assert!(done["url_expires"].as_str().unwrap() < done["expires"].as_str().unwrap());
 }
 

@@ -279,7 +279,7 @@ async fn f7_what_is_cancelled_is_dropped_and_leaves_nothing() {
     let now = place.store.export(endless.id).await.unwrap().unwrap();
     assert_eq!(now.state, ExportState::Cancelled);
     worker.stopped().await;
-    let kept = key(demo.room_id, demo.id, Format::Svg);
+    let kept = key(&demo, Format::Svg);
     assert_eq!(place.keys().await, [kept]);
     assert_eq!(place.metrics.exports.of(ExportOutcome::Lost), 1);
 }
@@ -312,14 +312,14 @@ async fn f8_what_has_expired_goes_with_its_objects_and_so_do_those_of_purged_roo
         disposition: Disposition::attachment("x"),
     };
     let keys = [
-        key(old.room_id, old.id, Format::Svg),
-        key(purged.room_id, purged.id, Format::Png),
+        key(&old, Format::Svg),
+        key(&purged, Format::Png),
         format!("assets/{}/abc", purged.room_id.0).parse().unwrap(),
     ];
     for key in &keys {
         place.objects.put(key, object()).await.unwrap();
     }
-    assert!(keys[0].as_str().starts_with(&prefix(old.room_id, old.id)));
+    assert!(keys[0].as_str().starts_with(&prefix(&old)));
     place.store.delete_room("gone", 2).await.unwrap().unwrap();
     assert!(place.store.purge_room("gone").await.unwrap());
     let worker = place.start(&pool, 0);
@@ -327,7 +327,7 @@ async fn f8_what_has_expired_goes_with_its_objects_and_so_do_those_of_purged_roo
     worker.stopped().await;
     assert_eq!(place.store.export(old.id).await.unwrap(), None);
     let stay = place.add("demo", Format::Svg).await;
-    let kept = key(stay.room_id, stay.id, Format::Svg);
+    let kept = key(&stay, Format::Svg);
     place.objects.put(&kept, object()).await.unwrap();
     place.start(&pool, 0).stopped().await;
     assert_eq!(place.keys().await, [kept]);
