@@ -142,7 +142,10 @@ impl Line {
         loop {
             let frame = self.hear().await?;
             match first(&frame)? {
-                Message::Update(update) => each(update),
+                Message::Update(update) => {
+                    self.deadline = Instant::now() + PATIENCE;
+                    each(update);
+                }
                 Message::SyncStep2(update) => {
                     each(update);
                     return Ok(());
@@ -243,7 +246,11 @@ impl Line {
             .ok();
     }
 
+    /// Asks, or hands over; from now on an answer is waited for.
     fn say(&mut self, message: Vec<u8>) {
+        if self.denied.is_none() {
+            self.deadline = Instant::now() + PATIENCE;
+        }
         self.queue.push_back(Frame::Binary(message.into()));
     }
 

@@ -17,9 +17,11 @@ const MAX_TOLD_CHARACTERS: usize = 200;
 /// What others say, without what steers a terminal.
 pub fn harmless(text: &str) -> String {
     let characters = text.chars().take(MAX_TOLD_CHARACTERS);
-    let plain = characters.map(|character| match character.is_control() {
-        true => ' ',
-        false => character,
+    let plain = characters.map(|character| match character {
+        // What turns the rest of a line around, or ends it, is no control character.
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
+        _ if character.is_control() => ' ',
+        _ => character,
     });
     plain.collect()
 }
@@ -115,6 +117,7 @@ mod tests {
     #[test]
     fn what_the_other_side_says_is_one_line() {
         assert_eq!(harmless("a\u{1b}[31mb\r\nc"), "a [31mb  c");
+        assert_eq!(harmless("a\u{202e}b\u{2066}c\u{2028}d"), "a b c d");
         assert_eq!(harmless(&"x".repeat(300)).len(), MAX_TOLD_CHARACTERS);
     }
 }

@@ -470,6 +470,9 @@ impl<'a> Session<'a> {
                 "an edit was written at a clock that another session has taken"
             );
         }
+        if matches!(error, Refused::Malformed(_)) {
+            self.standing.on_record("update_refused", room);
+        }
         if let Some(kind) = kind {
             let letters = &room.shared().dead_letters;
             letters.record(room.name(), kind, &error.to_string(), update);

@@ -3,11 +3,12 @@
 //! Knows how to tell it, not how rooms are looked at. The rules: while nobody listens nobody looks; one look a second is for all who listen;
 //! and a slow listener skips to the newest event, so nothing queues.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -150,7 +151,14 @@ impl Events {
         if !*looking {
             *looking = true;
             let (this, lookout) = (self.clone(), lookout());
-            tasks.spawn(async move { this.look(lookout).await });
+            tasks.spawn(async move {
+                let looking = AssertUnwindSafe(this.look(lookout)).catch_unwind();
+                if looking.await.is_err() {
+                    tracing::error!("looking at rooms for whoever watches them failed");
+                    // Whoever comes next begins anew.
+                    *this.looking.lock() = false;
+                }
+            });
         }
         newest
     }
