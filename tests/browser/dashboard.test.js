@@ -196,6 +196,7 @@ test('Z7: the picture of a room follows the drawing, once a second at most, and 
   const states = [
     { state: 'processing', progress: 40, url: null },
     { state: 'completed', progress: 100, url: '/objects/made.png?signature=1' },
+    { state: 'completed', progress: 100, url: 'https://files.test/made.svg?signature=2' },
   ]
   const ordered = []
   await dora.page.route('**/api/exports/**', (route) => {
@@ -213,6 +214,11 @@ test('Z7: the picture of a room follows the drawing, once a second at most, and 
     ['POST', '/api/exports/plans', '{"format":"png"}', 'wait=30'],
     ['GET', '/api/exports/e7', null, null],
   ])
+  t.diagnostic('a file that lies elsewhere waits for a click')
+  await dora.button('SVG').click()
+  const elsewhere = dora.page.getByRole('link', { name: 'Save the SVG', exact: true })
+  strictEqual(await elsewhere.getAttribute('href'), 'https://files.test/made.svg?signature=2')
+  strictEqual(dora.page.context().pages().length, 1)
   ok(dora.page.url().startsWith(`${home}/#`))
   dora.stayedHome(home)
 })
@@ -224,6 +230,7 @@ test('Z8: a new board has links for people and code for developers, and invites 
   await dora.live()
   await dora.button('New board').first().click()
   const dialog = dora.page.locator('dialog[open]')
+  await dialog.locator('input:focus').waitFor()
   match(await dialog.getByLabel('Name').inputValue(), /^[a-z]+-[a-z]+-\d{3}$/)
   await dialog.getByLabel('Name').fill('team/plans')
   await dora.picture('4-new')
@@ -257,6 +264,7 @@ test('Z8: a new board has links for people and code for developers, and invites 
   await dora.tab('Share')
   await dora.button('Remove the password').waitFor()
 
+  const visibility = () => dora.page.evaluate(async () => (await (await fetch('/api/rooms/closed')).json()).visibility)
   t.diagnostic('an invite lets one in, and its link is not shown again')
   await dora.page.getByLabel('Label').fill('for Eve')
   await dora.page.getByLabel('For how many').fill('1')
@@ -265,6 +273,20 @@ test('Z8: a new board has links for people and code for developers, and invites 
   match(link, /\/join\/closed#invite=/)
   await dora.page.locator('.entries > li', { hasText: 'for Eve' }).getByText('used 0 of 1').waitFor()
   await dora.picture('6-share')
+
+  t.diagnostic('what is changed beside it is saved when asked to, said, and leaves the link there')
+  await dora.page.getByPlaceholder('A new password').fill('blue paper')
+  await dora.button('Change').click()
+  await dora.page.getByText('The password is set.').waitFor()
+  const who = dora.page.getByLabel('Without an invite')
+  await who.focus()
+  await dora.page.keyboard.press('ArrowDown')
+  strictEqual(await who.inputValue(), 'private')
+  strictEqual(await visibility(), 'public')
+  await dora.button('Save').click()
+  await dora.page.getByText('It is saved.').waitFor()
+  strictEqual(await visibility(), 'private')
+  strictEqual(await dora.page.getByLabel('the invite', { exact: true }).textContent(), link)
   const eve = await Watcher.at(t, link)
   await eve.page.getByLabel('Your name').fill('Eve')
   await eve.button('Join').click()
@@ -324,9 +346,26 @@ test('Z9: a guarded server shows its rooms to admins, and a token goes nowhere e
   stranger.stayedHome(address)
 
   t.diagnostic('a token that expires leads back to the door')
-  await give(token('dora', 3, { scope: 'scrible:admin' }))
+  await give(token('dora', 5, { scope: 'scrible:admin' }))
   await dora.live()
+  await dora.button('New board').first().click()
   await dora.page.getByLabel('Admin token').waitFor()
+  await give(good)
+  await dora.live()
+})
+
+test('Z10: what the server says instead of showing its rooms is shown', async (t) => {
+  const server = await serve(t)
+  const home = `http://127.0.0.1:${server.port}`
+  const dora = await Watcher.at(t, `${home}/`)
+  const say = (status, code, detail) => dora.page.route('**/api/events', (route) => route.fulfill({ status, json: { status, code, detail } }))
+  await say(503, 'busy', 'too many are watching; try again later')
+  await dora.page.reload()
+  await dora.page.getByRole('alert').filter({ hasText: 'Too many are watching; try again later. What you see' }).waitFor()
+  await say(403, 'foreign-host', 'this server is not reached by this name')
+  await dora.page.getByText('This server is not reached by this name.').waitFor()
+  for (const name of ['Admin token', 'Name of a board']) strictEqual(await dora.page.getByLabel(name).isVisible(), false)
+  dora.stayedHome(home)
 })
 
 test('Z10: the server goes away and comes back, and the page goes on by itself', async (t) => {

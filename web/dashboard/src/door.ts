@@ -1,7 +1,7 @@
 // What whoever may not see the rooms gets to see: what this is, a field for a token, and where to go instead. Nothing secret.
 
 import { html } from '../../try/src/ui/dom'
-import { setToken, token, type Refused } from './api'
+import { sentence, setToken, token, type Refused } from './api'
 import { brand, field, push, says, tell } from './parts'
 import { pageOf } from './rooms'
 
@@ -54,16 +54,20 @@ export function door(enter: () => void): { element: HTMLElement; show(why: Refus
       // Where nothing was brought and nothing is asked for, the server is open and only keeps its rooms to those at its machine.
       const guarded = why.status === 401 || token() !== null
       form.hidden = !guarded
-      draw.hidden = guarded
+      // Refused for something else, such as the name by which the server was called, nobody could draw either.
+      const odd = why.status === 403 && why.code !== 'forbidden'
+      draw.hidden = guarded || odd
       const tried = token()
       setToken(null)
-      if (tried && why.status === 403) tell(wrong, 'This token is good, but not an admin’s: it lacks the scope scrible:admin.')
-      else if (tried) tell(wrong, `${why.message.charAt(0).toUpperCase()}${why.message.slice(1)}.`)
+      if (tried && why.status === 403 && !odd) tell(wrong, 'This token is good, but not an admin’s: it lacks the scope scrible:admin.')
+      else if (tried) tell(wrong, sentence(why))
       tell(
         reason,
         guarded
           ? 'Boards that many people edit at once, and that are stored when the server says so. The rooms of this server are for its admins to see.'
-          : 'Boards that many people edit at once, and that are stored when the server says so. The list of rooms is shown on the server’s own machine; anybody may draw.'
+          : odd
+            ? sentence(why)
+            : 'Boards that many people edit at once, and that are stored when the server says so. The list of rooms is shown on the server’s own machine; anybody may draw.'
       )
       input.value = ''
       ;(guarded ? input : name).focus()

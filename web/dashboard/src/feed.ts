@@ -14,7 +14,7 @@ const LAST_RETRY_MS = 5_000
 
 export interface Hears {
   rooms(rooms: LiveRooms): void
-  /** `skew`: by how much this clock is ahead of the server's, in milliseconds. */
+  /** `why`: what the server said, if it did. `skew`: by how much this clock is ahead of the server's, in milliseconds. */
   line(line: Line, why: Refused | null, skew: number): void
 }
 
@@ -50,6 +50,7 @@ export class Feed {
   async #run() {
     const mine = (this.#current = new AbortController())
     let silence: number | undefined
+    let why: Refused | null = null
     const alive = () => {
       clearTimeout(silence)
       silence = window.setTimeout(() => mine.abort(), SILENCE_MS)
@@ -70,16 +71,17 @@ export class Feed {
       }
     } catch (error) {
       if (this.#current !== mine) return
-      if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
+      if (error instanceof Refused) why = error
+      if (why?.status === 401 || why?.status === 403) {
         this.#refused = true
-        this.#hears.line('refused', error, 0)
+        this.#hears.line('refused', why, 0)
         return
       }
     } finally {
       clearTimeout(silence)
     }
     if (this.#current !== mine) return
-    this.#hears.line('away', null, 0)
+    this.#hears.line('away', why, 0)
     // Not all pages at once where a server comes back.
     this.#retry = window.setTimeout(() => void this.#run(), this.#wait * (0.75 + Math.random() / 2))
     this.#wait = Math.min(this.#wait * 2, LAST_RETRY_MS)

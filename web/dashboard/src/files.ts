@@ -38,13 +38,15 @@ export class Files implements Part {
       const url = await order(room, { format }, signal, (percent) => tell(this.#how, `Drawing a ${format.toUpperCase()}… ${percent} %`))
       // A file that lies elsewhere is not taken down but gone to, which must not take this page away.
       const elsewhere = url.origin !== location.origin
+      const kind = format.toUpperCase()
       const link = html(
         'a',
         { href: url.href, download: `${room.replaceAll('/', '-')}.${format}`, target: elsewhere ? '_blank' : undefined, rel: 'noreferrer' },
-        `Save the ${format.toUpperCase()} again`
+        elsewhere ? `Save the ${kind}` : `Save the ${kind} again`
       )
-      this.#how.replaceChildren('It is on its way. ', link)
-      link.click()
+      this.#how.replaceChildren(elsewhere ? 'It is ready: ' : 'It is on its way. ', link)
+      // Browsers block a new window that nobody's click opens.
+      if (!elsewhere) link.click()
     } catch (error) {
       if (signal.aborted) return
       tell(this.#how, '')

@@ -47,8 +47,8 @@ const panel = new Panel({
     place(null)
     table.choose(null)
     document.body.classList.remove('looking')
-    page.inert = false
-    table.focus(room)
+    cover()
+    if (!table.focus(room)) input.focus()
   },
 })
 
@@ -86,10 +86,11 @@ const page = html(
   more,
   scope
 )
+const top = html('header', { class: 'top' }, html('h1', { class: 'brand' }, brand(), 'Scrible'), light, leave)
 const inside = html(
   'div',
   { class: 'inside', hidden: true },
-  html('header', { class: 'top' }, html('h1', { class: 'brand' }, brand(), 'Scrible'), light, leave),
+  top,
   notice,
   html('div', { class: 'columns' }, page, panel.element),
   board.element
@@ -98,7 +99,7 @@ const outside = door(() => feed.open())
 document.body.append(inside, outside.element)
 
 const narrow = matchMedia('(max-width: 1000px)')
-narrow.addEventListener('change', () => (page.inert = narrow.matches && panel.room !== null))
+narrow.addEventListener('change', cover)
 
 let silent: number | undefined
 const feed = new Feed({
@@ -122,7 +123,7 @@ const feed = new Feed({
       if (now === 'away') enter()
       document.body.classList.toggle('away', now === 'away')
       notice.hidden = now !== 'away'
-      tell(notice, now === 'away' ? 'The server does not answer. What you see is how it was; this page goes on by itself when it is back.' : '')
+      tell(notice, now === 'away' ? `${why ? sentence(why) : 'The server does not answer.'} What you see is how it was; this page goes on by itself${why ? '' : ' when it is back'}.` : '')
     }
     if (now === 'away') silent = window.setTimeout(tellIt, AWAY_AFTER_MS)
     else if (now !== 'connecting' || !document.body.classList.contains('away')) tellIt()
@@ -151,6 +152,8 @@ function enter() {
 
 function refuse(why: Refused) {
   panel.close()
+  // Left open, it would keep the door from being used.
+  board.element.close()
   inside.hidden = true
   outside.element.hidden = false
   outside.show(why)
@@ -203,7 +206,12 @@ function look(room: string) {
   table.choose(room)
   document.body.classList.add('looking')
   panel.open(room)
-  page.inert = narrow.matches
+  cover()
+}
+
+/** On a narrow screen the panel lies over all else. */
+function cover() {
+  top.inert = page.inert = narrow.matches && panel.room !== null
 }
 
 /** The room that is looked at stands in the address, so that a reload comes back to it. */

@@ -32,10 +32,8 @@ export function newBoard(made: () => void, look: (room: string) => void): { open
     const password = html('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', maxlength: 128 })
     const secret = field('Password', password)
     secret.hidden = true
-    way.addEventListener('change', () => {
-      secret.hidden = way.value !== 'password'
-      if (!secret.hidden) password.focus()
-    })
+    // Focus stays: a list that is closed changes with every arrow key.
+    way.addEventListener('change', () => (secret.hidden = way.value !== 'password'))
     const wrong = says()
     const go = html('button', { type: 'submit', class: 'push primary' }, html('span', {}, 'Create board'))
     const form = html('form', { method: 'post' }, field('Name', name, 'It stands in the link. Any name will do; / makes folders.'), field('Who may come in', way), secret, wrong, html('div', { class: 'actions' }, go))
@@ -96,8 +94,9 @@ export function newBoard(made: () => void, look: (room: string) => void): { open
   return {
     element: dialog,
     open() {
-      ask()
+      // First, since what is not shown takes no focus.
       dialog.showModal()
+      ask()
     },
   }
 }

@@ -34,11 +34,19 @@ export class Share implements Part {
   #looked: Looked
   #invites = html('ul', { class: 'entries' })
   #wrong = says()
+  /** What follows the room as it is kept. All else stays what it is: a sentence just said, an invite shown once. */
+  #who = html('div')
+  #whoDone = says('good')
+  #whoWrong = says()
 
   constructor(looked: Looked) {
     this.#looked = looked
     askJson<KeptRoom>(roomPath(looked.room), { signal: looked.signal }).then(
-      (kept) => this.#show(kept),
+      (kept) => {
+        this.#show(kept)
+        this.element.replaceChildren(this.#who, this.#whoDone, this.#whoWrong, html('h3', {}, 'Invites'), this.#invite(), this.#wrong, this.#invites)
+        void this.#list()
+      },
       (error) => {
         if (looked.signal.aborted) return
         const early = error instanceof Refused && error.status === 404
@@ -54,31 +62,27 @@ export class Share implements Part {
   #show(kept: KeptRoom) {
     const { room } = this.#looked
     const closed = kept.has_password || kept.visibility === 'private'
-    const wrong = says()
-    const done = says('good')
-    this.element.replaceChildren(
+    this.#who.replaceChildren(
       html('h3', {}, 'Link'),
       copyable('the link for people', location.origin + pageOf(closed ? 'join' : 'try', room)),
       html('h3', {}, 'Who may come in'),
-      this.#visibility(kept, wrong),
-      this.#password(kept, wrong, done),
-      done,
-      wrong,
-      html('h3', {}, 'Invites'),
-      this.#invite(),
-      this.#wrong,
-      this.#invites
+      this.#visibility(kept),
+      this.#password(kept)
     )
-    void this.#list()
   }
 
-  async #change(body: unknown) {
-    const kept = await askJson<KeptRoom>(roomPath(this.#looked.room), { method: 'PATCH', body })
-    this.#looked.changed()
-    this.#show(kept)
+  /** Changes the room, shows it as it is then, and says `words`. */
+  #change(button: HTMLButtonElement, body: unknown, words: string) {
+    tell(this.#whoDone, '')
+    void busy(button, this.#whoWrong, async () => {
+      const kept = await askJson<KeptRoom>(roomPath(this.#looked.room), { method: 'PATCH', body })
+      this.#looked.changed()
+      this.#show(kept)
+      tell(this.#whoDone, words)
+    })
   }
 
-  #visibility({ visibility, link_role, has_password }: KeptRoom, wrong: HTMLElement): HTMLElement {
+  #visibility({ visibility, link_role, has_password }: KeptRoom): HTMLElement {
     const open = has_password ? 'Anyone with password' : 'Anyone with the link'
     const undecided = visibility === null ? ([['unset', 'As the server has it']] as const) : []
     const who = choice<string>([...undecided, ['public', open], ['private', 'Only by invite']], visibility ?? 'unset')
@@ -86,21 +90,22 @@ export class Share implements Part {
       [...ROLES, ...(link_role === 'owner' ? ([['owner', 'owns it']] as const) : [])],
       link_role
     )
-    const save = (control: HTMLSelectElement, body: () => unknown, old: string) =>
-      control.addEventListener('change', () => {
-        control.disabled = true
-        this.#change(body()).catch((error) => {
-          control.value = old
-          tell(wrong, sentence(error))
-          control.disabled = false
-        })
-      })
-    save(who, () => ({ visibility: who.value }), who.value)
-    save(role, () => ({ link_role: role.value }), role.value)
-    return html('div', { class: 'pair wide' }, field('Without an invite', who), field('And there', role))
+    // Saved when asked to: a list that is closed changes with every arrow key.
+    const save = html('button', { type: 'submit', class: 'push plain' }, html('span', {}, 'Save'))
+    const pair = html('div', { class: 'pair wide' }, field('Without an invite', who), field('And there', role))
+    const form = html('form', { method: 'post', class: 'who-may' }, pair, html('div', { class: 'actions' }, save))
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      const body = {
+        ...(who.value === (visibility ?? 'unset') ? {} : { visibility: who.value }),
+        ...(role.value === link_role ? {} : { link_role: role.value }),
+      }
+      if (Object.keys(body).length) this.#change(save, body, 'It is saved.')
+    })
+    return form
   }
 
-  #password({ has_password, visibility }: KeptRoom, wrong: HTMLElement, done: HTMLElement): HTMLElement {
+  #password({ has_password, visibility }: KeptRoom): HTMLElement {
     const input = html('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', maxlength: 128, placeholder: has_password ? 'A new password' : 'A password' })
     input.setAttribute('aria-label', 'Password')
     const set = html('button', { type: 'submit', class: 'push plain' }, html('span', {}, has_password ? 'Change' : 'Set password'))
@@ -110,13 +115,10 @@ export class Share implements Part {
       if (!input.value) return input.focus()
       // A password opens a room that is public; where nobody has decided yet, that is what it is for.
       const body = { password: input.value, ...(visibility === null ? { visibility: 'public' } : {}) }
-      void busy(set, wrong, async () => {
-        await this.#change(body)
-        tell(done, 'The password is set.')
-      })
+      this.#change(set, body, 'The password is set.')
     })
     if (!has_password) return form
-    const remove = push('Remove the password', 'quiet', () => void busy(remove, wrong, () => this.#change({ password: null })))
+    const remove = push('Remove the password', 'quiet', () => this.#change(remove, { password: null }, 'The password is removed.'))
     return html('div', {}, form, remove)
   }
 

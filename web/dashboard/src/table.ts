@@ -52,9 +52,11 @@ export class Table {
     for (const [room, { element }] of this.#lines) mark(element, room === name)
   }
 
-  /** Puts focus where it was before a room was looked at. */
-  focus(name: string): void {
-    this.#lines.get(name)?.element.querySelector('button')?.focus()
+  /** Puts focus where it was before a room was looked at. False: its line is not there. */
+  focus(name: string): boolean {
+    const line = this.#lines.get(name)
+    line?.element.querySelector('button')?.focus()
+    return line !== undefined
   }
 
   show(rows: readonly Row[], now: number): void {
@@ -64,14 +66,16 @@ export class Table {
       element.remove()
       this.#lines.delete(name)
     }
+    // A line that is moved loses focus.
+    const focused = document.activeElement
     let before: Element | null = this.#body.firstElementChild
     for (const row of rows) {
       const line = this.#lines.get(row.name) ?? this.#add(row.name)
       line.show(row, now)
-      // Only what stands in the wrong place moves: a line that is moved loses focus.
       if (line.element === before) before = before.nextElementSibling
       else this.#body.insertBefore(line.element, before)
     }
+    if (focused instanceof HTMLElement && focused !== document.activeElement && this.#body.contains(focused)) focused.focus({ preventScroll: true })
   }
 
   tick(rooms: Rooms): void {
