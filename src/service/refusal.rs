@@ -53,7 +53,9 @@ pub enum Refusal {
     #[error("only editors may export this room")]
     ExportsKept,
     /// As many exports of the room wait as may.
-    #[error("too many exports of this room wait, or are kept; try again when some are done, or delete some")]
+    #[error(
+        "too many exports of this room wait, or are kept; try again when some are done, or delete some"
+    )]
     TooManyExports,
     /// The board cannot be drawn as it is.
     #[error("the board cannot be drawn: {0}")]

@@ -1,7 +1,7 @@
 //! The program itself on a Postgres server that crashes, is locked, or loses its sessions; and what its commands do there.
 //!
 //! As the store's own tests it needs SCRIBLE_TEST_POSTGRES_URL, as a superuser: it makes the server crash, so nothing else may run on
-//! that one meanwhile; and that server's programs on this machine, for some cases start one of their own. Cases with two nodes need `redis-server` besides. Without it all cases are listed as ignored. The rule: an edit counts as stored when a server that never
+//! that one meanwhile; and that server's programs on this machine, for some cases start one of their own. Cases with two nodes need `redis-server` besides, one a server that speaks S3 (SCRIBLE_TEST_S3S_FS). Without it all cases are listed as ignored. The rule: an edit counts as stored when a server that never
 //! saw it sends it.
 
 #[path = "../it/asking.rs"]
@@ -30,6 +30,9 @@ mod program;
 #[path = "../it/compaction/place.rs"]
 #[allow(dead_code, reason = "shared with the tests on SQLite")]
 mod room;
+#[path = "../../crates/objects/tests/s3/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of objects")]
+mod s3;
 #[path = "../it/compaction/watched.rs"]
 mod watched;
 
@@ -39,6 +42,7 @@ macro_rules! case {
     };
 }
 
+mod bucket;
 mod compacting;
 mod outages;
 mod planting;
@@ -100,6 +104,9 @@ fn main() -> ExitCode {
     let with_redis = with_redis.map(trial);
     let has_redis = cache::is_installed();
     trials.extend(with_redis.map(|trial| trial.with_ignored_flag(!is_there || !has_redis)));
+    let with_bucket = bucket::CASES.iter().map(trial);
+    let has_s3 = s3::program().is_some();
+    trials.extend(with_bucket.map(|trial| trial.with_ignored_flag(!is_there || !has_s3)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
