@@ -19,8 +19,8 @@ use crate::rest::error::Problem;
 use crate::rest::serve::{Asked, Told, serve};
 use crate::service::{Pasted, ServiceError};
 
-/// A name has one content for ever; who may have it may change.
-const CACHE: &str = "private, max-age=31536000, immutable";
+/// Who may have it changes, and what a name means where the room was purged: kept copies are asked about, which costs a 304.
+const CACHE: &str = "private, no-cache";
 
 /// A file of a board.
 #[derive(Debug, Serialize, ToSchema)]

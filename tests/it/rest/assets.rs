@@ -64,7 +64,7 @@ async fn m3_a_file_is_kept_under_its_name_and_given_to_who_may_see_the_board() {
     assert_eq!((got.status, &got.body[..]), (200, GIF));
     for (name, value) in [
         ("content-type", "image/gif"),
-        ("cache-control", "private, max-age=31536000, immutable"),
+        ("cache-control", "private, no-cache"),
         ("x-content-type-options", "nosniff"),
         ("accept-ranges", "bytes"),
         ("cross-origin-resource-policy", "cross-origin"),
@@ -84,6 +84,10 @@ async fn m3_a_file_is_kept_under_its_name_and_given_to_who_may_see_the_board() {
     )
     .await;
     assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(again.header("cache-control"), Some("private, no-cache"));
+    let known = [("If-None-Match", etag)];
+    let shut_out = ask(&all, "bob", &format!("GET {path}"), &known).await;
+    assert_eq!(shut_out.refusal(), (403, "forbidden".into()));
     let part = ask(
         &all,
         "viewer",
