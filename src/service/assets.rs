@@ -10,6 +10,8 @@ use scrible_store::{
     Asset, AssetAdded, ContentHash, Created, MAX_ASSET_NAME, NewAsset, NewRoom, Page, RoomEntry,
 };
 use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
 
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Knock, Role};
@@ -19,6 +21,8 @@ use crate::room::RoomName;
 
 /// How many files of a room are copied before the next are looked for.
 const COPIED_AT_ONCE: u32 = 100;
+/// Files that are put at once, those of people who have gone included.
+pub(super) const PUT_AT_ONCE: usize = 4;
 
 /// How much people may paste.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,27 +125,36 @@ impl Services {
             content_type: ContentType::try_from(media.content_type())?,
             disposition: Disposition::inline(&new.name),
         };
-        self.files.objects.put(&key, object).await?;
-        // Where this fails the object has no name, and goes with the room.
-        match self.store.add_asset(room.as_str(), &new, most).await? {
-            AssetAdded::New(asset) => Ok(Pasted {
-                asset,
-                before: false,
-            }),
-            AssetAdded::Same(asset) => Ok(Pasted {
-                asset,
-                before: true,
-            }),
-            AssetAdded::Other => Err(Refusal::AssetExists.into()),
-            AssetAdded::Full => Err(Refusal::AssetsFull { most }.into()),
-            AssetAdded::NoRoom => {
-                // It may have been purged with all that it had, and this came behind.
-                if self.store.room(room.as_str()).await?.is_none() {
-                    self.files.objects.delete(&key).await?;
+        // Waiting ends with the request, unlike what comes then: so what goes on for nobody is bounded.
+        let turn = turn(&self.puts).await?;
+        let (store, objects) = (self.store.clone(), self.files.objects.clone());
+        let room = room.shared();
+        let keeping = async move {
+            let _turn = turn;
+            objects.put(&key, object).await?;
+            // Where this fails the object has no name, and goes with the room.
+            match store.add_asset(&room, &new, most).await? {
+                AssetAdded::New(asset) => Ok(Pasted {
+                    asset,
+                    before: false,
+                }),
+                AssetAdded::Same(asset) => Ok(Pasted {
+                    asset,
+                    before: true,
+                }),
+                AssetAdded::Other => Err(Refusal::AssetExists.into()),
+                AssetAdded::Full => Err(Refusal::AssetsFull { most }.into()),
+                AssetAdded::NoRoom => {
+                    // It may have been purged with all that it had, and this came behind.
+                    if store.room(&room).await?.is_none() {
+                        objects.delete(&key).await?;
+                    }
+                    Err(Refusal::RoomNotFound.into())
                 }
-                Err(Refusal::RoomNotFound.into())
             }
-        }
+        };
+        // An object that is there and not noted would count for nobody.
+        to_the_end(self.tasks(), keeping).await
     }
 
     /// A file by its name, and where its bytes are.
@@ -277,6 +290,21 @@ impl From<NoMedia> for Refusal {
     }
 }
 
+/// Goes on to the end also when whoever asked has gone, and with him the future that this returns.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    tasks: &TaskTracker,
+    work: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
+) -> Result<T, ServiceError> {
+    let ended = tasks.spawn(work).await;
+    ended.map_err(|error| ServiceError::Unavailable(error.to_string()))?
+}
+
+/// A turn among those who do the same, for as long as it is held.
+pub(super) async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ServiceError> {
+    let turn = turns.clone().acquire_owned().await;
+    turn.map_err(|error| ServiceError::Unavailable(error.to_string()))
+}
+
 /// A name as boards give them: it stands in addresses as one segment.
 fn check_name(name: &str) -> Result<Arc<str>, Refusal> {
     let invalid = |why: &str| Err(Refusal::Invalid(format!("the name of the file {why}")));
@@ -292,5 +320,31 @@ fn check_name(name: &str) -> Result<Arc<str>, Refusal> {
     match name {
         "." | ".." => invalid("is not `.` or `..`"),
         name => Ok(name.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn m3_what_was_begun_ends_also_when_whoever_asked_has_gone() {
+        let tasks = TaskTracker::new();
+        let turns = Arc::new(Semaphore::new(1));
+        let taken = turn(&turns).await.unwrap();
+        let (go_on, told) = tokio::sync::oneshot::channel::<()>();
+        let (end, ended) = tokio::sync::oneshot::channel();
+        let asking = to_the_end(&tasks, async move {
+            let _turn = taken;
+            told.await.unwrap();
+            end.send(()).unwrap();
+            Ok(())
+        });
+        // It is begun, and given up.
+        assert!(futures_util::FutureExt::now_or_never(asking).is_none());
+        assert_eq!(turns.available_permits(), 0, "the turn goes with the work");
+        go_on.send(()).unwrap();
+        ended.await.unwrap();
+        drop(turn(&turns).await.unwrap());
     }
 }

@@ -71,6 +71,7 @@ pub struct Services {
     previews: Previews,
     exports_config: ExportsConfig,
     waiters: Semaphore,
+    puts: Arc<Semaphore>,
 }
 
 /// What services work with.
@@ -129,6 +130,7 @@ impl Services {
             previews: Previews::default(),
             exports_config: exports,
             waiters: exports::waiters(),
+            puts: Arc::new(Semaphore::new(assets::PUT_AT_ONCE)),
             versions: Versions::new(rooms.clone(), keeper.clone()),
             rooms,
             gate,
