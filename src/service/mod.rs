@@ -72,6 +72,7 @@ pub struct Services {
     exports_config: ExportsConfig,
     waiters: Semaphore,
     puts: Arc<Semaphore>,
+    copies: Arc<Semaphore>,
 }
 
 /// What services work with.
@@ -130,6 +131,8 @@ impl Services {
             previews: Previews::default(),
             exports_config: exports,
             waiters: exports::waiters(),
+            // Each holds one file in memory, and reads as many as there are.
+            copies: Arc::new(Semaphore::new(1)),
             puts: Arc::new(Semaphore::new(assets::PUT_AT_ONCE)),
             versions: Versions::new(rooms.clone(), keeper.clone()),
             rooms,

@@ -10,6 +10,7 @@ use scrible_store::{
 };
 use sha2::{Digest, Sha256};
 
+use super::assets::{to_the_end, turn};
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Caller, Denied, From, FrontendUrl, Identity, Knock, Role, Secret, events};
 use crate::room::{Carrier, RoomName};
@@ -197,14 +198,23 @@ impl Services {
 
     /// Makes another room with what is in this one at this moment. Nobody's way into this one leads into it.
     ///
+    /// What was begun ends also when whoever asked has gone: with a whole copy, or with none.
+    ///
     /// # Errors
     /// As [`create_room`](Self::create_room); [`Refusal::RoomNotFound`], [`Denied`].
     pub async fn duplicate_room(
-        &self,
+        self: &Arc<Self>,
         room: &RoomName,
         knock: &Knock,
         duplicate: Duplicate,
     ) -> Result<RoomView, ServiceError> {
+        self.admit_to(room, knock, Role::Viewer).await?;
+        let (_, files) = self.store.asset_bytes(room.as_str()).await?;
+        let turn = match files {
+            0 => None,
+            _ => Some(turn(&self.copies).await?),
+        };
+        // Whoever waited may have been sent out meanwhile.
         let (_, original) = self.admit_to(room, knock, Role::Viewer).await?;
         let title = match duplicate.title {
             Some(title) => Some(title),
@@ -216,28 +226,34 @@ impl Services {
             viewers_export: Some(original.viewers_export),
             ..RoomWish::default()
         };
-        let content = self.enter(room).await?.content();
         // A link leads into the original alone.
         let mut knock = knock.clone();
         knock.credentials.link = None;
-        let making = self.create_room(&knock, duplicate.name, wish, None);
-        let made = making.await?;
-        let name = RoomName::new(&made.room.entry.name)
-            .map_err(|bad| Refusal::Invalid(bad.to_string()))?;
-        // What a board names is there before it is named.
-        let filled = match self.copy_assets(room.as_str(), &made.room.entry).await {
-            Ok(()) => self.fill(&name, content).await,
-            failed => failed,
-        };
-        if let Err(error) = filled {
-            // Half a copy is none.
-            let deleted = self.store.delete_room(name.as_str(), now_ms()).await;
-            if deleted.is_ok_and(|deleted| deleted.is_some()) {
-                self.store.purge_room(name.as_str()).await.ok();
+        let this = self.clone();
+        let room = room.clone();
+        let copying = async move {
+            let _turn = turn;
+            let content = this.enter(&room).await?.content();
+            let making = this.create_room(&knock, duplicate.name, wish, None);
+            let made = making.await?;
+            let name = RoomName::new(&made.room.entry.name)
+                .map_err(|bad| Refusal::Invalid(bad.to_string()))?;
+            // What a board names is there before it is named.
+            let filled = match this.copy_assets(room.as_str(), &made.room.entry).await {
+                Ok(()) => this.fill(&name, content).await,
+                failed => failed,
+            };
+            if let Err(error) = filled {
+                // Half a copy is none.
+                let deleted = this.store.delete_room(name.as_str(), now_ms()).await;
+                if deleted.is_ok_and(|deleted| deleted.is_some()) {
+                    this.store.purge_room(name.as_str()).await.ok();
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
-        Ok(made.room)
+            Ok(made.room)
+        };
+        to_the_end(self.tasks(), copying).await
     }
 
     /// Deletes a room, for it to be restored or purged.
