@@ -198,7 +198,8 @@ impl Services {
 
     /// Makes another room with what is in this one at this moment. Nobody's way into this one leads into it.
     ///
-    /// What was begun ends also when whoever asked has gone: with a whole copy, or with none.
+    /// What was begun ends also when whoever asked has gone: with a whole copy, or with none. Asked again with the same key it is the same
+    /// copy, which gets what it lacks.
     ///
     /// # Errors
     /// As [`create_room`](Self::create_room); [`Refusal::RoomNotFound`], [`Denied`].
@@ -207,11 +208,13 @@ impl Services {
         room: &RoomName,
         knock: &Knock,
         duplicate: Duplicate,
+        idempotency: Option<(&str, &[u8])>,
     ) -> Result<RoomView, ServiceError> {
         self.admit_to(room, knock, Role::Viewer).await?;
         let (_, files) = self.store.asset_bytes(room.as_str()).await?;
-        let turn = match files {
-            0 => None,
+        // With a key, so that who asks again finds a copy that is whole, or none.
+        let turn = match (files, idempotency) {
+            (0, None) => None,
             _ => Some(turn(&self.copies).await?),
         };
         // Whoever waited may have been sent out meanwhile.
@@ -229,13 +232,24 @@ impl Services {
         // A link leads into the original alone.
         let mut knock = knock.clone();
         knock.credentials.link = None;
+        // By the same key nothing else that makes a room is the same request.
+        let idempotency = idempotency.map(|(key, request)| {
+            let request = [b"duplicate ", room.as_str().as_bytes(), b"\n", request].concat();
+            (key.to_owned(), request)
+        });
         let this = self.clone();
         let room = room.clone();
         let copying = async move {
             let _turn = turn;
             let content = this.enter(&room).await?.content();
-            let making = this.create_room(&knock, duplicate.name, wish, None);
+            let idempotency = idempotency.as_ref();
+            let idempotency = idempotency.map(|(key, request)| (&**key, &**request));
+            let making = this.create_room(&knock, duplicate.name, wish, idempotency);
             let made = making.await?;
+            // It may have been deleted since, or given to somebody else.
+            if made.before && made.room.role < Some(Role::Editor) {
+                return Ok(made.room);
+            }
             let name = RoomName::new(&made.room.entry.name)
                 .map_err(|bad| Refusal::Invalid(bad.to_string()))?;
             // What a board names is there before it is named.
@@ -244,6 +258,10 @@ impl Services {
                 failed => failed,
             };
             if let Err(error) = filled {
+                // What was there before may be whole, and drawn in.
+                if made.before {
+                    return Err(error);
+                }
                 // Half a copy is none.
                 let deleted = this.store.delete_room(name.as_str(), now_ms()).await;
                 if deleted.is_ok_and(|deleted| deleted.is_some()) {

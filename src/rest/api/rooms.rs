@@ -191,13 +191,15 @@ pub async fn patch(call: Call) -> Answer {
 /// `POST /api/rooms/{room}/duplicate`
 pub async fn duplicate(call: Call) -> Answer {
     let copy: NewCopy = call.json_or_default()?;
+    let key = call.idempotency_key()?;
     let duplicate = Duplicate {
         name: named(copy.name)?,
         title: copy.title,
     };
+    let key = key.map(|key| (key, &call.body[..]));
     let copying = call
         .services
-        .duplicate_room(call.room()?, &call.knock, duplicate);
+        .duplicate_room(call.room()?, &call.knock, duplicate, key);
     let copy = copying.await?;
     located(&call, copy)
 }

@@ -195,7 +195,7 @@ pub static ROUTES: &[Route] = &[
     route!(DELETE "/api/rooms/{room}", "deleteRoom", "Delete a room; it can be restored until it is purged", OWNER, Takes::Nothing, &[],
         Gives::Status(204), &[], rooms::delete),
     route!(POST "/api/rooms/{room}/duplicate", "duplicateRoom", "Make another room with what is in this one; you must be allowed to make rooms",
-        VIEWER, Takes::MaybeJson("NewCopy"), &[], Gives::Json(201, "Room"), &[(409, "`room-exists`, or `room-full`")], rooms::duplicate),
+        VIEWER, Takes::MaybeJson("NewCopy"), &[], Gives::Json(201, "Room"), &[(409, "`room-exists`, or `room-full`"), (422, "`idempotency-key-reused`")], rooms::duplicate),
     route!(POST "/api/rooms/{room}/restore", "restoreRoom", "Bring a deleted room back; for its owner and for admins", OWNER, Takes::Nothing,
         &[], Gives::Json(200, "Room"), &[], rooms::restore),
     route!(POST "/api/rooms/{room}/purge", "purgeRoom", "End a deleted room for ever", Who::Admin, Takes::Nothing, &[], Gives::Status(204),

@@ -357,6 +357,46 @@ async fn h9_a_copy_has_the_content_and_nobodys_ways_in() {
 }
 
 #[tokio::test]
+async fn h9_a_copy_that_is_asked_for_again_is_the_same() {
+    let all = Guarded::start().await;
+    for name in ["mine", "a"] {
+        all.json("ann", "POST /api/rooms", json!({"name": name}))
+            .await;
+    }
+    let update = [1, 1, 10, 0, 4, 1, 1, b't', 1, b'a', 0];
+    let drawn = all
+        .bytes("ann", "POST /api/rooms/mine/update", &update)
+        .await;
+    assert_eq!(drawn.status, 200);
+    let copy = |path: &'static str| {
+        all.ask(Ask {
+            method: "POST",
+            path,
+            token: token("ann"),
+            headers: vec![("Idempotency-Key", "k".to_owned())],
+            body: Vec::new(),
+        })
+    };
+    let first = copy("/api/rooms/mine/duplicate").await;
+    let again = copy("/api/rooms/mine/duplicate").await;
+    assert_eq!((first.status, again.status), (201, 201), "{again:?}");
+    assert_eq!(first.json(), again.json());
+    let name = first.json()["name"].as_str().unwrap().to_owned();
+    let content = format!("GET /api/rooms/{name}/update");
+    assert_eq!(all.get("ann", &content).await.body, update);
+    for other in ["/api/rooms/a/duplicate", "/api/rooms"] {
+        let refused = copy(other).await.refusal();
+        assert_eq!(refused, (422, "idempotency-key-reused".into()), "{other}");
+    }
+    // What was deleted since is told of as it was, and stays deleted.
+    let room = format!("/api/rooms/{name}");
+    all.get("ann", &format!("DELETE {room}")).await;
+    assert_eq!(copy("/api/rooms/mine/duplicate").await.status, 201);
+    let gone = all.get("ann", &content).await.refusal();
+    assert_eq!(gone, (410, "room-deleted".into()));
+}
+
+#[tokio::test]
 async fn h2_the_document_and_its_page_are_served_to_everybody() {
     let all = Guarded::start().await;
     let document = all.get("nobody", "GET /openapi.json").await;
