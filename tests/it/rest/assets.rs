@@ -322,13 +322,20 @@ async fn m12_a_copy_of_a_room_has_its_files() {
     all.room("demo").await;
     all.bytes("ann", "PUT /api/rooms/demo/assets/a.svg", SVG)
         .await;
-    let copy = all
-        .json(
+    let copying = || {
+        all.json(
             "ann",
             "POST /api/rooms/demo/duplicate",
             json!({"name": "copy"}),
         )
-        .await;
+    };
+    let away = ObjectError::Unavailable("the bucket is away".to_owned());
+    all.node.objects.fail(Some(away));
+    assert_eq!(copying().await.refusal(), (503, "unavailable".into()));
+    let none = all.get("ann", "GET /api/rooms/copy").await.refusal();
+    assert_eq!(none, (404, "room-not-found".into()), "half a copy is none");
+    all.node.objects.fail(None);
+    let copy = copying().await;
     assert_eq!(copy.status, 201, "{copy:?}");
     // It has them by itself.
     all.get("ann", "DELETE /api/rooms/demo").await;
