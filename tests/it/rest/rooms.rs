@@ -378,6 +378,12 @@ async fn h9_a_copy_that_is_asked_for_again_is_the_same() {
         })
     };
     let first = copy("/api/rooms/mine/duplicate").await;
+    // It stands for what the first did not come to.
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='8' height='6'/>";
+    let put = all
+        .bytes("ann", "PUT /api/rooms/mine/assets/a.svg", svg)
+        .await;
+    assert_eq!(put.status, 201);
     let again = copy("/api/rooms/mine/duplicate").await;
     assert_eq!((first.status, again.status), (201, 201), "{again:?}");
     assert_eq!(first.json()["name"], again.json()["name"]);
@@ -385,6 +391,8 @@ async fn h9_a_copy_that_is_asked_for_again_is_the_same() {
     let name = first.json()["name"].as_str().unwrap().to_owned();
     let content = format!("GET /api/rooms/{name}/update");
     assert_eq!(all.get("ann", &content).await.body, update);
+    let file = format!("GET /api/rooms/{name}/assets/a.svg");
+    assert_eq!(all.get("ann", &file).await.body, svg);
     for other in ["/api/rooms/a/duplicate", "/api/rooms"] {
         let refused = copy(other).await.refusal();
         assert_eq!(refused, (422, "idempotency-key-reused".into()), "{other}");
