@@ -10,7 +10,7 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageHost {
     name: String,
-    /// `None`: the usual one of the scheme.
+    /// As it is written; `None`: the usual one of the scheme that is asked by.
     port: Option<u16>,
 }
 
@@ -32,14 +32,20 @@ impl ImageHost {
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let is_host = !text.contains(['/', '@', '\\', '*']);
         let name = url.host_str().filter(|_| is_bare && is_host)?;
+        // An address does not keep the usual port of its scheme, and no port is the usual one of both.
+        let by_http = || Url::parse(&format!("http://{text}")).ok()?.port();
         Some(Self {
             name: name.to_owned(),
-            port: url.port(),
+            port: url.port().or_else(by_http),
         })
     }
 
     fn allows(&self, url: &Url) -> bool {
-        url.host_str() == Some(&self.name) && url.port() == self.port
+        let is_port = match self.port {
+            Some(_) => url.port_or_known_default() == self.port,
+            None => url.port().is_none(),
+        };
+        is_port && url.host_str() == Some(&self.name)
     }
 }
 
@@ -162,7 +168,24 @@ mod tests {
         ] {
             assert_eq!(ImageHost::parse(text), None, "{text}");
         }
-        let host = ImageHost::parse("Images.Example:443").unwrap();
+        let host = ImageHost::parse("Images.Example").unwrap();
         assert_eq!(host, ImageHost::parse("images.example").unwrap());
+    }
+
+    #[test]
+    fn m9_a_port_that_is_written_is_the_only_one() {
+        let (http, https) = ("http://a.example/x", "https://a.example/x");
+        for (host, allowed, refused) in [
+            ("a.example", [http, https], "http://a.example:443/x"),
+            ("a.example:80", [http, "https://a.example:80/x"], https),
+            ("a.example:443", [https, "http://a.example:443/x"], http),
+        ] {
+            let hosts = [ImageHost::parse(host).unwrap()];
+            for name in allowed {
+                let named = Named::read(name, &hosts);
+                assert!(matches!(named, Named::Outside(_)), "{host} {name}");
+            }
+            assert_eq!(Named::read(refused, &hosts), Named::Nowhere, "{host}");
+        }
     }
 }
