@@ -10,9 +10,9 @@ use scrible_objects::{Body, ContentType, Disposition, NewObject, ObjectError};
 use scrible_store::{Export, ExportEnd, RoomId, StoreError};
 use tokio::sync::watch;
 
-use super::Workshop;
 use super::order::{Outcome, Ticket, key};
 use super::preview::NoPicture;
+use super::{FilesUnavailable, Workshop};
 use crate::doc_worker::export::{ExportFailure, Fault};
 use crate::doc_worker::{DocError, Exports};
 use crate::point;
@@ -98,7 +98,7 @@ impl Workshop {
         let pictures = match format.is_picture() {
             true => {
                 let finding = self.pictures(export.room_id, &export.room, &updates);
-                finding.await.map_err(ExportFailure::from)?
+                finding.await?
             }
             false => Vec::new(),
         };
@@ -284,6 +284,20 @@ impl From<ObjectError> for Trouble {
     }
 }
 
+impl From<FilesUnavailable> for Trouble {
+    // Never the end: a drawing without its pictures would be another one.
+    fn from(error: FilesUnavailable) -> Self {
+        Self::Passing {
+            code: match error {
+                FilesUnavailable::Store(_) => "unavailable",
+                FilesUnavailable::Objects(_) => "objects-unavailable",
+            },
+            why: "the room's pictures cannot be read at the moment",
+            cause: error.to_string(),
+        }
+    }
+}
+
 impl From<ExportFailure> for Trouble {
     fn from(failure: ExportFailure) -> Self {
         match failure {
@@ -344,6 +358,21 @@ mod tests {
         assert!(!is_final(document(DocError::Unavailable("x".to_owned()))));
         assert!(!is_final(StoreError::Unavailable("x".to_owned()).into()));
         assert!(!is_final(ObjectError::Denied("x".to_owned()).into()));
+        for (error, word) in [
+            (
+                FilesUnavailable::Store(StoreError::Invalid("x".to_owned())),
+                "unavailable",
+            ),
+            (
+                FilesUnavailable::Objects(ObjectError::Denied("x".to_owned())),
+                "objects-unavailable",
+            ),
+        ] {
+            let trouble = Trouble::from(error);
+            assert!(matches!(trouble, Trouble::Passing { code, .. } if code == word));
+            let preview = trouble.into_no_picture(7);
+            assert_eq!(preview, NoPicture::NotNow("x".to_owned()));
+        }
         // What the place says is for its operator.
         let Trouble::Passing { why, .. } = ObjectError::NoBucket("secret".to_owned()).into() else {
             panic!("a bucket may be made");

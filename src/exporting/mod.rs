@@ -15,11 +15,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scrible_objects::Objects;
-use scrible_store::{RoomId, Store};
+use scrible_objects::{ObjectError, Objects};
+use scrible_store::{RoomId, Store, StoreError};
 
-use crate::doc_worker::export::BoardChoice;
-use crate::doc_worker::{DocError, DocWorkers};
+use self::attempt::Trouble;
+use crate::doc_worker::DocWorkers;
+use crate::doc_worker::export::{BoardChoice, ExportFailure};
 use crate::telemetry::ExportMetrics;
 
 pub use order::{MAX_NAME_BYTES, Outcome, Ticket, id_text, key, prefix, read_id};
@@ -44,9 +45,28 @@ pub struct Workshop {
 /// Finds the files that a board only names. Nothing is fetched where documents are opened.
 #[async_trait]
 pub trait FindPictures: Send + Sync + 'static {
-    /// Those that are there of the files that a room's board names, by the names that it has for them. What cannot be had is left out: the
-    /// export says so itself.
-    async fn find(&self, room: RoomId, name: &str, names: Vec<String>) -> Vec<(String, Bytes)>;
+    /// Those that are there of the files that a room's board names, by the names that it has for them. What is not there, does not fit or comes
+    /// from elsewhere and does not come is left out: the export says so itself.
+    ///
+    /// # Errors
+    /// Where a file of the room may be there and cannot be read now.
+    async fn find(
+        &self,
+        room: RoomId,
+        name: &str,
+        names: Vec<String>,
+    ) -> Result<Vec<(String, Bytes)>, FilesUnavailable>;
+}
+
+/// Why files that a room has cannot be read now.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesUnavailable {
+    /// Nobody says which there are.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The place does not give them.
+    #[error(transparent)]
+    Objects(#[from] ObjectError),
 }
 
 impl Workshop {
@@ -56,13 +76,13 @@ impl Workshop {
         room: RoomId,
         name: &str,
         updates: &[Bytes],
-    ) -> Result<Vec<(String, Bytes)>, DocError> {
+    ) -> Result<Vec<(String, Bytes)>, Trouble> {
         let board = BoardChoice::Room(name.to_owned());
         let names = self.documents.picture_names(updates.to_vec(), board);
-        let names = names.await?;
+        let names = names.await.map_err(ExportFailure::from)?;
         match names.is_empty() {
             true => Ok(Vec::new()),
-            false => Ok(self.pictures.find(room, name, names).await),
+            false => Ok(self.pictures.find(room, name, names).await?),
         }
     }
 }

@@ -104,7 +104,9 @@ impl Workshop {
         };
         let read = self.content(&wanted).await;
         let Content { updates, seq } = read.map_err(|trouble| trouble.into_no_picture(0))?;
-        let drawn = self.draw_small(room_id, room, wish, updates).await;
+        let pictures = self.pictures(room_id, room, &updates).await;
+        let pictures = pictures.map_err(|trouble| trouble.into_no_picture(seq))?;
+        let drawn = self.draw_small(room, wish, updates, pictures).await;
         self.metrics.previews.inc();
         match drawn {
             Ok(bytes) => Ok(Picture { seq, bytes }),
@@ -121,12 +123,11 @@ impl Workshop {
     /// A scale is known only once the size is, and paths tell that at the least cost.
     async fn draw_small(
         &self,
-        room_id: RoomId,
         room: &str,
         wish: PreviewWish,
         updates: Vec<Bytes>,
+        pictures: Vec<(String, Bytes)>,
     ) -> Result<Bytes, ExportFailure> {
-        let pictures = self.pictures(room_id, room, &updates).await?;
         let order = |format, scale| Order {
             board: BoardChoice::Room(room.to_owned()),
             format,

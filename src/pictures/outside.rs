@@ -15,6 +15,7 @@ use url::{Host, Url};
 
 use super::ImageHost;
 use super::address::is_public;
+use super::allowance::Allowance;
 
 /// From the first question to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +41,9 @@ pub enum NotFetched {
     /// It has too many bytes.
     #[error("it has more than {MAX_BYTES} bytes")]
     TooLarge,
+    /// All files of the drawing have too many.
+    #[error("all pictures of the drawing have too many bytes with it")]
+    NoneLeft,
     /// It cannot be reached, or breaks off.
     #[error(transparent)]
     Failed(#[from] reqwest::Error),
@@ -126,8 +130,9 @@ impl Outside {
         &self.hosts
     }
 
-    /// What stands at an address, whose host the caller has found among those that are allowed.
-    pub async fn fetch(&self, url: &Url) -> Result<Bytes, NotFetched> {
+    /// What stands at an address, whose host the caller has found among those that are allowed. What comes is taken from what is left, kept or
+    /// not.
+    pub async fn fetch(&self, url: &Url, left: &Allowance) -> Result<Bytes, NotFetched> {
         // No name server is asked for what is an address already.
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -141,14 +146,18 @@ impl Outside {
         if response.status() != reqwest::StatusCode::OK {
             return Err(NotFetched::Status(response.status().as_u16()));
         }
-        if response
-            .content_length()
-            .is_some_and(|length| length > MAX_BYTES as u64)
-        {
+        let announced = response.content_length();
+        if announced.is_some_and(|length| length > MAX_BYTES as u64) {
             return Err(NotFetched::TooLarge);
+        }
+        if announced.is_some_and(|length| !left.take(length)) {
+            return Err(NotFetched::NoneLeft);
         }
         let mut bytes = BytesMut::new();
         while let Some(piece) = response.chunk().await? {
+            if announced.is_none() && !left.spend(piece.len() as u64) {
+                return Err(NotFetched::NoneLeft);
+            }
             if bytes.len() + piece.len() > MAX_BYTES {
                 return Err(NotFetched::TooLarge);
             }

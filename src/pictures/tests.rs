@@ -1,7 +1,7 @@
 //! What a board of one room gets of the files that it names.
 
 use scrible_objects::{Body, ContentType, Disposition, MemoryObjects, NewObject};
-use scrible_store::{Created, Directory, MemoryStore, NewAsset, NewRoom, Role};
+use scrible_store::{Created, Directory, MemoryStore, NewAsset, NewRoom, Role, Store};
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -72,7 +72,7 @@ impl Rooms {
 
     async fn found(&self, room: (&str, RoomId), names: &[&str]) -> Vec<String> {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        let found = self.pictures.find(room.1, room.0, names).await;
+        let found = self.pictures.find(room.1, room.0, names).await.unwrap();
         found.into_iter().map(|(name, _)| name).collect()
     }
 }
@@ -103,12 +103,51 @@ async fn m8_a_board_gets_files_of_its_own_room_alone() {
     assert_eq!(rooms.found(mine, &asked).await, asked[..3]);
     // A name that passed to another room.
     assert_eq!(rooms.found((mine.0, theirs.1), &asked).await, [""; 0]);
-    rooms
-        .objects
-        .fail(Some(scrible_objects::ObjectError::Unavailable(
-            "gone".to_owned(),
-        )));
+}
+
+#[tokio::test]
+async fn m8_a_file_that_cannot_be_read_now_is_not_left_out() {
+    let rooms = Rooms::new(SVG.len());
+    let mine = ("mine", rooms.room("mine").await);
+    rooms.paste(mine, "a", SVG).await;
+    rooms.paste(mine, "large", &format!("{SVG} ")).await;
+    let away = ObjectError::Unavailable("away".to_owned());
+    rooms.objects.fail(Some(away));
+    let found = rooms.pictures.find(mine.1, mine.0, vec!["asset:a".into()]);
+    assert!(matches!(
+        found.await,
+        Err(FilesUnavailable::Objects(ObjectError::Unavailable(_)))
+    ));
+    // What is too large is not even asked for, nor what nobody pasted.
+    let asked = ["asset:large", "asset:none", "https://a.example/a.svg"];
     assert_eq!(rooms.found(mine, &asked).await, [""; 0]);
+    rooms.objects.fail(None);
+    let content = Sha256::digest(SVG).into();
+    let key = asset_key(mine.1, &content).unwrap();
+    rooms.objects.delete(&key).await.unwrap();
+    assert_eq!(rooms.found(mine, &["asset:a"]).await, [""; 0]);
+    rooms.store.close().await;
+    let found = rooms.pictures.find(mine.1, mine.0, vec!["asset:a".into()]);
+    assert!(matches!(found.await, Err(FilesUnavailable::Store(_))));
+}
+
+#[tokio::test]
+async fn m8_a_file_is_read_once_whatever_it_is_called() {
+    let rooms = Rooms::new(SVG.len() * 2);
+    let mine = ("mine", rooms.room("mine").await);
+    rooms.paste(mine, "a", SVG).await;
+    let asked = [
+        "asset:a",
+        "/api/rooms/mine/assets/a",
+        "/api/rooms/x/assets/a",
+    ];
+    let asked = asked.map(str::to_owned).to_vec();
+    let found = rooms.pictures.find(mine.1, mine.0, asked).await.unwrap();
+    // Each name takes its bytes to the doc worker, and these have an end.
+    let [(_, one), (_, other)] = &found[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(one.as_ptr(), other.as_ptr());
 }
 
 #[tokio::test]

@@ -178,7 +178,7 @@ async fn m10_a_hostile_board_makes_nobody_ask_anybody() {
     let named = named.await.unwrap();
     // All but what is in the board itself.
     assert_eq!(named.len(), 12);
-    let found = pictures.find(room.id, "demo", named).await;
+    let found = pictures.find(room.id, "demo", named).await.unwrap();
     let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["/api/rooms/demo/assets/own.svg"]);
     let drawn = pool.workers.export(vec![update], order(Format::Svg), found);

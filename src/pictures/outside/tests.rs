@@ -73,6 +73,10 @@ fn anywhere(lookup: Arc<Answers>) -> Outside {
     Outside::with(Vec::new(), lookup, |_| true).unwrap()
 }
 
+fn plenty() -> Allowance {
+    Allowance::new(1 << 30)
+}
+
 fn told(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
@@ -99,7 +103,10 @@ async fn m10_nothing_is_asked_that_is_not_in_public() {
     ] {
         let outside =
             Outside::with(Vec::new(), Answers::new(&[&["127.0.0.1"]]), is_public).unwrap();
-        let refused = outside.fetch(&host.url(address)).await.unwrap_err();
+        let refused = outside
+            .fetch(&host.url(address), &plenty())
+            .await
+            .unwrap_err();
         assert!(
             matches!(refused, NotFetched::NotPublic),
             "{address}: {refused}"
@@ -117,7 +124,7 @@ async fn m10_nothing_is_asked_that_is_not_in_public() {
     ] {
         let outside = Outside::with(Vec::new(), Answers::new(answers), is_public).unwrap();
         outside
-            .fetch(&host.url("images.example"))
+            .fetch(&host.url("images.example"), &plenty())
             .await
             .unwrap_err();
     }
@@ -125,7 +132,10 @@ async fn m10_nothing_is_asked_that_is_not_in_public() {
     let outside = Outside::of(vec![ImageHost::parse("localhost").unwrap()])
         .unwrap()
         .unwrap();
-    outside.fetch(&host.url("localhost")).await.unwrap_err();
+    outside
+        .fetch(&host.url("localhost"), &plenty())
+        .await
+        .unwrap_err();
     assert_eq!(host.asked(), 0);
 }
 
@@ -138,7 +148,10 @@ async fn m10_the_address_that_was_judged_is_the_one_that_is_asked() {
         assert_eq!(address, IpAddr::from([127, 0, 0, 2]));
         true
     });
-    let failed = outside.unwrap().fetch(&host.url("images.example")).await;
+    let failed = outside
+        .unwrap()
+        .fetch(&host.url("images.example"), &plenty())
+        .await;
     assert!(matches!(failed, Err(NotFetched::Failed(_))), "{failed:?}");
     assert_eq!(host.asked(), 0);
 }
@@ -149,8 +162,8 @@ async fn m11_a_picture_is_fetched_once_and_nothing_is_followed() {
     let host = Host::answering(told("200 OK", "Set-Cookie: a=b\r\n", b"picture")).await;
     let outside = anywhere(names());
     let url = host.url("images.example");
-    assert_eq!(outside.fetch(&url).await.unwrap(), "picture");
-    assert_eq!(outside.fetch(&url).await.unwrap(), "picture");
+    assert_eq!(outside.fetch(&url, &plenty()).await.unwrap(), "picture");
+    assert_eq!(outside.fetch(&url, &plenty()).await.unwrap(), "picture");
     assert_eq!(host.asked(), 2);
     let request = host.last.lock().unwrap().to_lowercase();
     assert!(request.starts_with("get /a.png http/1.1\r\n"), "{request}");
@@ -163,7 +176,7 @@ async fn m11_a_picture_is_fetched_once_and_nothing_is_followed() {
     for status in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
         let host = Host::answering(told(status, &location, b"")).await;
         let refused = outside
-            .fetch(&host.url("images.example"))
+            .fetch(&host.url("images.example"), &plenty())
             .await
             .unwrap_err();
         assert!(matches!(refused, NotFetched::Status(300..400)), "{refused}");
@@ -179,9 +192,23 @@ async fn m11_a_picture_has_an_end() {
     for answer in [told("200 OK", "", &large), unsaid] {
         let host = Host::answering(answer).await;
         let refused = outside
-            .fetch(&host.url("images.example"))
+            .fetch(&host.url("images.example"), &plenty())
             .await
             .unwrap_err();
         assert!(matches!(refused, NotFetched::TooLarge), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn m11_what_came_counts_whether_it_is_kept_or_not() {
+    let outside = anywhere(Answers::new(&[&["127.0.0.1"]]));
+    let unsaid = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nno picture";
+    for answer in [told("200 OK", "", b"no picture"), unsaid.to_vec()] {
+        let host = Host::answering(answer).await;
+        let url = host.url("images.example");
+        let left = Allowance::new(15);
+        assert_eq!(outside.fetch(&url, &left).await.unwrap(), "no picture");
+        let refused = outside.fetch(&url, &left).await.unwrap_err();
+        assert!(matches!(refused, NotFetched::NoneLeft), "{refused}");
     }
 }

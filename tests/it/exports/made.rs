@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use scrible::exporting::{ExportWorker, FindPictures, Ticket, Workshop, key, prefix};
+use scrible::exporting::{
+    ExportWorker, FilesUnavailable, FindPictures, Ticket, Workshop, key, prefix,
+};
 use scrible::telemetry::{ExportMetrics, ExportOutcome};
 use scrible_exporter::export::Format;
 use scrible_objects::{
@@ -38,8 +40,13 @@ struct NoFiles;
 
 #[async_trait]
 impl FindPictures for NoFiles {
-    async fn find(&self, _: RoomId, _: &str, _: Vec<String>) -> Vec<(String, Bytes)> {
-        Vec::new()
+    async fn find(
+        &self,
+        _: RoomId,
+        _: &str,
+        _: Vec<String>,
+    ) -> Result<Vec<(String, Bytes)>, FilesUnavailable> {
+        Ok(Vec::new())
     }
 }
 
