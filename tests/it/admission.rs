@@ -8,9 +8,13 @@ use scrible_store::MemoryStore;
 use scrible_wire::{awareness, message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use yrs::Update;
+use yrs::updates::decoder::Decode;
+use yrs::updates::encoder::Encode;
 
 use crate::client::{Client, Heard, typed};
 use crate::node::Node;
+use crate::rfc6455::raw::{BINARY, FIN, close, frame, handshake};
 
 #[tokio::test]
 async fn s2_a_viewer_reads_and_changes_nothing() {
@@ -40,6 +44,141 @@ async fn s2_a_viewer_reads_and_changes_nothing() {
         !heard.contains(&Heard::Denied),
         "it was told once, before: {heard:?}"
     );
+}
+
+/// Awareness that shows one client at a clock; `None`: as somebody who has left.
+fn showing(client: u64, clock: u32, state: Option<&[u8]>) -> Vec<u8> {
+    let entry = awareness::Entry {
+        client,
+        clock,
+        state,
+    };
+    awareness::encode([entry].into_iter())
+}
+
+#[tokio::test]
+async fn s2_a_viewers_update_is_nothing_however_it_is_wrapped_and_whenever_it_comes() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(ann.next_update().await, typed(10, 0));
+    let (hidden, path) = (typed(66, 0), "/demo?token=viewer");
+    let v2 = Update::decode_v1(&hidden).unwrap().encode_v2();
+    let shows = showing(66, 1, Some(b"{}"));
+    let mut refused = Vec::new();
+    for (frame, code) in [
+        (message::update(&v2), 4422),
+        (message::step2(&v2), 4422),
+        (message::awareness(&hidden), 4400),
+        (message::awareness(&message::update(&hidden)), 4400),
+        (
+            message::awareness(&[shows.clone(), message::update(&hidden)].concat()),
+            4400,
+        ),
+    ] {
+        let (mut viewer, _) = Client::join(node.address, path).await;
+        viewer.send(frame.clone()).await;
+        refused.push((viewer, frame, code));
+    }
+    for (mut viewer, frame, code) in refused {
+        assert_eq!(viewer.closed().await, code, "{frame:?}");
+    }
+    // Before its step 1, and in one go with the request for the upgrade.
+    let mut early = Client::connect(node.address, path).await;
+    early.send(message::update(&hidden)).await;
+    early.send(message::step2(&hidden)).await;
+    assert_eq!(early.until_settled().await, None);
+    let mut at_once = handshake(path, "").into_bytes();
+    at_once.extend(frame(FIN | BINARY, &message::update(&hidden)));
+    at_once.extend(close(1000, b""));
+    let mut stream = TcpStream::connect(node.address).await.unwrap();
+    stream.write_all(&at_once).await.unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    assert!(heard.starts_with(b"HTTP/1.1 101 "));
+    // In a frame with awareness, of which others hear.
+    let (mut viewer, _) = Client::join(node.address, path).await;
+    let both = [message::awareness(&shows), message::update(&hidden)].concat();
+    viewer.send(both).await;
+    assert_eq!(viewer.until_settled().await, None);
+    ann.until(|heard| match heard {
+        Heard::Update(update) => panic!("{update:?}"),
+        Heard::Awareness(body) => {
+            let shown = awareness::parse(body, &Default::default()).unwrap();
+            shown.iter().any(|entry| entry.client == 66).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    let heard = ann.heard_so_far().await;
+    let is_update = |heard: &Heard| matches!(heard, Heard::Update(_));
+    assert!(!heard.iter().any(is_update), "{heard:?}");
+    let (_, content) = Client::join(node.address, "/demo").await;
+    assert_eq!(content, typed(10, 0));
+    assert_eq!(store.rows("demo").len(), 1);
+    // It is an update: of an editor it is taken.
+    ann.update(&hidden).await;
+    assert_eq!(ann.next_update().await, hidden);
+    assert_eq!(store.rows("demo").len(), 2);
+}
+
+#[tokio::test]
+async fn a5_who_is_known_to_nobody_moves_others_like_him_and_takes_none_away() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    let (mut bob, _) = Client::join(node.address, "/demo").await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    let (mut eve, _) = Client::join(node.address, "/demo").await;
+    for (client, id) in [(&mut ann, 10), (&mut eve, 20)] {
+        client.send(message::step2(&[0, 0])).await;
+        let shows = showing(id, 1, Some(br#"{"x":1}"#));
+        client.send(message::awareness(&shows)).await;
+        assert_eq!(client.until_settled().await, None);
+    }
+    // What one says of the other moves him; that he has left is for himself to say.
+    for (client, clock, state) in [
+        (10, 3, Some(&br#"{"x":3}"#[..])),
+        (10, 3, None),
+        (10, 4, None),
+        (20, 2, Some(br#"{"x":2}"#)),
+    ] {
+        let says = showing(client, clock, state);
+        eve.send(message::awareness(&says)).await;
+    }
+    let mut last = Vec::new();
+    for wanted in [(20, 2, true), (20, 2, false)] {
+        while !last.contains(&wanted) {
+            let body = bob
+                .until(|heard| match heard {
+                    Heard::Awareness(body) => Some(body.clone()),
+                    _ => None,
+                })
+                .await;
+            let shown = awareness::parse(&body, &Default::default()).unwrap();
+            for entry in shown {
+                last.retain(|(client, ..)| *client != entry.client);
+                last.push((entry.client, entry.clock, entry.state.is_some()));
+                assert!(entry.client != 10 || entry.state.is_some(), "taken away");
+            }
+        }
+        assert!(last.contains(&(10, 3, true)), "{last:?}");
+        if wanted.2 {
+            eve.leave().await;
+        }
+    }
+    // He is still his own.
+    let says = showing(10, 4, None);
+    ann.send(message::awareness(&says)).await;
+    bob.until(|heard| match heard {
+        Heard::Awareness(body) => {
+            let shown = awareness::parse(body, &Default::default()).unwrap();
+            let mut left = shown.iter().filter(|entry| entry.state.is_none());
+            left.any(|entry| entry.client == 10).then_some(())
+        }
+        _ => None,
+    })
+    .await;
 }
 
 #[tokio::test]
