@@ -286,6 +286,63 @@ async fn l15_a_head_above_16_kib_is_refused() {
     assert_eq!(&heard, b"HTTP/1.1 101");
 }
 
+#[tokio::test]
+async fn l15_a_request_that_could_end_in_two_places_is_the_last_of_its_connection() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::start(&store).await;
+    let (mut ann, _) = Client::join(node.address, "/demo").await;
+    ann.update(&typed(10, 0)).await;
+    assert_eq!(ann.next_update().await, typed(10, 0));
+    let update = String::from_utf8(typed(11, 0)).unwrap();
+    let second = format!(
+        "POST /api/rooms/demo/update HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Type: application/octet-stream\r\n\r\n{update}",
+        update.len()
+    );
+    let behind = format!("0\r\n\r\n{second}");
+    let length = format!("Content-Length: {}\r\n", behind.len());
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let answers = async |version: &str, lines: &str| -> Vec<String> {
+        let request =
+            format!("GET /health HTTP/{version}\r\nHost: localhost\r\n{lines}\r\n{behind}");
+        let mut stream = TcpStream::connect(node.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let heard = rest_of(stream).await;
+        let answers = heard.split("HTTP/1.").skip(1);
+        let status = |answer: &str| answer.split(' ').nth(1).unwrap().to_owned();
+        answers.map(status).collect()
+    };
+    for (version, lines, status) in [
+        ("1.1", format!("{length}{chunked}"), "200"),
+        ("1.1", format!("{chunked}{length}"), "200"),
+        ("1.1", format!("{length}Content-Length: 5\r\n"), "400"),
+        ("1.1", "Content-Length: 5, 6\r\n".to_owned(), "400"),
+        ("1.1", "Content-Length: +5\r\n".to_owned(), "400"),
+        (
+            "1.1",
+            format!("{length}Transfer-Encoding: xchunked\r\n"),
+            "400",
+        ),
+        (
+            "1.1",
+            format!("{length}Transfer-Encoding: chunked, identity\r\n"),
+            "400",
+        ),
+        (
+            "1.1",
+            format!("{length}Transfer-Encoding : chunked\r\n"),
+            "400",
+        ),
+        ("1.0", format!("{length}{chunked}"), "400"),
+    ] {
+        assert_eq!(answers(version, &lines).await, [status], "{lines}");
+        assert_eq!(store.rows("demo").len(), 1, "{lines}");
+    }
+    // Where it is clear where the first one ends, the second is one.
+    assert_eq!(answers("1.1", chunked).await, ["200", "200"]);
+    assert_eq!(ann.next_update().await, typed(11, 0));
+}
+
 /// Enters as y-websocket does: tries again when it is told to.
 async fn insist(node: std::net::SocketAddr) -> (Client, u32) {
     let mut tries = 1;

@@ -2,6 +2,7 @@
 
 mod assets;
 mod documents;
+mod foreign;
 mod joining;
 mod matrix;
 mod rooms;
