@@ -5,6 +5,7 @@ mod documents;
 mod foreign;
 mod joining;
 mod matrix;
+mod names;
 mod rooms;
 mod telling;
 
