@@ -64,6 +64,37 @@ async fn h11_an_update_is_stored_and_shown_to_whoever_is_there() {
 }
 
 #[tokio::test]
+async fn h11_what_a_room_takes_and_may_take_is_told() {
+    let all = Guarded::start_with(|config| config.rooms.capacity.bytes = 12_345).await;
+    all.room("demo").await;
+    let usage = async || all.get("viewer", "GET /api/rooms/demo/usage").await.json();
+    let nothing = json!({
+        "head": 0, "updates": 0, "update_bytes": 0, "snapshots": 0, "snapshot_bytes": 0, "max_bytes": 12_345, "connections": 0
+    });
+    assert_eq!(usage().await, nothing);
+    let token = super::token("ann").unwrap();
+    // While she is there the room is not unloaded, and no version kept.
+    let (mut ann, _) = Client::join(all.node.address, &format!("/demo?token={token}")).await;
+    for clock in [0, 1] {
+        ann.update(&typed(1, clock)).await;
+        assert_eq!(ann.next_update().await, typed(1, clock));
+    }
+    let bytes = typed(1, 0).len() + typed(1, 1).len();
+    let mut wanted = json!({
+        "head": 2, "updates": 2, "update_bytes": bytes, "snapshots": 0, "snapshot_bytes": 0, "max_bytes": 12_345, "connections": 1
+    });
+    assert_eq!(usage().await, wanted);
+    let kept = json!({"label": "one"});
+    let kept = all
+        .json("editor", "POST /api/rooms/demo/snapshots", kept)
+        .await
+        .json();
+    wanted["snapshots"] = json!(1);
+    wanted["snapshot_bytes"] = kept["bytes"].clone();
+    assert_eq!(usage().await, wanted);
+}
+
+#[tokio::test]
 async fn h12_a_file_goes_in_as_by_the_command() {
     let all = Guarded::start().await;
     all.room("demo").await;

@@ -1,10 +1,10 @@
 //! Passwords, invites, links and cookies.
 
-use scrible_wire::message;
+use scrible_wire::{awareness, message};
 use serde_json::{Value, json};
 
 use super::{Ask, Guarded, PAGE, Reply};
-use crate::client::{Client, Heard};
+use crate::client::{Client, Heard, typed};
 
 /// What a person's browser has.
 #[derive(Default, Clone)]
@@ -119,7 +119,7 @@ async fn y6_the_right_password_lets_in_and_the_wrong_one_does_not() {
         (200, &json!("editor"))
     );
     let (mut client, _) = Client::join(all.node.address, &format!("/{link_room}")).await;
-    let update = crate::client::typed(9, 0);
+    let update = typed(9, 0);
     client.update(&update).await;
     assert_eq!(client.next_update().await, update);
     let grants = all.get("ann", "GET /api/rooms/mine/grants").await.json();
@@ -360,12 +360,12 @@ async fn h10_people_are_shown_with_what_they_show_and_sent_out() {
         .json();
     let path = format!("/{}", joined["link_room"].as_str().unwrap());
     let (mut client, _) = Client::join(all.node.address, &path).await;
-    let state = scrible_wire::awareness::Entry {
+    let state = awareness::Entry {
         client: 7,
         clock: 1,
         state: Some(br#"{"cursor":{"x":1.5}}"#),
     };
-    let body = scrible_wire::awareness::encode([state].into_iter());
+    let body = awareness::encode([state].into_iter());
     client.send(message::awareness(&body)).await;
     client
         .until(|heard| matches!(heard, Heard::Awareness(_)).then_some(()))
@@ -394,4 +394,70 @@ async fn h10_people_are_shown_with_what_they_show_and_sent_out() {
     assert_eq!(client.closed().await, 4403);
     let back = browser.join(&all, json!({})).await;
     assert_eq!(back.refusal(), (403, "blocked".into()));
+}
+
+#[tokio::test]
+async fn h10_who_is_there_and_who_was_is_listed_with_name_role_and_times() {
+    let all = with_password("editor").await;
+    let ann = format!("/mine?token={}", super::token("ann").unwrap());
+    let (mut ann, _) = Client::join(all.node.address, &ann).await;
+    // Nothing is noted of a room in which nothing is stored.
+    ann.update(&typed(9, 0)).await;
+    assert_eq!(ann.next_update().await, typed(9, 0));
+    let list = async |many: usize, has: &dyn Fn(&Value) -> bool| -> Vec<Value> {
+        loop {
+            let line = "GET /api/rooms/mine/participants";
+            let list = all.get("ann", line).await.json();
+            assert_eq!(list["next"], Value::Null);
+            let people = list["participants"].as_array().unwrap();
+            if people.len() == many && has(&people[0]) {
+                return people.clone();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    list(1, &|_| true).await;
+    let mut browser = Browser::default();
+    let joined = browser
+        .join(&all, json!({"name": "Bo", "password": "open sesame"}))
+        .await
+        .json();
+    let path = format!("/{}", joined["link_room"].as_str().unwrap());
+    let (mut bo, _) = Client::join(all.node.address, &path).await;
+    let state = awareness::Entry {
+        client: 7,
+        clock: 1,
+        state: Some(b"{}"),
+    };
+    let body = awareness::encode([state].into_iter());
+    bo.send(message::awareness(&body)).await;
+    let there = list(2, &|newest| newest["client"] == 7).await;
+    let grants = all.get("ann", "GET /api/rooms/mine/grants").await.json();
+    let grant = format!("grant:{}", grants["grants"][0]["id"]);
+    let without_times = |stay: &Value| {
+        let mut stay = stay.clone();
+        let stay_of = stay.as_object_mut().unwrap();
+        let times = ["joined", "left"].map(|time| stay_of.remove(time).unwrap());
+        (stay, times)
+    };
+    let (newest, [came, left]) = without_times(&there[0]);
+    let of_bo = json!({"identity": grant, "name": "Bo", "role": "editor", "client": 7});
+    assert_eq!((newest, left), (of_bo.clone(), Value::Null));
+    let (first, [began, left]) = without_times(&there[1]);
+    let of_ann = json!({"identity": "sub:ann", "name": null, "role": "owner", "client": null});
+    assert_eq!((first, left), (of_ann, Value::Null));
+    assert!(began.as_str() <= came.as_str(), "{there:?}");
+    bo.leave().await;
+    let after = list(2, &|newest| newest["left"].is_string()).await;
+    let (newest, [still, left]) = without_times(&after[0]);
+    assert_eq!((newest, &still), (of_bo, &came));
+    assert!(left.as_str() >= came.as_str(), "{after:?}");
+    assert_eq!(after[1], there[1], "she is still there");
+    let page = "GET /api/rooms/mine/participants?limit=1";
+    let page = all.get("ann", page).await.json();
+    assert_eq!(page["participants"], json!([after[0]]));
+    let line = "GET /api/rooms/mine/participants?cursor=";
+    let line = format!("{line}{}", page["next"].as_str().unwrap());
+    let rest = all.get("ann", &line).await.json();
+    assert_eq!(rest["participants"], json!([after[1]]));
 }
