@@ -305,3 +305,40 @@ async fn f5_all_that_was_acknowledged_is_in_the_file_and_a_version_is_that_versi
         (&kept["covers"], &kept["version"])
     );
 }
+
+#[tokio::test]
+async fn f5_the_file_says_what_was_written_a_moment_before_and_a_version_what_it_said() {
+    let all = with_a_board(|_| {}).await;
+    let write = async |text: &str| {
+        let into = "POST /api/rooms/demo/import?merge=true";
+        let board = MIXED.replace(r#""Sketch""#, &format!("{text:?}"));
+        assert_ne!(board, MIXED);
+        let written = all.bytes("editor", into, board.as_bytes()).await;
+        assert_eq!(written.status, 200, "{written:?}");
+    };
+    // The name that the frame has in a file.
+    let named = async |order: Value| -> String {
+        let export = waited(&all, "viewer", order).await.json();
+        assert_eq!(export["state"], "completed", "{export}");
+        let url = export["url"].as_str().unwrap();
+        let (_, path) = url.split_once("/exports/").unwrap();
+        let line = format!("GET /objects/exports/{path}");
+        let file = all.get("nobody", &line).await;
+        assert_eq!(file.status, 200, "{file:?}");
+        let frame = &file.json()["store"]["shape:board-mixed-a-6"];
+        frame["props"]["name"].as_str().unwrap().to_owned()
+    };
+    write("kept for later").await;
+    let keep = json!({"label": "kept"});
+    let kept = all
+        .json("editor", "POST /api/rooms/demo/snapshots", keep)
+        .await
+        .json();
+    for nth in 0..5 {
+        let text = format!("written just now, {nth}");
+        write(&text).await;
+        assert_eq!(named(json!({"format": "json"})).await, text);
+    }
+    let old = json!({"format": "json", "version": kept["version"]});
+    assert_eq!(named(old).await, "kept for later");
+}
