@@ -89,7 +89,7 @@ impl Pair {
         client
     }
 
-    /// One in each of five rooms, for each of the ways out.
+    /// One in each of six rooms, for each of the ways out.
     async fn guests(&self) -> Vec<Guest> {
         let password = || Some(json!({"password": "open sesame"}));
         for (room, more) in [
@@ -97,6 +97,7 @@ impl Pair {
             ("invited", json!({"visibility": "private"})),
             ("lowered", json!({"visibility": "public"})),
             ("changed", json!({"password": "open sesame"})),
+            ("kicked", json!({"password": "open sesame"})),
             ("deleted", json!({"password": "open sesame"})),
         ] {
             let mut body = json!({"name": room, "link_role": "editor"});
@@ -112,6 +113,9 @@ impl Pair {
         let grants = self.ask("GET /api/rooms/revoked/grants", Value::Null).await;
         let grant = &grants.json()["grants"][0]["id"];
         let invite = &invite["invite"]["id"];
+        let kicked = self.guest("kicked", password()).await;
+        let grants = self.ask("GET /api/rooms/kicked/grants", Value::Null).await;
+        let identity = format!("grant:{}", grants.json()["grants"][0]["id"]);
         let guest = |client, room, line: &str, body, code| Guest {
             client,
             room,
@@ -147,6 +151,13 @@ impl Pair {
                 "PATCH /api/rooms/changed",
                 json!({"password": "open barley"}),
                 4401,
+            ),
+            guest(
+                kicked,
+                "kicked",
+                "POST /api/rooms/kicked/kick",
+                json!({"identity": identity}),
+                4403,
             ),
             guest(
                 self.guest("deleted", password()).await,
