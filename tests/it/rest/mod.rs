@@ -6,6 +6,7 @@ mod foreign;
 mod joining;
 mod matrix;
 mod names;
+mod paging;
 mod rooms;
 mod telling;
 
