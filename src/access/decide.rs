@@ -114,9 +114,10 @@ pub fn decide(
     };
 
     let by_right = by_right(openness, asking, claims, room);
-    let by_session = session.as_ref().map(|grant| grant.role);
+    let role_by = |grant: &Option<Grant>| Some(grant.as_ref()?.role_in(room?));
+    let by_session = role_by(&session);
     let otherwise = by_right
-        .max(link.as_ref().map(|grant| grant.role))
+        .max(role_by(&link))
         .max(for_everybody(openness, room));
     let is_blocked = facts
         .blocked_until_ms

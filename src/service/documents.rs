@@ -85,7 +85,7 @@ impl Services {
         let offered = match membership.offer(update, Carrier::Update, None) {
             Ok(offered) => offered,
             Err(refused) => {
-                security(room, &admission.identity, "update_refused");
+                security(room, knock, &admission.identity, "update_refused");
                 return Err(refused.into());
             }
         };
@@ -190,7 +190,7 @@ fn check_secrets(
 ) -> Result<(), Refusal> {
     let own = OwnSecrets::of(&knock.credentials, &admission.basis);
     if updates.iter().any(|update| own.are_in(update.as_ref())) {
-        security(room, &admission.identity, "secret_in_update");
+        security(room, knock, &admission.identity, "secret_in_update");
         return Err(Refusal::SecretTold);
     }
     Ok(())

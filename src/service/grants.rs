@@ -19,8 +19,11 @@ impl Services {
         knock: &Knock,
         page: Page,
     ) -> Result<Listed<Grant>, ServiceError> {
-        self.admit_to(room, knock, Role::Owner).await?;
-        let grants = self.store.grants(room.as_str(), one_more(page)).await?;
+        let (_, entry) = self.admit_to(room, knock, Role::Owner).await?;
+        let mut grants = self.store.grants(room.as_str(), one_more(page)).await?;
+        for grant in &mut grants {
+            grant.role = grant.role_in(&entry);
+        }
         Ok(Listed::cut(grants, page.limit))
     }
 
@@ -38,7 +41,7 @@ impl Services {
         let revoked = self.store.revoke_grant(room.as_str(), id, now_ms()).await?;
         revoked.ok_or(Refusal::GrantNotFound)?;
         self.access_changed(room);
-        security(room, &admission.identity, "grant_revoked");
+        security(room, knock, &admission.identity, "grant_revoked");
         Ok(())
     }
 }

@@ -101,7 +101,7 @@ impl Services {
             .await?;
         revoked.ok_or(Refusal::InviteNotFound)?;
         self.access_changed(room);
-        security(room, &admission.identity, "invite_revoked");
+        security(room, knock, &admission.identity, "invite_revoked");
         Ok(())
     }
 }

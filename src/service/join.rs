@@ -239,10 +239,10 @@ impl Services {
 
     fn note_failure(&self, room: &RoomName, knock: &Knock, wrong: &Refusal) {
         let last = self.attempts.failed(room, knock.peer);
-        let peer = knock.peer;
-        tracing::info!(target: events::TARGET, event = "auth_failed", ?room, %peer, %wrong);
+        let (room, peer) = (room.as_str(), knock.peer);
+        tracing::info!(target: events::TARGET, event = "auth_failed", reason = %wrong, room, %peer);
         if last {
-            tracing::warn!(target: events::TARGET, event = "too_many_attempts", ?room, %peer);
+            tracing::warn!(target: events::TARGET, event = "too_many_attempts", room, %peer);
         }
     }
 

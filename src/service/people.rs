@@ -89,7 +89,7 @@ impl Services {
         if let Kick::Client(client) = kick {
             self.rooms.kick(room, client);
         }
-        security(room, &admission.identity, "kicked");
+        security(room, knock, &admission.identity, "kicked");
         Ok(())
     }
 }

@@ -191,7 +191,7 @@ impl Services {
         let entry = changed.ok_or(Refusal::RoomNotFound)?;
         self.access_changed(room);
         if changes_password {
-            security(room, &admission.identity, "password_changed");
+            security(room, knock, &admission.identity, "password_changed");
         }
         Ok(self.seen(entry, knock).await)
     }
@@ -283,7 +283,7 @@ impl Services {
         let deleted = self.store.delete_room(room.as_str(), now_ms()).await?;
         deleted.ok_or(Refusal::RoomNotFound)?;
         self.access_changed(room);
-        security(room, &admission.identity, "room_deleted");
+        security(room, knock, &admission.identity, "room_deleted");
         Ok(())
     }
 
@@ -462,9 +462,9 @@ pub(super) fn check_text(text: &str, what: &str, most: usize) -> Result<Arc<str>
 }
 
 /// Notes that somebody changed who may do what.
-pub(super) fn security(room: &RoomName, identity: &Identity, event: &'static str) {
-    let identity = identity.0.as_deref();
-    tracing::info!(target: events::TARGET, event, ?room, identity);
+pub(super) fn security(room: &RoomName, knock: &Knock, identity: &Identity, event: &'static str) {
+    let (room, identity) = (room.as_str(), identity.0.as_deref());
+    tracing::info!(target: events::TARGET, event, room, peer = %knock.peer, identity);
 }
 
 /// Of the request only what nobody can guess from is kept: there may be a password in it, and the key is known to its giver alone.

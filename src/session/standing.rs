@@ -160,7 +160,7 @@ impl Standing {
         tracing::info!(
             target: events::TARGET,
             event,
-            room = ?room.name(),
+            room = room.name().as_str(),
             peer = %self.peer,
             identity = self.admission.identity.0.as_deref(),
         );

@@ -17,6 +17,7 @@ mod doc_worker;
 mod drawing;
 mod durability;
 mod edge;
+mod events;
 mod exporting;
 mod exports;
 mod faults;

@@ -99,6 +99,16 @@ impl Invite {
     }
 }
 
+impl Grant {
+    /// What it allows now. What a password gives is as the room has it, and not as it was when somebody came by it.
+    pub fn role_in(&self, room: &RoomEntry) -> Role {
+        match self.source {
+            GrantSource::Password(_) => room.link_role,
+            GrantSource::Invite(_) => self.role,
+        }
+    }
+}
+
 impl GrantState {
     /// Whether it lets in at that moment.
     pub fn is_alive(&self, now_ms: i64) -> bool {

@@ -258,7 +258,7 @@ pub struct Grant {
     pub id: i64,
     /// What the person calls himself.
     pub name: Option<Arc<str>>,
-    /// What it allows.
+    /// What it allowed when it was given; see [`role_in`](Self::role_in).
     pub role: Role,
     /// What it goes back to.
     pub source: GrantSource,

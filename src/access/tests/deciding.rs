@@ -550,3 +550,35 @@ fn u13_what_a_room_gives_to_everybody() {
         "no credentials",
     );
 }
+
+#[test]
+fn u13_who_came_by_the_password_has_the_link_role_as_it_is_now() {
+    for link_role in [Role::Viewer, Role::Owner] {
+        let mut room = entry(ROOM);
+        (room.visibility, room.link_role) = (Some(Visibility::Private), link_role);
+        for (source, wanted) in [
+            (GrantSource::Password(0), link_role),
+            (GrantSource::Invite(1), Role::Editor),
+        ] {
+            let mut state = Way::Good(Role::Editor).found(LINK).unwrap();
+            state.grant.source = source;
+            let facts = RoomFacts {
+                room: Some(room.clone()),
+                by_link: Some(state),
+                by_session: None,
+                blocked_until_ms: None,
+            };
+            let asking = Asking {
+                room: ROOM,
+                from: From::NoPage,
+                token: Token::None,
+                link: Brought::Secret,
+                session: Brought::Nothing,
+                is_local: false,
+                now_ms: NOW_MS,
+            };
+            let ruling = decide(Openness::Guarded, &asking, &facts).unwrap();
+            assert_eq!(ruling.role, wanted, "{source:?}");
+        }
+    }
+}
