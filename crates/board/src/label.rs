@@ -89,7 +89,7 @@ pub struct Note {
     pub scale: f64,
     /// Where a click leads; empty for nowhere.
     pub url: String,
-    /// The id of the user record whose name stands in the corner.
+    /// Whose name stands in the corner: the id of a user record, without the `user:` that it begins with.
     pub last_edited_by: Option<String>,
     /// The text.
     pub text: RichText,

@@ -54,13 +54,20 @@ impl Painter<'_> {
             surround: Surround::Plain,
         };
         marks.extend(label.and_then(|label| self.label(label, ink)));
-        marks.extend(self.last_writer(note, rect, ink));
+        // Nobody has written nothing.
+        marks.extend(label.and_then(|_| self.last_writer(note, rect, ink)));
         Ok(marks)
     }
 
     fn last_writer(&mut self, note: &Note, rect: Rect, mut ink: Ink) -> Option<Mark> {
-        let user = self.board.users().get(note.last_edited_by.as_ref()?)?;
-        let name = user.name.split_whitespace().next()?;
+        let id = format!("user:{}", note.last_edited_by.as_ref()?);
+        let name = self
+            .board
+            .users()
+            .get(&id)?
+            .name
+            .split_whitespace()
+            .next()?;
         let limits = TextLimits::default();
         let options = TextOptions {
             family: Family::SANS,

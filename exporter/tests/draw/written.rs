@@ -196,3 +196,31 @@ fn words_go_along_for_those_who_cannot_see() {
     assert_eq!(svg.matches("aria-label").count(), 1);
     assert!(try_scene(&records[..1], &Options::default()).is_err());
 }
+
+#[test]
+fn a_note_has_the_first_name_of_who_wrote_on_it_last() {
+    let labels = |words: &str, by: &str| -> Vec<String> {
+        let text = json!({"type": "doc", "content": [{"type": "paragraph", "content": match words {
+            "" => json!([]),
+            _ => json!([{"type": "text", "text": words}]),
+        }}]});
+        let records = [
+            page("1", ""),
+            shape(
+                "1",
+                "page:1",
+                "note",
+                json!({"richText": text, "textLastEditedBy": by}),
+            ),
+            json!({"id": "user:ada", "typeName": "user", "name": "Ada Lovelace", "color": "red"}),
+        ];
+        let svg = write(&scene(&records));
+        let labels = check(&svg);
+        let labels = labels.descendants();
+        let labels = labels.filter_map(|it| it.attribute("aria-label").map(str::to_owned));
+        labels.collect()
+    };
+    assert_eq!(labels("to do", "ada"), ["to do", "Ada"]);
+    assert_eq!(labels("to do", "ben"), ["to do"]);
+    assert_eq!(labels("", "ada"), [""; 0]);
+}

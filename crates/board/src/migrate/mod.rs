@@ -244,8 +244,8 @@ mod tests {
         assert_eq!(adjusted(json!(0.75)), 0.75);
         assert_eq!(adjusted(Value::Null), Value::Null);
         assert_eq!(props("note", json!({}))["fontSizeAdjustment"], 1);
-        let edited = props("note", json!({"textFirstEditedBy": "user:a"}));
-        assert_eq!(edited["textLastEditedBy"], "user:a");
+        let edited = props("note", json!({"textFirstEditedBy": "a"}));
+        assert_eq!(edited["textLastEditedBy"], "a");
     }
 
     #[test]
