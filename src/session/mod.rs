@@ -149,6 +149,17 @@ pub struct Session<'a> {
     session: Author,
 }
 
+/// Runs the session to its end; dropping it leaves the room.
+impl Future for Session<'_> {
+    type Output = Leave;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Leave> {
+        let polled = self.poll_once(cx);
+        self.count_written();
+        polled
+    }
+}
+
 impl<'a> Session<'a> {
     /// A session of an admitted connection in an opened room.
     pub fn new(
@@ -189,17 +200,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Runs the session to its end; leaves the room.
-    pub async fn run(mut self) -> Leave {
-        std::future::poll_fn(|cx| {
-            let polled = self.poll(cx);
-            self.count_written();
-            polled
-        })
-        .await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Leave> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Leave> {
         let now = Instant::now();
         if self.clocks.close_at.is_none() && self.stop.as_mut().poll(cx).is_ready() {
             self.clocks.close_at = Some(now + stagger(self.session, self.config.stagger));

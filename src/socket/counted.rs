@@ -15,7 +15,7 @@ use super::frames::Frames;
 use super::incoming::Share;
 use crate::telemetry::ConnectionMetrics;
 
-/// The most that is read at once.
+/// The most that is read at once, however little of it the library's own buffer holds.
 const READ: usize = 4 << 10;
 /// Bytes of pings that are read while the other end takes nothing. The library keeps a pong for each of them until it does.
 const UNANSWERED_PINGS: usize = 4 << 10;
@@ -30,7 +30,7 @@ pub struct Counted<S> {
     all_written: Counter,
     frames: Frames,
     share: Share,
-    /// What was read and not yet handed on: a part of a head, or what there was no memory for.
+    /// What was read and not yet handed on: what the library's buffer did not hold, a part of a head, or what there was no memory for.
     ahead: Vec<u8>,
     /// Pings handed on since the other end last took something.
     pings: usize,
@@ -143,10 +143,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         }
         let before = buf.filled().len();
         loop {
-            let ahead = std::mem::take(&mut this.ahead);
+            let mut ahead = std::mem::take(&mut this.ahead);
             let used = this.hand_on(&ahead, buf, cx);
-            this.ahead = ahead;
-            this.ahead.drain(..used);
+            if used < ahead.len() {
+                ahead.drain(..used);
+                this.ahead = ahead;
+            }
             if buf.filled().len() > before {
                 return Poll::Ready(Ok(()));
             }
@@ -154,8 +156,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
                 return Poll::Pending;
             }
             let mut space = [MaybeUninit::uninit(); READ];
-            let many = buf.remaining().min(READ);
-            let mut read = ReadBuf::uninit(&mut space[..many]);
+            let mut read = ReadBuf::uninit(&mut space);
             ready!(this.poll_stream(cx, &mut read))?;
             if read.filled().is_empty() {
                 return Poll::Ready(Ok(()));

@@ -151,21 +151,24 @@ impl Connections {
         self.holds.held()
     }
 
-    /// Serves an upgraded connection to its end.
-    async fn serve(self: Arc<Self>, mut socket: Socket, room: RoomName, knock: Knock) {
+    /// Serves an upgraded connection to its end. The task of an idle connection is little more than its session: what is large and moved is boxed, and so is
+    /// what comes after the session.
+    async fn serve(self: Arc<Self>, mut socket: Box<Socket>, room: RoomName, knock: Knock) {
         let session = self.rooms.shared().next_session();
         // At debug level everything that is logged of a session names it and its room; at others the span costs nothing.
         let span = tracing::debug_span!("session", session, ?room);
         let peer = knock.peer;
-        let staying = async {
-            let stayed = self.stay(&mut socket, &room, session, knock).await;
-            let (ended, farewell) = stayed.unwrap_or_else(|turned_away| turned_away);
-            self.metrics().closed.count(ended);
-            farewell
-        };
-        match staying.instrument(span).await {
-            Some(farewell) => self.holds.close(socket, &farewell, peer, &self.stop).await,
-            None => closing::part(socket).await,
+        let stayed = self
+            .stay(&mut socket, &room, session, knock)
+            .instrument(span);
+        let (ended, farewell) = stayed.await.unwrap_or_else(|turned_away| turned_away);
+        self.metrics().closed.count(ended);
+        match farewell {
+            Some(farewell) => {
+                let closing = self.holds.close(*socket, &farewell, peer, &self.stop);
+                Box::pin(closing).await;
+            }
+            None => Box::pin(closing::part(*socket)).await,
         }
     }
 
@@ -193,8 +196,7 @@ impl Connections {
         }
         tracing::debug!("session began");
         let stop = self.stop.clone();
-        let run = Session::new(socket, membership, standing, self.session, stop).run();
-        let leave = run.await;
+        let leave = Session::new(socket, membership, standing, self.session, stop).await;
         tracing::debug!(?leave, "session ended");
         Ok((closing::counted(&leave), Farewell::after(&leave)))
     }

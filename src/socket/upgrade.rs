@@ -9,14 +9,14 @@ use hyper::header::{
     CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use warp::reply::{Reply, Response};
 
-use super::{Connections, Visitor};
+use super::{Connections, Socket, Visitor};
 use crate::access::{Denied, From, Identity, Knock, Request as Asked, events};
 use crate::room::Address;
 use crate::telemetry::{LimitMet, RefusedUpgrade};
@@ -130,21 +130,8 @@ fn answer<B>(
     let upgrading = hyper::upgrade::on(request);
     let this = connections.clone();
     connections.sessions.spawn(async move {
-        match upgrading
-            .await
-            .map(Upgraded::downcast::<TokioIo<TcpStream>>)
-        {
-            Ok(Ok(parts)) => {
-                // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
-                let read = parts.read_buf.to_vec();
-                drop(parts.read_buf);
-                let metrics = &this.rooms.shared().metrics;
-                let stream = parts.io.into_inner();
-                let socket = this.sockets.open(stream, read, metrics).await;
-                this.serve(socket, room, knock).await;
-            }
-            Ok(Err(_)) => tracing::error!("the upgraded stream is not the one that was accepted"),
-            Err(error) => tracing::debug!(%error, "upgrade broke off"),
+        if let Some(socket) = Box::pin(take_over(&this, upgrading)).await {
+            this.serve(socket, room, knock).await;
         }
         drop(place);
     });
@@ -161,6 +148,34 @@ fn answer<B>(
         headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     response
+}
+
+/// The socket, once the answer to its handshake has gone out.
+async fn take_over(connections: &Connections, upgrading: OnUpgrade) -> Option<Box<Socket>> {
+    match upgrading
+        .await
+        .map(Upgraded::downcast::<TokioIo<TcpStream>>)
+    {
+        Ok(Ok(parts)) => {
+            // A copy: the bytes stand in the request's buffer, which would stay for as long as the connection does.
+            let read = parts.read_buf.to_vec();
+            drop(parts.read_buf);
+            let stream = parts.io.into_inner();
+            let opening =
+                connections
+                    .sockets
+                    .open(stream, read, &connections.rooms.shared().metrics);
+            Some(Box::new(opening.await))
+        }
+        Ok(Err(_)) => {
+            tracing::error!("the upgraded stream is not the one that was accepted");
+            None
+        }
+        Err(error) => {
+            tracing::debug!(%error, "upgrade broke off");
+            None
+        }
+    }
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
