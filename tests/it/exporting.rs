@@ -5,7 +5,10 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::asking::Ask;
 use crate::boards::{FRAMES, MIXED};
+use crate::drawing::board;
+use crate::pictures::image;
 use crate::program::{Place, Process, Said};
 
 const V1: &[u8] = include_bytes!("../data/boards/mixed.v1.bin");
@@ -342,6 +345,31 @@ fn e4_a_room_is_drawn_as_it_is_stored_while_a_server_runs() {
     );
     let said = refused(&place, &["room:api/x"]);
     assert!(said.err.contains("api"), "{said:?}");
+}
+
+#[tokio::test]
+async fn e4_a_room_is_drawn_with_the_pictures_that_were_pasted_into_it() {
+    let own = image("own", "https://any.example/api/rooms/demo/assets/own.svg");
+    let place = place("board.bin", &board(&own));
+    let server = place.serve();
+    import(&place, &server, &["board.bin", "demo"]);
+    let without = ["export", "room:demo", "-o", "without.svg"];
+    let said = place.run(&without);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let ask = Ask {
+        method: "PUT",
+        path: "/api/rooms/demo/assets/own.svg",
+        body: b"<svg xmlns='http://www.w3.org/2000/svg' width='8' height='6'/>".to_vec(),
+        ..Ask::default()
+    };
+    let put = ask.send(server.address, "localhost").await;
+    assert_eq!(put.status, 201, "{put:?}");
+    let without = std::fs::read_to_string(place.file("without.svg")).unwrap();
+    assert!(!without.contains("data:image/"), "{without}");
+    let drawn = wrote(&place, &["room:demo", "-o", "with.svg"], "with.svg");
+    let drawn = String::from_utf8(drawn).unwrap();
+    assert!(drawn.contains("data:image/"), "{drawn}");
+    assert!(server.stop().success());
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::drawing::{board, only, order, shape};
 const OWN: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='8' height='6'><path fill='#123456' d='M0 0h8v6z'/></svg>";
 
 /// A picture and the asset that it shows.
-fn image(name: &str, src: &str) -> [Value; 2] {
+pub fn image(name: &str, src: &str) -> [Value; 2] {
     let asset = format!("asset:{name}");
     [
         json!({
@@ -151,7 +151,7 @@ async fn m10_a_hostile_board_makes_nobody_ask_anybody() {
         created_by: None,
         time_ms: 1,
     };
-    store.add_asset("demo", &new, 1 << 20).await.unwrap();
+    store.add_asset(room.id, &new, 1 << 20).await.unwrap();
 
     let pool = Pool::new(1);
     // Whatever the operator allows: it is not in public.

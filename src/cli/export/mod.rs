@@ -4,6 +4,7 @@
 //! stored of a room in a doc worker, with the limits of one. The rule: whatever goes wrong is one sentence that names the remedy.
 
 mod output;
+mod pictures;
 mod progress;
 
 use std::io::{Read, Write};
@@ -332,7 +333,11 @@ async fn from_room(args: &Args, name: &str, config: &Config) -> Result<()> {
     let keeper = room::keeper(config).await?;
     let done = async {
         let updates = room::stored(&keeper, &name).await?;
-        Ok(keeper.documents.export(updates, order, Vec::new()).await?)
+        let pictures = match order.format.is_picture() {
+            true => pictures::of_room(&keeper, &name, &updates, &order.board, config).await,
+            false => Vec::new(),
+        };
+        Ok(keeper.documents.export(updates, order, pictures).await?)
     };
     let done: Result<_> = done.await;
     keeper.documents.close().await;
