@@ -7,6 +7,7 @@ mod call;
 mod documents;
 mod events;
 pub mod exports;
+mod intake;
 mod invites;
 mod join;
 mod people;
@@ -18,14 +19,11 @@ mod snapshots;
 mod words;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use bytes::Buf;
+use futures_util::Stream;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use warp::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN, X_CONTENT_TYPE_OPTIONS,
@@ -36,6 +34,7 @@ use warp::reply::Response;
 use self::call::{Answer, Call};
 pub use self::call::{LIMIT, MAX_LIMIT};
 use self::events::Events;
+use self::intake::{Intake, Taken, collect};
 use self::routes::{ROUTES, Route, Takes, Who, fits};
 use super::error::Problem;
 use super::{cors, openapi};
@@ -46,10 +45,6 @@ use crate::socket::{TooSlow, Visitor};
 
 /// The largest JSON body.
 const MAX_JSON_BYTES: usize = 64 << 10;
-/// Files that are taken in at once, each up to the limit of a message in memory; whoever comes on top is told to come again.
-const UPLOADS: usize = 4;
-/// How long somebody who pastes a picture waits for those before him.
-const PICTURE_TURN: Duration = Duration::from_secs(15);
 /// What means nothing in a path.
 const KEPT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
@@ -62,10 +57,9 @@ pub struct Api {
     /// The OpenAPI document.
     pub document: Value,
     services: Arc<Services>,
-    /// The largest file, in bytes.
-    max_upload_bytes: usize,
-    uploads: Semaphore,
-    pictures: Semaphore,
+    uploads: Intake,
+    /// Apart: people paste when they like, and all of a class at once.
+    pictures: Intake,
     events: Arc<Events>,
 }
 
@@ -88,10 +82,9 @@ impl Api {
     pub fn new(services: Arc<Services>, max_upload_bytes: usize, stop: CancellationToken) -> Self {
         Self {
             document: serde_json::to_value(openapi::document()).unwrap_or_default(),
+            uploads: Intake::new(max_upload_bytes),
+            pictures: Intake::new(services.files().limits.bytes),
             services,
-            max_upload_bytes,
-            uploads: Semaphore::new(UPLOADS),
-            pictures: Semaphore::new(UPLOADS),
             events: Events::new(stop),
         }
     }
@@ -181,24 +174,21 @@ impl Api {
         {
             self.services.check(room, &knock, role).await?;
         }
-        let _upload = match route.takes {
-            Takes::Bytes => Some(self.uploads.try_acquire().map_err(|_| {
-                Problem::busy("too many files are being taken in; try again later")
-            })?),
-            // People paste when they like, and all of a class at once: they wait for each other.
-            Takes::Picture => match timeout(PICTURE_TURN, self.pictures.acquire()).await {
-                Ok(Ok(permit)) => Some(permit),
-                _ => {
-                    return Err(Problem::busy(
-                        "too many files are being taken in; try again later",
-                    ));
-                }
-            },
-            _ => None,
+        let intake = match route.takes {
+            Takes::Bytes => Some(&self.uploads),
+            Takes::Picture => Some(&self.pictures),
+            Takes::Nothing | Takes::Json(_) | Takes::MaybeJson(_) => None,
         };
-        let body = match route.method {
-            Method::GET => Bytes::new(),
-            _ => read(body, &head.headers, self.limit(route)).await?,
+        let limit = intake.map_or(MAX_JSON_BYTES, Intake::limit);
+        let taken = match (intake, &route.method) {
+            (_, &Method::GET) => Taken::nothing(),
+            _ if is_longer(&head.headers, limit) => return Err(too_large(limit)),
+            (Some(intake), _) => intake.take(body).await?,
+            (None, _) => collect(body, limit, None).await?,
+        };
+        let _turn = match intake {
+            Some(intake) => Some(intake.turn().await?),
+            None => None,
         };
         let call = Call {
             services: self.services.clone(),
@@ -209,17 +199,9 @@ impl Api {
             method: head.method,
             query: head.query,
             headers: head.headers,
-            body,
+            body: taken.bytes.clone(),
         };
         (route.run)(call).await
-    }
-
-    fn limit(&self, route: &Route) -> usize {
-        match route.takes {
-            Takes::Bytes => self.max_upload_bytes,
-            Takes::Picture => self.services.files().limits.bytes,
-            Takes::Nothing | Takes::Json(_) | Takes::MaybeJson(_) => MAX_JSON_BYTES,
-        }
     }
 }
 
@@ -255,35 +237,16 @@ fn check_kind(route: &Route, headers: &HeaderMap, knock: &Knock) -> Result<(), P
     }
 }
 
-/// The whole body, if it is not too large.
-async fn read<B: Buf>(
-    mut body: impl Stream<Item = Result<B, warp::Error>> + Unpin,
-    headers: &HeaderMap,
-    limit: usize,
-) -> Result<Bytes, Problem> {
-    let too_large = || {
-        let why = format!("the body has more than {limit} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why)
-    };
+/// Whether a body says before it comes that it is.
+fn is_longer(headers: &HeaderMap, limit: usize) -> bool {
     let length = headers.get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    let mut whole = BytesMut::new();
-    while let Some(part) = body.next().await {
-        let mut part = part.map_err(|error| broken(&error))?;
-        if whole.len() + part.remaining() > limit {
-            return Err(too_large());
-        }
-        while part.has_remaining() {
-            let chunk = part.chunk();
-            let taken = chunk.len();
-            whole.extend_from_slice(chunk);
-            part.advance(taken);
-        }
-    }
-    Ok(whole.freeze())
+    length.is_some_and(|length| length > limit)
+}
+
+fn too_large(limit: usize) -> Problem {
+    let why = format!("the body has more than {limit} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why)
 }
 
 fn broken(error: &(dyn std::error::Error + 'static)) -> Problem {

@@ -10,10 +10,13 @@ use scrible_objects::{
 };
 use scrible_store::MemoryStore;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::node::{Node, exchange};
 
-use super::{Ask, Guarded, OWN, PAGE, Reply, token};
+use super::{Ask, Guarded, HOST, OWN, PAGE, Reply, token};
 
 const SVG: &[u8] = b"<svg xmlns='http://www.w3.org/2000/svg' width='8' height='6'/>";
 const GIF: &[u8] =
@@ -476,5 +479,37 @@ async fn m14_pages_elsewhere_show_nothing_of_this_machines_server() {
         ("sync.example", "Sec-Fetch-Site: cross-site\r\n", "404"),
     ] {
         assert_eq!(answer(host, headers).await, status, "{host} {headers}");
+    }
+}
+
+#[tokio::test]
+async fn m3_those_with_slow_lines_keep_nobody_out() {
+    let all = Guarded::start().await;
+    all.room("demo").await;
+    let update = crate::client::typed(1, 0);
+    for (line, body) in [
+        ("PUT /api/rooms/demo/assets/a.svg", SVG),
+        ("POST /api/rooms/demo/update", &update),
+    ] {
+        let mut slow = Vec::new();
+        for _ in 0..6 {
+            let mut socket = TcpStream::connect(all.node.address).await.unwrap();
+            let head = format!(
+                "{line} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {}\r\nExpect: 100-continue\r\n\
+                 Content-Type: application/octet-stream\r\nContent-Length: 100000\r\n\r\n",
+                token("editor").unwrap(),
+            );
+            socket.write_all(head.as_bytes()).await.unwrap();
+            // The server reads its body from here on.
+            let mut goes_on = [0; 12];
+            socket.read_exact(&mut goes_on).await.unwrap();
+            assert_eq!(&goes_on, b"HTTP/1.1 100");
+            socket.write_all(&body[..body.len() / 2]).await.unwrap();
+            slow.push(socket);
+        }
+        let put = all.bytes("editor", line, body);
+        let put = timeout(Duration::from_secs(10), put).await;
+        let put = put.expect("it does not wait for them");
+        assert!(put.status < 300, "{put:?}");
     }
 }
