@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
-const pictures = join(import.meta.dirname, '../out/browser')
+export const pictures = join(import.meta.dirname, '../out/browser')
 const PATIENCE_MS = 20_000
 
 /** The browser that CHROME names, with everything switched off by which it would call home. */
