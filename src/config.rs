@@ -171,6 +171,8 @@ pub struct ExportSettings {
     pub workers: Option<usize>,
     /// How long a file stays where nobody says.
     pub life: Duration,
+    /// Bytes of the files of one room's exports.
+    pub room_bytes: u64,
 }
 
 impl HistoryConfig {
@@ -356,6 +358,7 @@ impl Effective {
                 life: Duration::from_secs(
                     self.number("SCRIBLE_EXPORT_TTL_HOURS", 1..=8_760)? * 60 * 60,
                 ),
+                room_bytes: self.size("SCRIBLE_MAX_ROOM_EXPORT_BYTES", 1 << 10..=1 << 50)? as u64,
             },
             metrics_listen: self.metrics_listen()?,
         })

@@ -218,6 +218,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         exports: ExportsConfig {
             life: config.exports.life,
             link_life: config.objects.link_life,
+            room_bytes: config.exports.room_bytes,
         },
         export_workers: config.exports.workers.unwrap_or(1),
         assets: config.objects.assets,

@@ -539,6 +539,15 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     Setting {
+        name: "SCRIBLE_MAX_ROOM_EXPORT_BYTES",
+        key: "max_room_export_bytes",
+        flag: Some("max-room-export-bytes"),
+        default: Some("1GiB"),
+        unit: "SIZE",
+        meaning: "What the files of one room's exports may take before it gets no more of them",
+        secret: false,
+    },
+    Setting {
         name: "SCRIBLE_EXPORTS_DIR",
         key: "exports_dir",
         flag: Some("exports-dir"),

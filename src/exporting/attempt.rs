@@ -71,6 +71,7 @@ impl Workshop {
         match self.make(export, progress).await {
             Ok((drawn, outcome)) => ExportEnd::Completed {
                 drawn,
+                size: outcome.size,
                 outcome: serde_json::to_vec(&outcome).unwrap_or_default().into(),
             },
             Err(trouble) => trouble.into_end(export),

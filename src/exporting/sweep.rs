@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scrible_objects::{Key, MAX_PAGE, ObjectError, Prefix};
 use scrible_store::{ExportId, ExportTally, StoreError};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Workshop, order};
@@ -17,6 +17,9 @@ use crate::clock::now_ms;
 const MEASURE: Duration = Duration::from_secs(15);
 /// How many measurements there are between two sweeps.
 const SWEEP_AT: u32 = 4;
+
+/// How long somebody who deletes something waits for its objects.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Why a sweep ended early. The next one goes on.
 #[derive(Debug, thiserror::Error)]
@@ -82,22 +85,32 @@ impl Workshop {
             tracing::debug!(exports = ids.len(), "expired");
             before = ids;
         }
-        let mut last = i64::MIN;
+        let mut after = i64::MIN;
         let mut stuck = Ok(());
         loop {
-            let orphans = self.store.orphans().await?;
-            let new: Vec<_> = orphans.iter().filter(|orphan| orphan.id > last).collect();
-            let Some(newest) = new.last() else {
+            let orphans = self.store.orphans(after).await?;
+            let Some(newest) = orphans.last() else {
                 return stuck;
             };
-            last = newest.id;
-            for orphan in &new {
+            after = newest.id;
+            for orphan in &orphans {
                 // One that is not let go keeps nobody else's.
                 match self.delete_all(&orphan.prefix).await {
                     Ok(()) => self.store.forget_orphans(orphan.id).await?,
                     Err(error) => stuck = Err(error.into()),
                 }
             }
+        }
+    }
+
+    /// Deletes what was just left behind, if the place for files answers in time. It is left to the next sweep as well: a worker may be about to put
+    /// the object.
+    pub async fn delete_now(&self, prefix: &str) {
+        let deleting = timeout(AT_ONCE, self.delete_all(prefix)).await;
+        match deleting.map_err(|_| "it takes long".to_owned()) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(prefix, %error, "left to the next sweep"),
+            Err(error) => tracing::debug!(prefix, %error, "left to the next sweep"),
         }
     }
 

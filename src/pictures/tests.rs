@@ -67,7 +67,7 @@ impl Rooms {
             created_by: None,
             time_ms: 1,
         };
-        self.store.add_asset(room.0, &new, 1 << 20).await.unwrap();
+        self.store.add_asset(room.1, &new, 1 << 20).await.unwrap();
     }
 
     async fn found(&self, room: (&str, RoomId), names: &[&str]) -> Vec<String> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use scrible_objects::{Body, ContentType, Disposition, Key, NewObject, ObjectError, Objects};
 use scrible_store::{
     Asset, AssetAdded, ContentHash, Created, MAX_ASSET_NAME, NewAsset, NewRoom, Page, RoomEntry,
+    RoomId, Store,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -125,33 +126,40 @@ impl Services {
             content_type: ContentType::try_from(media.content_type())?,
             disposition: Disposition::inline(&new.name),
         };
+        let bringing = Bringing {
+            store: self.store.clone(),
+            objects: self.files.objects.clone(),
+            room: entry.id,
+            key,
+            object,
+        };
         // Waiting ends with the request, unlike what comes then: so what goes on for nobody is bounded.
         let turn = turn(&self.puts).await?;
-        let (store, objects) = (self.store.clone(), self.files.objects.clone());
-        let room = room.shared();
         let keeping = async move {
             let _turn = turn;
-            objects.put(&key, object).await?;
+            bringing.put().await?;
             // Where this fails the object has no name, and goes with the room.
-            match store.add_asset(&room, &new, most).await? {
-                AssetAdded::New(asset) => Ok(Pasted {
-                    asset,
-                    before: false,
-                }),
-                AssetAdded::Same(asset) => Ok(Pasted {
-                    asset,
-                    before: true,
-                }),
-                AssetAdded::Other => Err(Refusal::AssetExists.into()),
-                AssetAdded::Full => Err(Refusal::AssetsFull { most }.into()),
-                AssetAdded::NoRoom => {
-                    // It may have been purged with all that it had, and this came behind.
-                    if store.room(&room).await?.is_none() {
-                        objects.delete(&key).await?;
-                    }
-                    Err(Refusal::RoomNotFound.into())
+            let added = bringing.store.add_asset(bringing.room, &new, most).await?;
+            let refusal = match added {
+                AssetAdded::New(asset) => {
+                    bringing.make_sure().await?;
+                    let before = false;
+                    return Ok(Pasted { asset, before });
                 }
+                AssetAdded::Same(asset) => {
+                    bringing.make_sure().await?;
+                    let before = true;
+                    return Ok(Pasted { asset, before });
+                }
+                AssetAdded::Other => Refusal::AssetExists,
+                AssetAdded::Full => Refusal::AssetsFull { most },
+                // It may have been purged with all that it had, and this came behind.
+                AssetAdded::NoRoom => Refusal::RoomNotFound,
+            };
+            if let Err(error) = bringing.take_back(&new.content).await {
+                tracing::debug!(%error, "a file that was refused stays until its room is purged");
             }
+            Err(refusal.into())
         };
         // An object that is there and not noted would count for nobody.
         to_the_end(self.tasks(), keeping).await
@@ -237,7 +245,7 @@ impl Services {
             time_ms: now_ms(),
         };
         // The original had them all, under limits of its time.
-        match self.store.add_asset(&to.name, &new, u64::MAX >> 1).await? {
+        match self.store.add_asset(to.id, &new, u64::MAX >> 1).await? {
             AssetAdded::New(_) | AssetAdded::Same(_) => Ok(()),
             AssetAdded::Other | AssetAdded::Full => Err(Refusal::AssetExists.into()),
             AssetAdded::NoRoom => Err(Refusal::RoomNotFound.into()),
@@ -277,6 +285,43 @@ impl Services {
                 let entry = self.store.room(room.as_str()).await?;
                 Ok(entry.ok_or(Refusal::RoomNotFound)?)
             }
+        }
+    }
+}
+
+/// A file on its way to a room.
+struct Bringing {
+    store: Arc<dyn Store>,
+    objects: Arc<dyn Objects>,
+    room: RoomId,
+    key: Key,
+    object: NewObject,
+}
+
+impl Bringing {
+    async fn put(&self) -> Result<(), ServiceError> {
+        Ok(self.objects.put(&self.key, self.object.clone()).await?)
+    }
+
+    /// Now that it has a name. Somebody who brought the same under another one, and was refused, may have taken the object away just before.
+    async fn make_sure(&self) -> Result<(), ServiceError> {
+        match self.objects.head(&self.key).await {
+            Ok(_) => Ok(()),
+            Err(ObjectError::NotFound(_)) => self.put().await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// It was refused: its object goes, unless it is another name's as well. Whoever names it from now on [makes sure](Self::make_sure); who has
+    /// done so meanwhile gets it back.
+    async fn take_back(&self, content: &ContentHash) -> Result<(), ServiceError> {
+        if self.store.has_content(self.room, content).await? {
+            return Ok(());
+        }
+        self.objects.delete(&self.key).await?;
+        match self.store.has_content(self.room, content).await? {
+            true => self.put().await,
+            false => Ok(()),
         }
     }
 }

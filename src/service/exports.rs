@@ -11,8 +11,8 @@ use scrible_exporter::options::{Background, Options, Padding, PageChoice};
 use scrible_exporter::theme::Theme;
 use scrible_objects::LinkTerms;
 use scrible_store::{
-    Export, ExportAdded, ExportId, ExportState, Incarnation, MAX_EXPORT_TEXT, NewExport, Page,
-    RoomEntry,
+    Export, ExportAdded, ExportId, ExportLimits, ExportState, Incarnation, MAX_EXPORT_TEXT,
+    NewExport, Page, RoomEntry,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -43,6 +43,8 @@ pub struct ExportsConfig {
     pub life: Duration,
     /// How long a link to a file is good.
     pub link_life: Duration,
+    /// Bytes of the files of a room's exports above which it gets no more.
+    pub room_bytes: u64,
 }
 
 impl Default for ExportsConfig {
@@ -50,6 +52,7 @@ impl Default for ExportsConfig {
         Self {
             life: Duration::from_secs(24 * 60 * 60),
             link_life: Duration::from_secs(60 * 60),
+            room_bytes: 1 << 30,
         }
     }
 }
@@ -150,11 +153,11 @@ impl Services {
             time_ms: now,
             expires_ms,
         };
-        match self
-            .queue
-            .add_export(room.as_str(), &new, MAX_WAITING)
-            .await?
-        {
+        let limits = ExportLimits {
+            waiting: MAX_WAITING,
+            bytes: self.exports_config.room_bytes,
+        };
+        match self.queue.add_export(room.as_str(), &new, &limits).await? {
             ExportAdded::Yes(export)
                 if export.version != version
                     || Ticket::of(&export).is_ok_and(|known| known.order != ticket.order) =>
@@ -256,7 +259,10 @@ impl Services {
         let (export, _) = self.changeable_export(id, knock).await?;
         let prefix = prefix(&export);
         match self.queue.delete_export(&export.room, id, &prefix).await? {
-            true => Ok(()),
+            true => {
+                self.workshop.delete_now(&prefix).await;
+                Ok(())
+            }
             false => Err(Refusal::ExportNotFound.into()),
         }
     }

@@ -54,7 +54,7 @@ pub enum Refusal {
     ExportsKept,
     /// As many exports of the room wait as may.
     #[error(
-        "too many exports of this room wait, or are kept; try again when some are done, or delete some"
+        "too many exports of this room wait or are kept, or their files take too much; try again when some are done, or delete some"
     )]
     TooManyExports,
     /// The board cannot be drawn as it is.

@@ -11,6 +11,8 @@ use crate::room::RoomName;
 pub struct Usage {
     /// In the store.
     pub stored: RoomUsage,
+    /// Bytes that the files of its board may take.
+    pub max_asset_bytes: u64,
     /// Bytes of updates that it may hold.
     pub max_bytes: usize,
     /// Connections on this node.
@@ -28,6 +30,7 @@ impl Services {
         let open = self.rooms.find(room);
         Ok(Usage {
             stored: stored.ok_or(Refusal::RoomNotFound)?,
+            max_asset_bytes: self.files.limits.room_bytes,
             max_bytes: self.rooms.shared().config.capacity.bytes,
             connections: open.map_or(0, |open| open.info().sessions),
         })

@@ -13,6 +13,8 @@ pub(crate) const MAX_STAYS: usize = 1_000;
 pub(crate) const MAX_BLOCKS: usize = 1_000;
 /// How long the key of a request is kept.
 pub(crate) const KEY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
+/// After how long whoever has a key and made nothing is no more: longer than anything takes that is done with one.
+pub(crate) const KEY_ABANDONED_MS: i64 = 5 * 60 * 1000;
 /// What the access version of a room begins with that somebody made; one that came to be by being drawn in begins with 0, like none.
 pub(crate) const FIRST_ACCESS_VERSION: u64 = 1;
 

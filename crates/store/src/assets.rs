@@ -71,10 +71,11 @@ pub enum AssetAdded {
 /// What a store keeps of files in boards. The contract suite says what an implementation owes.
 #[async_trait]
 pub trait Assets: Send + Sync + 'static {
-    /// Notes a file, if the room's files take no more than `most` bytes with it.
+    /// Notes a file, if the room's files take no more than `most` bytes with it. By id: the object lies under it, and another room may have
+    /// come to the name since.
     async fn add_asset(
         &self,
-        room: &str,
+        room: RoomId,
         new: &NewAsset,
         most: u64,
     ) -> Result<AssetAdded, StoreError>;
@@ -84,6 +85,9 @@ pub trait Assets: Send + Sync + 'static {
 
     /// The files of a room, newest first; none where it is deleted.
     async fn assets(&self, room: &str, page: Page) -> Result<Vec<Asset>, StoreError>;
+
+    /// Whether a file of the room has this content, under whatever name; also of a room that is deleted.
+    async fn has_content(&self, room: RoomId, content: &ContentHash) -> Result<bool, StoreError>;
 
     /// Bytes and number of a room's files, deleted or not; of contents that have several names each counts.
     async fn asset_bytes(&self, room: &str) -> Result<(u64, u64), StoreError>;

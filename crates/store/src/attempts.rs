@@ -46,6 +46,7 @@ impl NewExport {
             code: None,
             outcome: None,
             drawn: None,
+            size: None,
             created_ms: self.time_ms,
             ended_ms: None,
             expires_ms: self.expires_ms,
@@ -82,8 +83,13 @@ impl ExportEnd {
     /// Refuses what no store takes.
     pub(crate) fn validate(&self) -> Result<(), StoreError> {
         match self {
-            Self::Completed { drawn, outcome } => {
+            Self::Completed {
+                drawn,
+                outcome,
+                size,
+            } => {
                 validate_number(Some(*drawn))?;
+                validate_number(Some(*size))?;
                 validate_length("outcome", outcome)
             }
             Self::Failed { code, error } => validate_texts(&[Some(code), Some(error)]),
@@ -105,11 +111,16 @@ impl Export {
     /// Ends an attempt that is under way. Returns the pause before the next one, where there is to be one.
     pub(crate) fn end(&mut self, end: &ExportEnd, most: u32, time_ms: i64) -> Option<Duration> {
         let pause = match end {
-            ExportEnd::Completed { drawn, outcome } => {
+            ExportEnd::Completed {
+                drawn,
+                outcome,
+                size,
+            } => {
                 self.state = ExportState::Completed;
                 self.progress = 100;
                 self.drawn = Some(*drawn);
                 self.outcome = Some(outcome.clone());
+                self.size = Some(*size);
                 (self.code, self.error) = (None, None);
                 None
             }
@@ -140,7 +151,7 @@ impl Export {
             stored.as_ref() == Some(text)
         };
         match (self.state, end) {
-            (ExportState::Completed, ExportEnd::Completed { drawn, outcome }) => {
+            (ExportState::Completed, ExportEnd::Completed { drawn, outcome, .. }) => {
                 self.drawn == Some(*drawn) && self.outcome.as_ref() == Some(outcome)
             }
             (

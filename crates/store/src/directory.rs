@@ -117,6 +117,19 @@ pub struct IdempotencyKey {
     pub request: SecretHash,
 }
 
+/// Whose turn it is to do what is asked for with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyClaim {
+    /// That of whoever asks.
+    Yes,
+    /// It was done, and this was made.
+    Before(i64),
+    /// Somebody is at it. Whoever has not said for five minutes what became of it is no more.
+    Underway,
+    /// The key was used for another request.
+    KeyReused,
+}
+
 /// What became of a request to make a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -194,6 +207,8 @@ pub struct RoomUsage {
     pub snapshot_bytes: u64,
     /// Exports, whatever became of them.
     pub exports: u64,
+    /// Bytes of the objects of those that are completed, as far as they are known.
+    pub export_bytes: u64,
     /// Files that were pasted into its board, by name.
     pub assets: u64,
     /// Their bytes; of contents that have several names each counts.
@@ -430,6 +445,27 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The invites of a room, newest first, dead ones included.
     async fn invites(&self, room: &str, page: Page) -> Result<Vec<Invite>, StoreError>;
+
+    /// Gives an invite another secret, after which the one before leads nowhere; `None` where the room has none of that id, it was revoked, or
+    /// somebody has come by it.
+    async fn renew_invite(
+        &self,
+        room: RoomId,
+        id: i64,
+        secret: &SecretHash,
+    ) -> Result<Option<Invite>, StoreError>;
+
+    /// Takes a key for something that is to be made in a room, by whoever then says [what became of it](Self::fulfil_key). Of several who ask
+    /// at once one gets it. A room's own key is [`NewRoom::idempotency`].
+    async fn claim_key(
+        &self,
+        room: RoomId,
+        given: &IdempotencyKey,
+        time_ms: i64,
+    ) -> Result<KeyClaim, StoreError>;
+
+    /// Says what was made with a key, as a number of whoever asks; `None`: nothing, and the key is free again.
+    async fn fulfil_key(&self, key: &SecretHash, made: Option<i64>) -> Result<(), StoreError>;
 
     /// Revokes an invite and returns it; `None` where the room has none of that id.
     async fn revoke_invite(

@@ -59,7 +59,7 @@ pub enum ExportAdded {
     Yes(Box<Export>),
     /// The room is not there, or deleted.
     NoRoom,
-    /// As many of the room's exports wait, or are kept, as may.
+    /// As many of the room's exports wait, or are kept, as may, or their objects take as much.
     TooMany,
 }
 
@@ -140,6 +140,8 @@ pub struct Export {
     pub outcome: Option<Arc<[u8]>>,
     /// The sequence number up to which the room was drawn, once it is completed.
     pub drawn: Option<u64>,
+    /// Bytes of its object, once it is completed; `None` also where a version of the program that did not count them completed it.
+    pub size: Option<u64>,
     /// When it was ordered, in milliseconds since 1970.
     pub created_ms: i64,
     /// When it ended.
@@ -157,6 +159,8 @@ pub enum ExportEnd {
         drawn: u64,
         /// What is to be known of the object.
         outcome: Arc<[u8]>,
+        /// Bytes of the object.
+        size: u64,
     },
     /// There will be none, however often it is tried.
     Failed {
@@ -176,6 +180,23 @@ pub enum ExportEnd {
     },
     /// The worker stops before it is done: the attempt does not count, and another one may begin at once.
     GivenBack,
+}
+
+/// How many exports a room may have besides [`MAX_EXPORTS_OF_ROOM`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportLimits {
+    /// That wait or are being drawn.
+    pub waiting: u32,
+    /// Bytes of the objects of those that are completed, above which none is added. What waits when they are reached is drawn nevertheless.
+    pub bytes: u64,
+}
+
+impl ExportLimits {
+    /// So many that wait, however large their objects are.
+    pub fn waiting(waiting: u32) -> Self {
+        let bytes = u64::MAX;
+        Self { waiting, bytes }
+    }
 }
 
 /// How exports are claimed.
@@ -222,13 +243,13 @@ impl Orphans {
 /// What a store keeps of exports. The contract suite says what an implementation owes.
 #[async_trait]
 pub trait Exports: Send + Sync + 'static {
-    /// Adds an export, if fewer than `most` of its room's wait or are being drawn, and fewer than [`MAX_EXPORTS_OF_ROOM`] are kept. An id that another room's export has is
+    /// Adds an export, if its room has fewer than `limits` allow, and fewer than [`MAX_EXPORTS_OF_ROOM`] are kept. An id that another room's export has is
     /// [`StoreError::Conflict`].
     async fn add_export(
         &self,
         room: &str,
         new: &NewExport,
-        most: u32,
+        limits: &ExportLimits,
     ) -> Result<ExportAdded, StoreError>;
 
     /// One export; `None` where it is not there, was deleted, or its room is deleted.
@@ -242,7 +263,7 @@ pub trait Exports: Send + Sync + 'static {
     /// without an answer has failed then, with the code [`WORKER_DIED`], and is given so, for whoever claims to tell of it. Exports of deleted rooms are passed over, and wait
     /// for the deletion to be taken back. Need not survive a power cut: whoever claimed learns that it is not his any more.
     ///
-    /// What comes first is drawn first, whoever ordered it; that one room's many do not keep others waiting is a matter of `most` in
+    /// What comes first is drawn first, whoever ordered it; that one room's many do not keep others waiting is a matter of `limits` in
     /// [`add_export`](Self::add_export).
     async fn claim_export(&self, claim: &Claim) -> Result<Option<Export>, StoreError>;
 
@@ -285,9 +306,9 @@ pub trait Exports: Send + Sync + 'static {
     /// Some exports that expired before `time_ms`, those first that expired first, also of deleted rooms; at most 100.
     async fn expired_exports(&self, time_ms: i64) -> Result<Vec<Export>, StoreError>;
 
-    /// Some of what is to be deleted from the objects, oldest first; at most 100. What a purge leaves is among it: for a room with the id 7
+    /// Some of what is to be deleted from the objects, with numbers above `after`, oldest first; at most 100. What a purge leaves is among it: for a room with the id 7
     /// the prefixes `exports/7/` and `assets/7/`.
-    async fn orphans(&self) -> Result<Vec<Orphans>, StoreError>;
+    async fn orphans(&self, after: i64) -> Result<Vec<Orphans>, StoreError>;
 
     /// Says that they are deleted. Saying so twice is harmless.
     async fn forget_orphans(&self, id: i64) -> Result<(), StoreError>;

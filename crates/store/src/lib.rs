@@ -45,14 +45,14 @@ pub use database::{Database, DatabaseKind, OpenOptions, Waiting};
 pub use dead_letter::{DeadLetter, Specimen};
 pub use directory::{
     Created, Directory, FactsQuery, Grant, GrantSource, GrantState, Granted, IdempotencyKey,
-    Invite, NewGrant, NewInvite, NewRoom, Page, Participant, Role, RoomChange, RoomEntry,
+    Invite, KeyClaim, NewGrant, NewInvite, NewRoom, Page, Participant, Role, RoomChange, RoomEntry,
     RoomFacts, RoomQuery, RoomUsage, SecretHash, Stay, Visibility, VisibleTo,
 };
 pub use error::StoreError;
 pub use exports::{
-    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState, ExportTally, Exports,
-    MAX_EXPORT_PAUSE, MAX_EXPORT_TEXT, MAX_EXPORTS_OF_ROOM, NewExport, Orphans, WORKER_DIED,
-    WorkerId,
+    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportLimits, ExportState, ExportTally,
+    Exports, MAX_EXPORT_PAUSE, MAX_EXPORT_TEXT, MAX_EXPORTS_OF_ROOM, NewExport, Orphans,
+    WORKER_DIED, WorkerId,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{MemoryStore, SnapshotDamage};

@@ -9,7 +9,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 /// The contents of the files in a folder, each with its name.
 macro_rules! files {
     ($folder:literal) => {
-        files!($folder: "0001_rooms", "0002_snapshots", "0003_dead_letters", "0004_room_records", "0005_access", "0006_exports")
+        files!($folder: "0001_rooms", "0002_snapshots", "0003_dead_letters", "0004_room_records", "0005_access", "0006_exports", "0007_sizes_and_keys")
     };
     ($folder:literal: $($name:literal),*) => {
         [$(($name, include_str!(concat!("../../../migrations/", $folder, "/", $name, ".sql")))),*]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use scrible_store::{
     AssetAdded, Assets, Batch, Builder, Claim, DamagedRooms, Directory, Existing, ExportAdded,
-    ExportId, Exports, FactsQuery, Granted, Incarnation, NewAsset, NewExport, NewGrant, NewInvite,
-    NewSnapshot, NewUpdate, Role, RoomAppend, SqliteOptions, SqliteStore, Stay, Store, WorkerId,
-    back_up, restore,
+    ExportId, ExportLimits, Exports, FactsQuery, Granted, Incarnation, NewAsset, NewExport,
+    NewGrant, NewInvite, NewSnapshot, NewUpdate, Role, RoomAppend, SqliteOptions, SqliteStore,
+    Stay, Store, WorkerId, back_up, restore,
 };
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -99,7 +99,10 @@ async fn filled(store: &SqliteStore, room: &str, rows: usize) {
             time_ms: NOW,
             expires_ms: NOW + 1,
         };
-        let added = store.add_export(room, &new, 1_000).await.unwrap();
+        let added = store
+            .add_export(room, &new, &ExportLimits::waiting(1_000))
+            .await
+            .unwrap();
         assert!(matches!(added, ExportAdded::Yes(_)), "{added:?}");
     }
     let file = NewAsset {
@@ -110,7 +113,8 @@ async fn filled(store: &SqliteStore, room: &str, rows: usize) {
         created_by: None,
         time_ms: NOW,
     };
-    let added = store.add_asset(room, &file, 9).await.unwrap();
+    let id = store.room(room).await.unwrap().unwrap().id;
+    let added = store.add_asset(id, &file, 9).await.unwrap();
     assert!(matches!(added, AssetAdded::New(_)), "{added:?}");
 }
 
@@ -195,7 +199,7 @@ async fn a_purge_can_be_interrupted_at_any_step() {
         assert_eq!(count(&database, sql).await, 0, "{sql}");
     }
     assert_eq!(store.load("beside").await.unwrap().unwrap().head, 1);
-    let left = store.orphans().await.unwrap();
+    let left = store.orphans(0).await.unwrap();
     let left: Vec<&str> = left.iter().map(|orphan| &*orphan.prefix).collect();
     assert_eq!(left, ["exports/1/", "assets/1/"]);
 }

@@ -432,7 +432,8 @@ async fn b4_a_backup_from_before_there_were_snapshots_is_taken_and_migrated() {
             "0003 dead letters",
             "0004 room records",
             "0005 access",
-            "0006 exports"
+            "0006 exports",
+            "0007 sizes and keys"
         ]
     );
     assert_eq!((restored.tally.rows, restored.tally.snapshots), (6, 0));

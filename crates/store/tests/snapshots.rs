@@ -94,7 +94,8 @@ async fn a_file_of_the_first_version_is_migrated_and_loads() {
             "0003 dead letters",
             "0004 room records",
             "0005 access",
-            "0006 exports"
+            "0006 exports",
+            "0007 sizes and keys"
         ]
     );
     assert_eq!(append(&store, "room", texts(2)).await, id);

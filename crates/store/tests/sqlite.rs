@@ -16,13 +16,14 @@ use scrible_store::{
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "0001 rooms",
     "0002 snapshots",
     "0003 dead letters",
     "0004 room records",
     "0005 access",
     "0006 exports",
+    "0007 sizes and keys",
 ];
 
 struct Folder(TempDir);

@@ -39,6 +39,15 @@ pub struct Usage {
     /// Snapshots, those included that are no versions.
     snapshots: u64,
     snapshot_bytes: u64,
+    /// Files that were pasted into its board, by name; of contents that have several names each counts.
+    assets: u64,
+    asset_bytes: u64,
+    /// Bytes that they may take.
+    max_asset_bytes: u64,
+    /// Exports that are kept, whatever became of them.
+    exports: u64,
+    /// Of the files of those that are done.
+    export_bytes: u64,
     /// Bytes of updates that the room may hold.
     max_bytes: usize,
     /// Connections on the node that answers.
@@ -97,6 +106,11 @@ pub async fn usage(call: Call) -> Answer {
         update_bytes: usage.stored.update_bytes,
         snapshots: usage.stored.snapshots,
         snapshot_bytes: usage.stored.snapshot_bytes,
+        assets: usage.stored.assets,
+        asset_bytes: usage.stored.asset_bytes,
+        max_asset_bytes: usage.max_asset_bytes,
+        exports: usage.stored.exports,
+        export_bytes: usage.stored.export_bytes,
         max_bytes: usage.max_bytes,
         connections: usage.connections,
     }))

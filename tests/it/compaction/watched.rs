@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use scrible_store::{
-    Asset, AssetAdded, Assets, Batch, Claim, Created, DeadLetter, Directory, Export, ExportAdded,
-    ExportEnd, ExportId, ExportTally, Exports, FactsQuery, Grant, Granted, Head, Incarnation,
-    Invite, Lease, NewAsset, NewExport, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening,
-    OpeningEnd, Orphans, Page, Participant, Quarantine, Receipt, RoomChange, RoomEntry, RoomFacts,
-    RoomId, RoomQuery, RoomRecord, RoomUsage, SecretHash, Since, Snapshot, Snapshots, Stay, Store,
-    StoreError, StoredRoom, Trim, Trimmed,
+    Asset, AssetAdded, Assets, Batch, Claim, ContentHash, Created, DeadLetter, Directory, Export,
+    ExportAdded, ExportEnd, ExportId, ExportLimits, ExportTally, Exports, FactsQuery, Grant,
+    Granted, Head, IdempotencyKey, Incarnation, Invite, KeyClaim, Lease, NewAsset, NewExport,
+    NewGrant, NewInvite, NewRoom, NewSnapshot, Opening, OpeningEnd, Orphans, Page, Participant,
+    Quarantine, Receipt, RoomChange, RoomEntry, RoomFacts, RoomId, RoomQuery, RoomRecord,
+    RoomUsage, SecretHash, Since, Snapshot, Snapshots, Stay, Store, StoreError, StoredRoom, Trim,
+    Trimmed,
 };
 use tokio::sync::watch;
 
@@ -169,6 +170,25 @@ impl<W: Watch> Directory for Watched<W> {
     async fn invites(&self, room: &str, page: Page) -> Result<Vec<Invite>, StoreError> {
         self.store.invites(room, page).await
     }
+    async fn renew_invite(
+        &self,
+        room: RoomId,
+        id: i64,
+        secret: &SecretHash,
+    ) -> Result<Option<Invite>, StoreError> {
+        self.store.renew_invite(room, id, secret).await
+    }
+    async fn claim_key(
+        &self,
+        room: RoomId,
+        given: &IdempotencyKey,
+        time_ms: i64,
+    ) -> Result<KeyClaim, StoreError> {
+        self.store.claim_key(room, given, time_ms).await
+    }
+    async fn fulfil_key(&self, key: &SecretHash, made: Option<i64>) -> Result<(), StoreError> {
+        self.store.fulfil_key(key, made).await
+    }
     async fn revoke_invite(
         &self,
         room: &str,
@@ -264,9 +284,9 @@ impl<W: Watch> Exports for Watched<W> {
         &self,
         room: &str,
         new: &NewExport,
-        most: u32,
+        limits: &ExportLimits,
     ) -> Result<ExportAdded, StoreError> {
-        self.store.add_export(room, new, most).await
+        self.store.add_export(room, new, limits).await
     }
     async fn export(&self, id: ExportId) -> Result<Option<Export>, StoreError> {
         self.store.export(id).await
@@ -313,8 +333,8 @@ impl<W: Watch> Exports for Watched<W> {
     async fn expired_exports(&self, time_ms: i64) -> Result<Vec<Export>, StoreError> {
         self.store.expired_exports(time_ms).await
     }
-    async fn orphans(&self) -> Result<Vec<Orphans>, StoreError> {
-        self.store.orphans().await
+    async fn orphans(&self, after: i64) -> Result<Vec<Orphans>, StoreError> {
+        self.store.orphans(after).await
     }
     async fn forget_orphans(&self, id: i64) -> Result<(), StoreError> {
         self.store.forget_orphans(id).await
@@ -332,7 +352,7 @@ impl<W: Watch> Exports for Watched<W> {
 impl<W: Watch> Assets for Watched<W> {
     async fn add_asset(
         &self,
-        room: &str,
+        room: RoomId,
         new: &NewAsset,
         most: u64,
     ) -> Result<AssetAdded, StoreError> {
@@ -343,6 +363,9 @@ impl<W: Watch> Assets for Watched<W> {
     }
     async fn assets(&self, room: &str, page: Page) -> Result<Vec<Asset>, StoreError> {
         self.store.assets(room, page).await
+    }
+    async fn has_content(&self, room: RoomId, content: &ContentHash) -> Result<bool, StoreError> {
+        self.store.has_content(room, content).await
     }
     async fn asset_bytes(&self, room: &str) -> Result<(u64, u64), StoreError> {
         self.store.asset_bytes(room).await

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use scrible_objects::{ObjectError, Objects};
 use serde_json::{Value, json};
 
 use crate::boards::MIXED;
@@ -341,4 +342,40 @@ async fn f5_the_file_says_what_was_written_a_moment_before_and_a_version_what_it
     }
     let old = json!({"format": "json", "version": kept["version"]});
     assert_eq!(named(old).await, "kept for later");
+}
+
+#[tokio::test]
+async fn f4_f8_what_files_take_is_told_and_limited_and_those_that_are_deleted_go_at_once() {
+    let all = with_a_board(|config| config.exports.room_bytes = 1_000).await;
+    let usage = async || {
+        let usage = all.get("viewer", "GET /api/rooms/demo/usage").await.json();
+        (usage["exports"].clone(), usage["export_bytes"].clone())
+    };
+    assert_eq!(usage().await, (json!(0), json!(0)));
+    let made = waited(&all, "editor", json!({"format": "svg"}))
+        .await
+        .json();
+    assert!(made["size"].as_u64().unwrap() > 1_000, "{made}");
+    assert_eq!(usage().await, (json!(1), made["size"].clone()));
+    let full = waited(&all, "editor", json!({"format": "png"})).await;
+    assert_eq!(full.refusal(), (429, "too-many-exports".into()));
+    let files = async || {
+        let prefix = "exports/".parse().unwrap();
+        let listed = all.node.objects.list(&prefix, None, 10).await.unwrap();
+        listed.entries.len()
+    };
+    assert_eq!(files().await, 1);
+    let line = format!("DELETE /api/exports/{}", made["id"].as_str().unwrap());
+    assert_eq!(all.get("editor", &line).await.status, 204);
+    assert_eq!(files().await, 0);
+    let made = waited(&all, "editor", json!({"format": "svg"}))
+        .await
+        .json();
+    // Where the place for files is away, it goes later.
+    let away = ObjectError::Unavailable("gone".to_owned());
+    all.node.objects.fail(Some(away));
+    let line = format!("DELETE /api/exports/{}", made["id"].as_str().unwrap());
+    assert_eq!(all.get("editor", &line).await.status, 204);
+    all.node.objects.fail(None);
+    assert_eq!((files().await, usage().await.0), (1, json!(0)));
 }

@@ -15,8 +15,8 @@ use scrible_objects::{
     Prefix,
 };
 use scrible_store::{
-    Batch, Directory, Export, ExportAdded, ExportId, ExportState, Exports, Incarnation,
-    MemoryStore, NewExport, NewUpdate, RoomAppend, RoomId, Store,
+    Batch, Directory, Export, ExportAdded, ExportId, ExportLimits, ExportState, Exports,
+    Incarnation, MemoryStore, NewExport, NewUpdate, RoomAppend, RoomId, Store,
 };
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -118,7 +118,12 @@ impl Place {
             expires_ms: i64::MAX,
         };
         change(&mut new);
-        match self.store.add_export(room, &new, 1_000).await.unwrap() {
+        match self
+            .store
+            .add_export(room, &new, &ExportLimits::waiting(1_000))
+            .await
+            .unwrap()
+        {
             ExportAdded::Yes(export) => *export,
             other => panic!("{other:?}"),
         }
@@ -327,6 +332,13 @@ async fn f8_what_has_expired_goes_with_its_objects_and_so_do_those_of_purged_roo
         place.objects.put(key, object()).await.unwrap();
     }
     assert!(keys[0].as_str().starts_with(&prefix(&old)));
+    // What cannot be deleted keeps nothing behind it, however much it is.
+    for _ in 0..250 {
+        let stuck = place.add("demo", Format::Svg).await;
+        let no_prefix = "//";
+        let deleted = place.store.delete_export("demo", stuck.id, no_prefix).await;
+        assert!(deleted.unwrap());
+    }
     place.store.delete_room("gone", 2).await.unwrap().unwrap();
     assert!(place.store.purge_room("gone").await.unwrap());
     let worker = place.start(&pool, 0);
@@ -338,4 +350,5 @@ async fn f8_what_has_expired_goes_with_its_objects_and_so_do_those_of_purged_roo
     place.objects.put(&kept, object()).await.unwrap();
     place.start(&pool, 0).stopped().await;
     assert_eq!(place.keys().await, [kept]);
+    assert_eq!(place.store.orphans(100).await.unwrap().len(), 100);
 }

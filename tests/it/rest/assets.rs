@@ -482,6 +482,47 @@ async fn m14_pages_elsewhere_show_nothing_of_this_machines_server() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m3_what_is_refused_leaves_nothing_behind_and_takes_nothing_away() {
+    let most = 20 * 200;
+    let all = Guarded::start_with(|config| config.assets.room_bytes = most).await;
+    all.room("demo").await;
+    let svg = |what: String| format!("<svg xmlns='http://www.w3.org/2000/svg' id='{what:>100}'/>");
+    for round in 0..30 {
+        // For one name, with two contents, of which each comes under another name as well.
+        let files = [("a", 1), ("a", 2), ("b", 1), ("c", 2)];
+        let lines = files.map(|(name, content)| {
+            let line = format!("PUT /api/rooms/demo/assets/{round}{name}.svg");
+            (line, svg(format!("{round}-{content}")))
+        });
+        let puts = lines
+            .iter()
+            .map(|(line, body)| all.bytes("editor", line, body.as_bytes()));
+        for put in futures_util::future::join_all(puts).await {
+            assert!([200, 201, 409].contains(&put.status), "{put:?}");
+        }
+    }
+    let listed = all
+        .get("editor", "GET /api/rooms/demo/assets?limit=200")
+        .await
+        .json();
+    let listed = listed["assets"].as_array().unwrap();
+    assert!(listed.len() > 15, "{listed:?}");
+    let mut contents = std::collections::BTreeSet::new();
+    for asset in listed {
+        let line = format!(
+            "GET /api/rooms/demo/assets/{}",
+            asset["name"].as_str().unwrap()
+        );
+        let file = all.get("editor", &line).await;
+        assert_eq!(file.status, 200, "{line}");
+        contents.insert(file.body);
+    }
+    let prefix = "assets/".parse().unwrap();
+    let objects = all.node.objects.list(&prefix, None, 1_000).await.unwrap();
+    assert_eq!(objects.entries.len(), contents.len());
+}
+
 #[tokio::test]
 async fn m3_those_with_slow_lines_keep_nobody_out() {
     let all = Guarded::start().await;

@@ -69,7 +69,8 @@ async fn h11_what_a_room_takes_and_may_take_is_told() {
     all.room("demo").await;
     let usage = async || all.get("viewer", "GET /api/rooms/demo/usage").await.json();
     let nothing = json!({
-        "head": 0, "updates": 0, "update_bytes": 0, "snapshots": 0, "snapshot_bytes": 0, "max_bytes": 12_345, "connections": 0
+        "head": 0, "updates": 0, "update_bytes": 0, "snapshots": 0, "snapshot_bytes": 0, "max_bytes": 12_345, "connections": 0,
+        "assets": 0, "asset_bytes": 0, "max_asset_bytes": 1 << 30, "exports": 0, "export_bytes": 0
     });
     assert_eq!(usage().await, nothing);
     let token = super::token("ann").unwrap();
@@ -81,7 +82,8 @@ async fn h11_what_a_room_takes_and_may_take_is_told() {
     }
     let bytes = typed(1, 0).len() + typed(1, 1).len();
     let mut wanted = json!({
-        "head": 2, "updates": 2, "update_bytes": bytes, "snapshots": 0, "snapshot_bytes": 0, "max_bytes": 12_345, "connections": 1
+        "head": 2, "updates": 2, "update_bytes": bytes, "snapshots": 0, "snapshot_bytes": 0, "max_bytes": 12_345, "connections": 1,
+        "assets": 0, "asset_bytes": 0, "max_asset_bytes": 1 << 30, "exports": 0, "export_bytes": 0
     });
     assert_eq!(usage().await, wanted);
     let kept = json!({"label": "one"});
@@ -91,6 +93,11 @@ async fn h11_what_a_room_takes_and_may_take_is_told() {
         .json();
     wanted["snapshots"] = json!(1);
     wanted["snapshot_bytes"] = kept["bytes"].clone();
+    assert_eq!(usage().await, wanted);
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg'/>";
+    let pasted = all.bytes("editor", "PUT /api/rooms/demo/assets/a.svg", svg);
+    assert_eq!(pasted.await.status, 201);
+    (wanted["assets"], wanted["asset_bytes"]) = (json!(1), json!(svg.len()));
     assert_eq!(usage().await, wanted);
 }
 

@@ -179,6 +179,7 @@ macro_rules! store_contract {
             a_room_that_was_drawn_in_is_nobodys
             a_key_makes_a_repeated_request_harmless
             one_key_makes_one_room
+            a_key_is_one_requests_until_it_is_known_what_became_of_it
             what_is_changed_of_a_room_is_there_and_nothing_else
             a_room_is_deleted_and_comes_back
             what_a_room_takes_is_told
@@ -187,6 +188,7 @@ macro_rules! store_contract {
             rooms_are_searched_letter_by_letter
             rooms_are_listed_for_whom_they_are_visible
             invites_come_back_newest_first_and_are_revoked_once
+            an_invite_gets_another_secret
             a_dead_invite_leads_nowhere
             fifty_who_use_an_invite_at_once_are_counted
             one_person_takes_one_use_of_an_invite

@@ -4,8 +4,9 @@
 
 use sqlx::Row as _;
 
-use super::{Conn, LISTING, NOTING, Row, failed, fault, rows, take_living};
-use crate::{Asset, AssetAdded, NewAsset, Page, StoreError};
+use super::super::people::take_by_id;
+use super::{Conn, LISTING, NOTING, Row, failed, fault, rows};
+use crate::{Asset, AssetAdded, ContentHash, NewAsset, Page, RoomId, StoreError};
 
 const WEIGH: &str = "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) AS bytes, count(*) AS files FROM assets WHERE room = \
      (SELECT id FROM rooms WHERE name = $1)";
@@ -13,13 +14,15 @@ const WEIGH: &str = "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) AS bytes, cou
 /// Notes one.
 pub async fn add(
     conn: &mut Conn,
-    room: &str,
+    room: RoomId,
     new: &NewAsset,
     most: u64,
 ) -> Result<AssetAdded, StoreError> {
-    let Some(entry) = take_living(conn, room, NOTING).await? else {
+    let entry = take_by_id(conn, room, NOTING).await?;
+    let Some(entry) = entry.filter(|entry| entry.deleted_ms.is_none()) else {
         return Ok(AssetAdded::NoRoom);
     };
+    let room = &*entry.name;
     if let Some(asset) = one(conn, room, &new.name).await? {
         return Ok(match asset.content == new.content {
             true => AssetAdded::Same(asset),
@@ -62,6 +65,18 @@ pub async fn one(conn: &mut Conn, room: &str, name: &str) -> Result<Option<Asset
     let found = found.fetch_optional(conn).await;
     let found = found.and_then(|row| row.as_ref().map(rows::asset).transpose());
     found.map_err(failed(LISTING))
+}
+
+/// Whether there is one with this content.
+pub async fn has_content(
+    conn: &mut Conn,
+    room: RoomId,
+    content: &ContentHash,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM assets WHERE room = $1 AND content = $2";
+    let found = sqlx::query_scalar(sql).bind(room.0).bind(&content[..]);
+    let found: i64 = found.fetch_one(conn).await.map_err(failed(LISTING))?;
+    Ok(found > 0)
 }
 
 /// Those of a room, newest first.

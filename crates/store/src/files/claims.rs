@@ -130,7 +130,7 @@ pub async fn end(conn: &mut Conn, ending: &Ending<'_>) -> Result<bool, StoreErro
     let pause = export.end(ending.end, ending.claim.attempts, ending.time_ms);
     let sql = concat!(
         "UPDATE exports SET state = $2, progress = $3, attempts = $4, error = $5, code = $6, outcome = $7, drawn = $8, \
-         ended_ms = $9, due_ms = ",
+         ended_ms = $9, size = $11, due_ms = ",
         now_ms!(),
         " + $10 WHERE id = $1"
     );
@@ -146,6 +146,7 @@ pub async fn end(conn: &mut Conn, ending: &Ending<'_>) -> Result<bool, StoreErro
         .bind(export.ended_ms)
         // None where it has ended: then nothing is due.
         .bind(pause.map(|pause| pause.as_millis() as i64))
+        .bind(export.size.map(rows::stored))
         .execute(&mut *conn)
         .await
         .map_err(|e| fault::while_writing(ENDING, &e))?;

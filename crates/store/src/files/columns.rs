@@ -7,7 +7,7 @@ macro_rules! export_columns {
     () => {
         "exports.number, exports.id, exports.room, (SELECT rooms.name FROM rooms WHERE rooms.id = exports.room) AS room_name, \
          exports.ordered, exports.at_least, exports.version, exports.ordered_by, exports.state, exports.progress, \
-         exports.attempts, exports.error, exports.code, exports.outcome, exports.drawn, exports.created_ms, \
+         exports.attempts, exports.error, exports.code, exports.outcome, exports.drawn, exports.size, exports.created_ms, \
          exports.ended_ms, exports.expires_ms, exports.worker"
     };
 }

@@ -9,7 +9,8 @@ use super::{
     take_living,
 };
 use crate::{
-    Export, ExportAdded, ExportId, MAX_EXPORTS_OF_ROOM, NewExport, Page, RoomId, StoreError,
+    Export, ExportAdded, ExportId, ExportLimits, MAX_EXPORTS_OF_ROOM, NewExport, Page, RoomId,
+    StoreError,
 };
 
 /// Adds one, or finds that it was added before.
@@ -17,7 +18,7 @@ pub async fn add(
     conn: &mut Conn,
     room: &str,
     new: &NewExport,
-    most: u32,
+    limits: &ExportLimits,
 ) -> Result<ExportAdded, StoreError> {
     let Some(room) = take_living(conn, room, ADDING).await? else {
         return Ok(ExportAdded::NoRoom);
@@ -28,11 +29,15 @@ pub async fn add(
     let counts = [
         (
             "SELECT count(*) FROM exports WHERE room = $1 AND ended_ms IS NULL",
-            most,
+            u64::from(limits.waiting),
         ),
         (
             "SELECT count(*) FROM exports WHERE room = $1",
-            MAX_EXPORTS_OF_ROOM,
+            u64::from(MAX_EXPORTS_OF_ROOM),
+        ),
+        (
+            "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM exports WHERE room = $1",
+            limits.bytes,
         ),
     ];
     for (count, most) in counts {
@@ -41,7 +46,7 @@ pub async fn add(
             .fetch_one(&mut *conn)
             .await
             .map_err(failed(ADDING))?;
-        if counted >= i64::from(most) {
+        if counted.unsigned_abs() >= most {
             return Ok(ExportAdded::TooMany);
         }
     }

@@ -18,8 +18,9 @@ use super::dialect::{Conn, Db, Row, announce};
 use super::fault;
 use super::people::take;
 use crate::{
-    Asset, AssetAdded, Assets, Claim, Export, ExportAdded, ExportEnd, ExportId, ExportTally,
-    Exports, NewAsset, NewExport, Orphans, Page, RoomEntry, StoreError, attempts,
+    Asset, AssetAdded, Assets, Claim, ContentHash, Export, ExportAdded, ExportEnd, ExportId,
+    ExportLimits, ExportTally, Exports, NewAsset, NewExport, Orphans, Page, RoomEntry, RoomId,
+    StoreError, attempts,
 };
 
 // What is done, for errors.
@@ -40,10 +41,10 @@ impl Exports for Db {
         &self,
         room: &str,
         new: &NewExport,
-        most: u32,
+        limits: &ExportLimits,
     ) -> Result<ExportAdded, StoreError> {
         new.validate()?;
-        let added = writing!(self, ADDING, conn => exports::add(conn, room, new, most))?;
+        let added = writing!(self, ADDING, conn => exports::add(conn, room, new, limits))?;
         self.ring();
         Ok(added)
     }
@@ -123,8 +124,8 @@ impl Exports for Db {
         reading!(self, LOOKING, conn => exports::expired(conn, time_ms))
     }
 
-    async fn orphans(&self) -> Result<Vec<Orphans>, StoreError> {
-        reading!(self, FORGETTING, conn => orphans::some(conn))
+    async fn orphans(&self, after: i64) -> Result<Vec<Orphans>, StoreError> {
+        reading!(self, FORGETTING, conn => orphans::some(conn, after))
     }
 
     async fn forget_orphans(&self, id: i64) -> Result<(), StoreError> {
@@ -144,7 +145,7 @@ impl Exports for Db {
 impl Assets for Db {
     async fn add_asset(
         &self,
-        room: &str,
+        room: RoomId,
         new: &NewAsset,
         most: u64,
     ) -> Result<AssetAdded, StoreError> {
@@ -162,6 +163,10 @@ impl Assets for Db {
 
     async fn assets(&self, room: &str, page: Page) -> Result<Vec<Asset>, StoreError> {
         reading!(self, LISTING, conn => assets::list(conn, room, page))
+    }
+
+    async fn has_content(&self, room: RoomId, content: &ContentHash) -> Result<bool, StoreError> {
+        reading!(self, LISTING, conn => assets::has_content(conn, room, content))
     }
 
     async fn asset_bytes(&self, room: &str) -> Result<(u64, u64), StoreError> {

@@ -7,9 +7,10 @@ use sqlx::Row as _;
 use super::{Conn, FORGETTING, failed};
 use crate::{Orphans, StoreError};
 
-/// Some, oldest first.
-pub async fn some(conn: &mut Conn) -> Result<Vec<Orphans>, StoreError> {
-    let found = sqlx::query("SELECT id, prefix FROM orphans ORDER BY id LIMIT 100")
+/// Some behind this one, oldest first.
+pub async fn some(conn: &mut Conn, after: i64) -> Result<Vec<Orphans>, StoreError> {
+    let found = sqlx::query("SELECT id, prefix FROM orphans WHERE id > $1 ORDER BY id LIMIT 100")
+        .bind(after)
         .fetch_all(conn)
         .await
         .map_err(failed(FORGETTING))?;

@@ -33,6 +33,7 @@ pub fn export(row: &Row) -> Read<Export> {
         code: maybe_text(row, "code")?,
         outcome: outcome.map(Into::into),
         drawn: maybe_number(row, "drawn")?,
+        size: maybe_number(row, "size")?,
         created_ms: row.try_get("created_ms")?,
         ended_ms: row.try_get("ended_ms")?,
         expires_ms: row.try_get("expires_ms")?,

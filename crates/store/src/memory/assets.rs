@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::{Asset, AssetAdded, Assets, NewAsset, Page, RoomId, StoreError};
+use crate::{
+    Asset, AssetAdded, Assets, ContentHash, NewAsset, Page, RoomEntry, RoomId, StoreError,
+};
 
 /// By number.
 #[derive(Default)]
@@ -18,16 +20,17 @@ pub struct HeldAssets {
 impl Assets for MemoryStore {
     async fn add_asset(
         &self,
-        room: &str,
+        room: RoomId,
         new: &NewAsset,
         most: u64,
     ) -> Result<AssetAdded, StoreError> {
         new.validate()?;
         self.be_open()?;
         let mut data = self.data();
-        let Some(room) = data.living_mut(room).map(|people| people.entry.id) else {
+        let is_there = |entry: &RoomEntry| entry.id == room && entry.deleted_ms.is_none();
+        if !data.all_people().any(|people| is_there(&people.entry)) {
             return Ok(AssetAdded::NoRoom);
-        };
+        }
         Ok(data.assets.add(room, new, most))
     }
 
@@ -48,6 +51,13 @@ impl Assets for MemoryStore {
         let newest = below.rev().map(|(_, asset)| asset);
         let of_room = newest.filter(|asset| asset.room_id == room);
         Ok(of_room.take(page.limit as usize).cloned().collect())
+    }
+
+    async fn has_content(&self, room: RoomId, content: &ContentHash) -> Result<bool, StoreError> {
+        self.be_open()?;
+        let data = self.data();
+        let mut of_room = data.assets.of_room(room);
+        Ok(of_room.any(|asset| asset.content == *content))
     }
 
     async fn asset_bytes(&self, room: &str) -> Result<(u64, u64), StoreError> {

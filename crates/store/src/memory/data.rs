@@ -414,13 +414,15 @@ impl Data {
         let rows = room.rows.values();
         let held = room.snapshots.values();
         let (asset_bytes, assets) = self.assets.weigh(room.id());
+        let (export_bytes, exports) = self.exports.weigh(room.id());
         Some(RoomUsage {
             head: room.head,
             updates: room.rows.len() as u64,
             update_bytes: rows.map(|row| row.update.bytes.len() as u64).sum(),
             snapshots: room.snapshots.len() as u64,
             snapshot_bytes: held.map(|held| held.info.size).sum(),
-            exports: self.exports.count(room.id()),
+            exports,
+            export_bytes,
             assets,
             asset_bytes,
         })

@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use super::data::Data;
 use super::quarantine::now_ms;
 use super::{MemoryStore, people};
-use crate::admission::{self, KEY_LIFE_MS};
+use crate::admission::{self, KEY_ABANDONED_MS, KEY_LIFE_MS};
 use crate::{
-    Created, Directory, FactsQuery, Grant, Granted, Invite, NewGrant, NewInvite, NewRoom, Page,
-    Participant, RoomChange, RoomEntry, RoomFacts, RoomId, RoomQuery, RoomUsage, SecretHash, Stay,
-    StoreError,
+    Created, Directory, FactsQuery, Grant, Granted, IdempotencyKey, Invite, KeyClaim, NewGrant,
+    NewInvite, NewRoom, Page, Participant, RoomChange, RoomEntry, RoomFacts, RoomId, RoomQuery,
+    RoomUsage, SecretHash, Stay, StoreError,
 };
 
 #[async_trait]
@@ -82,6 +82,45 @@ impl Directory for MemoryStore {
         Ok(data
             .people(room)
             .map_or_else(Vec::new, |people| people.invites(page)))
+    }
+
+    async fn renew_invite(
+        &self,
+        room: RoomId,
+        id: i64,
+        secret: &SecretHash,
+    ) -> Result<Option<Invite>, StoreError> {
+        self.be_open()?;
+        let mut data = self.data();
+        let people = data.all_people_mut().find(|it| it.entry.id == room);
+        Ok(people.and_then(|people| people.renew_invite(id, secret)))
+    }
+
+    async fn claim_key(
+        &self,
+        room: RoomId,
+        given: &IdempotencyKey,
+        time_ms: i64,
+    ) -> Result<KeyClaim, StoreError> {
+        self.be_open()?;
+        Ok(self.data().claim_key(room, given, time_ms))
+    }
+
+    async fn fulfil_key(&self, key: &SecretHash, made: Option<i64>) -> Result<(), StoreError> {
+        self.be_open()?;
+        let mut data = self.data();
+        let keys = &mut data.keys;
+        match made {
+            None => {
+                keys.remove(key);
+            }
+            Some(_) => {
+                if let Some(held) = keys.get_mut(key) {
+                    held.made = made;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn revoke_invite(
@@ -199,10 +238,10 @@ impl Data {
     fn create_room(&mut self, new: &NewRoom) -> Created {
         if let Some(given) = &new.idempotency {
             let oldest = new.time_ms.saturating_sub(KEY_LIFE_MS);
-            self.keys.retain(|_, (_, _, since_ms)| *since_ms > oldest);
-            if let Some((request, room, _)) = self.keys.get(&given.key) {
-                return match self.people_by_id(*room) {
-                    Some(people) if *request == given.request => {
+            self.keys.retain(|_, held| held.since_ms > oldest);
+            if let Some(held) = self.keys.get(&given.key) {
+                return match self.people_by_id(held.room) {
+                    Some(people) if held.request == given.request => {
                         Created::Before(people.entry.clone())
                     }
                     _ => Created::KeyReused,
@@ -216,10 +255,37 @@ impl Data {
         let entry = people::entry_of(id, new);
         self.insert(entry.clone());
         if let Some(given) = &new.idempotency {
-            let kept = (given.request, id, new.time_ms);
-            self.keys.insert(given.key, kept);
+            let held = HeldKey {
+                request: given.request,
+                room: id,
+                made: None,
+                since_ms: new.time_ms,
+            };
+            self.keys.insert(given.key, held);
         }
         Created::New(entry)
+    }
+
+    fn claim_key(&mut self, room: RoomId, given: &IdempotencyKey, time_ms: i64) -> KeyClaim {
+        let oldest = time_ms.saturating_sub(KEY_LIFE_MS);
+        self.keys.retain(|_, held| held.since_ms > oldest);
+        let abandoned = time_ms.saturating_sub(KEY_ABANDONED_MS);
+        match self.keys.get(&given.key) {
+            Some(held) if held.request != given.request => return KeyClaim::KeyReused,
+            Some(HeldKey {
+                made: Some(made), ..
+            }) => return KeyClaim::Before(*made),
+            Some(held) if held.since_ms > abandoned => return KeyClaim::Underway,
+            Some(_) | None => {}
+        }
+        let held = HeldKey {
+            request: given.request,
+            room,
+            made: None,
+            since_ms: time_ms,
+        };
+        self.keys.insert(given.key, held);
+        KeyClaim::Yes
     }
 
     fn list_rooms(&self, query: &RoomQuery) -> Vec<RoomEntry> {
@@ -259,7 +325,7 @@ impl Data {
             return false;
         };
         self.remove(room, id);
-        self.keys.retain(|_, (_, of, _)| *of != id);
+        self.keys.retain(|_, held| held.room != id);
         self.dead_letters.forget(room);
         self.records.forget(room);
         self.exports.purge(id);
@@ -278,5 +344,13 @@ impl Data {
     }
 }
 
-/// By hash of the key: hash of the request, the room, and since when.
-pub type Keys = std::collections::HashMap<SecretHash, (SecretHash, RoomId, i64)>;
+/// By hash of the key.
+pub type Keys = std::collections::HashMap<SecretHash, HeldKey>;
+
+/// What a key was used for.
+pub struct HeldKey {
+    request: SecretHash,
+    room: RoomId,
+    made: Option<i64>,
+    since_ms: i64,
+}

@@ -13,9 +13,9 @@ use super::MemoryStore;
 use super::quarantine::now_ms;
 use crate::attempts::{self, DIED};
 use crate::{
-    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState, ExportTally, Exports,
-    MAX_EXPORTS_OF_ROOM, NewExport, Orphans, Page, RoomEntry, RoomId, StoreError, WORKER_DIED,
-    WorkerId,
+    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportLimits, ExportState, ExportTally,
+    Exports, MAX_EXPORTS_OF_ROOM, NewExport, Orphans, Page, RoomEntry, RoomId, StoreError,
+    WORKER_DIED, WorkerId,
 };
 
 /// How many are told of at once.
@@ -44,7 +44,7 @@ impl Exports for MemoryStore {
         &self,
         room: &str,
         new: &NewExport,
-        most: u32,
+        limits: &ExportLimits,
     ) -> Result<ExportAdded, StoreError> {
         new.validate()?;
         self.be_open()?;
@@ -52,7 +52,7 @@ impl Exports for MemoryStore {
         let Some(entry) = data.living_mut(room).map(|people| people.entry.clone()) else {
             return Ok(ExportAdded::NoRoom);
         };
-        data.exports.add(&entry, new, most)
+        data.exports.add(&entry, new, limits)
     }
 
     async fn export(&self, id: ExportId) -> Result<Option<Export>, StoreError> {
@@ -185,10 +185,14 @@ impl Exports for MemoryStore {
         Ok(expired)
     }
 
-    async fn orphans(&self) -> Result<Vec<Orphans>, StoreError> {
+    async fn orphans(&self, after: i64) -> Result<Vec<Orphans>, StoreError> {
         self.be_open()?;
         let data = self.data();
-        let some = data.exports.orphans.iter().take(SOME);
+        let some = data
+            .exports
+            .orphans
+            .range(after.saturating_add(1)..)
+            .take(SOME);
         Ok(some
             .map(|(&id, prefix)| Orphans {
                 id,
@@ -232,7 +236,7 @@ impl HeldExports {
         &mut self,
         room: &RoomEntry,
         new: &NewExport,
-        most: u32,
+        limits: &ExportLimits,
     ) -> Result<ExportAdded, StoreError> {
         if let Some(held) = self.find(new.id) {
             return match held.export.room_id == room.id {
@@ -245,7 +249,11 @@ impl HeldExports {
         let all = self.exports.values().map(|held| &held.export);
         let kept: Vec<_> = all.filter(|export| export.room_id == room.id).collect();
         let waiting = kept.iter().filter(|export| !export.state.is_end());
-        if waiting.count() >= most as usize || kept.len() >= MAX_EXPORTS_OF_ROOM as usize {
+        let bytes: u64 = kept.iter().filter_map(|export| export.size).sum();
+        if waiting.count() >= limits.waiting as usize
+            || kept.len() >= MAX_EXPORTS_OF_ROOM as usize
+            || bytes >= limits.bytes
+        {
             return Ok(ExportAdded::TooMany);
         }
         let held = Held {
@@ -339,9 +347,12 @@ impl HeldExports {
         }
     }
 
-    pub fn count(&self, room: RoomId) -> u64 {
-        let all = self.exports.values();
-        all.filter(|held| held.export.room_id == room).count() as u64
+    /// Bytes of their objects, and how many there are.
+    pub fn weigh(&self, room: RoomId) -> (u64, u64) {
+        let all = self.exports.values().map(|held| &held.export);
+        let of_room = || all.clone().filter(|export| export.room_id == room);
+        let bytes = of_room().filter_map(|export| export.size).sum();
+        (bytes, of_room().count() as u64)
     }
 
     pub fn count_rows(&self) -> [(&'static str, usize); 2] {

@@ -78,6 +78,15 @@ impl People {
         newest(&self.invites, page, |(_, invite)| invite.clone())
     }
 
+    pub fn renew_invite(&mut self, id: i64, secret: &SecretHash) -> Option<Invite> {
+        let (old, invite) = self.invites.get_mut(&id)?;
+        if invite.uses > 0 || invite.revoked_ms.is_some() {
+            return None;
+        }
+        *old = *secret;
+        Some(invite.clone())
+    }
+
     pub fn revoke_invite(&mut self, id: i64, time_ms: i64) -> Option<Invite> {
         let (_, invite) = self.invites.get_mut(&id)?;
         if invite.revoked_ms.is_none() {

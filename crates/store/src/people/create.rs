@@ -2,16 +2,10 @@
 //!
 //! The rule: the key is written before the room, so that of two requests with one key the second waits for what becomes of the first.
 
+use super::keys::FORGET_KEYS;
 use super::{CREATING, Conn, fault, rows};
 use crate::admission::{FIRST_ACCESS_VERSION, KEY_LIFE_MS};
 use crate::{Created, IdempotencyKey, NewRoom, RoomEntry, StoreError};
-
-/// Expired keys that go with each new one.
-const FORGET_KEYS: &str = concat!(
-    "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE time_ms <= $1 LIMIT 100",
-    skip_locked!(),
-    ")"
-);
 
 /// Makes it, or finds what an earlier request with the same key made.
 pub async fn create(conn: &mut Conn, new: &NewRoom) -> Result<Created, StoreError> {
@@ -41,7 +35,7 @@ async fn take_key(
         .map_err(failed)?;
     let taken = sqlx::query(
         "INSERT INTO idempotency_keys (key, request, time_ms) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE \
-         SET request = excluded.request, room = NULL, time_ms = excluded.time_ms \
+         SET request = excluded.request, room = NULL, made = NULL, time_ms = excluded.time_ms \
          WHERE idempotency_keys.time_ms <= $4",
     )
     .bind(&given.key[..])

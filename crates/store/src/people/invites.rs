@@ -52,6 +52,28 @@ pub async fn list(conn: &mut Conn, room: &str, page: Page) -> Result<Vec<Invite>
     read.map_err(failed(INVITING))
 }
 
+/// Gives one by which nobody has come another secret.
+pub async fn renew(
+    conn: &mut Conn,
+    room: RoomId,
+    id: i64,
+    secret: &SecretHash,
+) -> Result<Option<Invite>, StoreError> {
+    let sql = concat!(
+        "UPDATE room_invites SET secret = $3 WHERE room = $1 AND id = $2 AND uses = 0 AND revoked_ms IS NULL RETURNING ",
+        invite_columns!()
+    );
+    let renewed = sqlx::query(sql)
+        .bind(room.0)
+        .bind(id)
+        .bind(&secret[..])
+        .fetch_optional(conn)
+        .await
+        .map_err(|e| fault::while_writing(INVITING, &e))?;
+    let read = renewed.as_ref().map(rows::invite).transpose();
+    read.map_err(failed(INVITING))
+}
+
 /// Revokes one, and with it everybody who came by it.
 pub async fn revoke(
     conn: &mut Conn,

@@ -10,6 +10,7 @@ mod create;
 mod facts;
 mod grants;
 mod invites;
+mod keys;
 mod purge;
 mod rooms;
 mod rows;
@@ -21,13 +22,14 @@ use super::dialect::{Conn, Db, Row};
 use super::fault;
 use crate::admission;
 use crate::{
-    Created, Directory, FactsQuery, Grant, Granted, Invite, NewGrant, NewInvite, NewRoom, Page,
-    Participant, RoomChange, RoomEntry, RoomFacts, RoomQuery, RoomUsage, SecretHash, Stay,
-    StoreError,
+    Created, Directory, FactsQuery, Grant, Granted, IdempotencyKey, Invite, KeyClaim, NewGrant,
+    NewInvite, NewRoom, Page, Participant, RoomChange, RoomEntry, RoomFacts, RoomId, RoomQuery,
+    RoomUsage, SecretHash, Stay, StoreError,
 };
 
 // What is done, for errors.
 const LOOKING: &str = "look a room up";
+const CLAIMING: &str = "take a key";
 const CREATING: &str = "make a room";
 const CHANGING: &str = "change a room";
 const LISTING: &str = "list rooms";
@@ -99,6 +101,28 @@ impl Directory for Db {
 
     async fn invites(&self, room: &str, page: Page) -> Result<Vec<Invite>, StoreError> {
         reading!(self, INVITING, conn => invites::list(conn, room, page))
+    }
+
+    async fn renew_invite(
+        &self,
+        room: RoomId,
+        id: i64,
+        secret: &SecretHash,
+    ) -> Result<Option<Invite>, StoreError> {
+        writing!(self, INVITING, conn => invites::renew(conn, room, id, secret))
+    }
+
+    async fn claim_key(
+        &self,
+        room: RoomId,
+        given: &IdempotencyKey,
+        time_ms: i64,
+    ) -> Result<KeyClaim, StoreError> {
+        writing!(self, CLAIMING, conn => keys::claim(conn, room, given, time_ms))
+    }
+
+    async fn fulfil_key(&self, key: &SecretHash, made: Option<i64>) -> Result<(), StoreError> {
+        writing!(self, CLAIMING, conn => keys::fulfil(conn, key, made))
     }
 
     async fn revoke_invite(
@@ -188,12 +212,25 @@ pub(super) async fn take(
     found.map_err(failed(doing))
 }
 
-/// Says that something has changed for those who may have been let in.
-async fn raise(
+/// The same, of this room and no other of its name.
+pub(super) async fn take_by_id(
     conn: &mut Conn,
-    room: crate::RoomId,
+    room: RoomId,
     doing: &'static str,
-) -> Result<(), StoreError> {
+) -> Result<Option<RoomEntry>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        room_columns!(),
+        " FROM rooms WHERE id = $1",
+        for_change!()
+    );
+    let found = sqlx::query(sql).bind(room.0).fetch_optional(conn).await;
+    let found = found.and_then(|row| row.as_ref().map(rows::room).transpose());
+    found.map_err(failed(doing))
+}
+
+/// Says that something has changed for those who may have been let in.
+async fn raise(conn: &mut Conn, room: RoomId, doing: &'static str) -> Result<(), StoreError> {
     sqlx::query("UPDATE rooms SET access_version = access_version + 1 WHERE id = $1")
         .bind(room.0)
         .execute(conn)

@@ -79,6 +79,7 @@ pub async fn usage(conn: &mut Conn, room: &str) -> Result<Option<RoomUsage>, Sto
         (SELECT count(*) FROM room_snapshots WHERE room = rooms.id) AS snapshots, \
         (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM room_snapshots WHERE room = rooms.id) AS snapshot_bytes, \
         (SELECT count(*) FROM exports WHERE room = rooms.id) AS exports, \
+        (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM exports WHERE room = rooms.id) AS export_bytes, \
         (SELECT count(*) FROM assets WHERE room = rooms.id) AS assets, \
         (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM assets WHERE room = rooms.id) AS asset_bytes \
         FROM rooms WHERE name = $1";
@@ -98,6 +99,7 @@ pub async fn usage(conn: &mut Conn, room: &str) -> Result<Option<RoomUsage>, Sto
         snapshots: number("snapshots")?,
         snapshot_bytes: number("snapshot_bytes")?,
         exports: number("exports")?,
+        export_bytes: number("export_bytes")?,
         assets: number("assets")?,
         asset_bytes: number("asset_bytes")?,
     }))

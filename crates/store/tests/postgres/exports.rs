@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use scrible_store::{
-    Claim, Directory, ExportAdded, ExportId, Exports, NewExport, PostgresStore, Store, StoreError,
-    WorkerId,
+    Claim, Directory, ExportAdded, ExportId, ExportLimits, Exports, NewExport, PostgresStore,
+    Store, StoreError, WorkerId,
 };
 use tokio::sync::watch;
 
@@ -33,7 +33,10 @@ async fn add(store: &PostgresStore, number: u128) {
     };
     let began = Instant::now();
     loop {
-        match store.add_export("room", &new, 99).await {
+        match store
+            .add_export("room", &new, &ExportLimits::waiting(99))
+            .await
+        {
             Ok(ExportAdded::Yes(_)) => return,
             Err(StoreError::Unavailable(why)) => assert!(began.elapsed() < PATIENCE, "{why}"),
             other => panic!("{other:?}"),

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use scrible_store::{
     AssetAdded, Assets, Builder, Claim, Created, Directory, Durability, ExportAdded, ExportEnd,
-    ExportId, ExportState, Exports, FactsQuery, Granted, IdempotencyKey, Incarnation, Lease,
-    Migrations, NewAsset, NewExport, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening,
+    ExportId, ExportLimits, ExportState, Exports, FactsQuery, Granted, IdempotencyKey, Incarnation,
+    Lease, Migrations, NewAsset, NewExport, NewGrant, NewInvite, NewRoom, NewSnapshot, Opening,
     OpeningEnd, Page, PostgresOptions, PostgresStore, Quarantine, Role, RoomChange, RoomQuery,
     Stay, Store, StoreError, Trim, VisibleTo, WorkerId,
 };
@@ -30,13 +30,14 @@ pub const CASES: Cases = &[
     case!(j4_a_receipt_waits_for_the_disk_unless_it_is_told_not_to),
 ];
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "0001 rooms",
     "0002 snapshots",
     "0003 dead letters",
     "0004 room records",
     "0005 access",
     "0006 exports",
+    "0007 sizes and keys",
 ];
 
 async fn nodes_that_start_at_once_migrate_once(at: Database) {
@@ -333,7 +334,10 @@ async fn use_exports(store: &PostgresStore, room: &str, time: u64) {
             time_ms: 0,
             expires_ms: 1,
         };
-        let added = store.add_export(room, &new, 9).await.unwrap();
+        let added = store
+            .add_export(room, &new, &ExportLimits::waiting(9))
+            .await
+            .unwrap();
         assert!(matches!(added, ExportAdded::Yes(_)), "{added:?}");
     }
     let export = store.claim_export(&claim).await.unwrap().unwrap();
@@ -342,6 +346,7 @@ async fn use_exports(store: &PostgresStore, room: &str, time: u64) {
     let done = ExportEnd::Completed {
         drawn: 1,
         outcome: Vec::new().into(),
+        size: 7,
     };
     assert!(store.end_export(export.id, &claim, &done, 2).await.unwrap());
     let state = store.export(export.id).await.unwrap().unwrap().state;
@@ -353,7 +358,7 @@ async fn use_exports(store: &PostgresStore, room: &str, time: u64) {
         let deleted = store.delete_export(room, export.id, "exports/").await;
         assert!(deleted.unwrap());
     }
-    for orphan in store.orphans().await.unwrap() {
+    for orphan in store.orphans(0).await.unwrap() {
         store.forget_orphans(orphan.id).await.unwrap();
     }
     let file = NewAsset {
@@ -364,7 +369,8 @@ async fn use_exports(store: &PostgresStore, room: &str, time: u64) {
         created_by: None,
         time_ms: 0,
     };
-    let added = store.add_asset(room, &file, 9).await.unwrap();
+    let id = store.room(room).await.unwrap().unwrap().id;
+    let added = store.add_asset(id, &file, 9).await.unwrap();
     let AssetAdded::New(asset) = added else {
         panic!("{added:?}");
     };

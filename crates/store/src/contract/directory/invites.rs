@@ -66,6 +66,36 @@ pub async fn invites_come_back_newest_first_and_are_revoked_once(place: &dyn Pla
     assert_eq!(access(&*store, "other").await, 0);
 }
 
+/// As long as nobody has come by it.
+pub async fn an_invite_gets_another_secret(place: &dyn Place) {
+    let store = place.open().await;
+    let room = doc(&*store, "room", 0).await;
+    let other = doc(&*store, "other", 0).await;
+    let made = invite(&*store, "room", &new_invite(1, Role::Viewer)).await;
+    let renewed = store.renew_invite(room, made.id, &hash(2)).await;
+    assert_eq!(renewed.unwrap().as_ref(), Some(&made));
+    let by = async |secret, session| {
+        let new = new_grant(session);
+        store.grant_by_invite("room", &hash(secret), &new).await
+    };
+    assert_eq!(by(1, 1).await.unwrap(), Granted::NoInvite);
+    assert_eq!(
+        store.renew_invite(other, made.id, &hash(3)).await.unwrap(),
+        None
+    );
+    assert!(matches!(by(2, 1).await.unwrap(), Granted::Yes(_)));
+    assert_eq!(
+        store.renew_invite(room, made.id, &hash(3)).await.unwrap(),
+        None
+    );
+    let made = invite(&*store, "room", &new_invite(4, Role::Viewer)).await;
+    store.revoke_invite("room", made.id, NOW).await.unwrap();
+    assert_eq!(
+        store.renew_invite(room, made.id, &hash(5)).await.unwrap(),
+        None
+    );
+}
+
 /// Of a room that is not there, a secret that has one, an invite that is dead.
 pub async fn a_dead_invite_leads_nowhere(place: &dyn Place) {
     let store = place.open().await;

@@ -7,9 +7,9 @@ use super::super::{
 };
 use super::{NOW, Place, create, entry, hash, invite, join, new_invite, new_room};
 use crate::{
-    AssetAdded, Created, DeadLetter, ExportAdded, ExportId, FactsQuery, IdempotencyKey,
-    Incarnation, Lease, NewAsset, NewExport, NewRoom, Opening, Role, RoomAppend, RoomFacts, RoomId,
-    Specimen, Store, StoreError, Trim,
+    AssetAdded, Created, DeadLetter, ExportAdded, ExportId, ExportLimits, FactsQuery,
+    IdempotencyKey, Incarnation, Lease, NewAsset, NewExport, NewRoom, Opening, Role, RoomAppend,
+    RoomFacts, RoomId, Specimen, Store, StoreError, Trim,
 };
 
 /// A room that has everything a room can have.
@@ -55,7 +55,10 @@ async fn full(store: &dyn Store, name: &str, node: &mut Node) -> RoomId {
         time_ms: NOW,
         expires_ms: NOW + 1,
     };
-    let added = store.add_export(name, &new, 9).await.unwrap();
+    let added = store
+        .add_export(name, &new, &ExportLimits::waiting(9))
+        .await
+        .unwrap();
     assert!(matches!(added, ExportAdded::Yes(_)), "{added:?}");
     let file = NewAsset {
         name: "a.png".into(),
@@ -65,7 +68,8 @@ async fn full(store: &dyn Store, name: &str, node: &mut Node) -> RoomId {
         created_by: None,
         time_ms: NOW,
     };
-    let added = store.add_asset(name, &file, 9).await.unwrap();
+    let id = store.room(name).await.unwrap().unwrap().id;
+    let added = store.add_asset(id, &file, 9).await.unwrap();
     assert!(matches!(added, AssetAdded::New(_)), "{added:?}");
     let stays = [super::stays::stay(name, 1)];
     store.note_stays(&stays).await.unwrap();
@@ -108,7 +112,7 @@ pub async fn a_purged_room_leaves_nothing(place: &dyn Place) {
     assert_eq!(loaded(&*store, "room").await.id, id);
     store.delete_room("room", NOW).await.unwrap();
     assert!(store.purge_room("room").await.unwrap());
-    for orphan in store.orphans().await.unwrap() {
+    for orphan in store.orphans(0).await.unwrap() {
         store.forget_orphans(orphan.id).await.unwrap();
     }
     assert_eq!(place.rows().await, before);

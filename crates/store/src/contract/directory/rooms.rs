@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::super::{Node, append, doc, loaded, part, snapshot_of, until_available, update};
 use super::{NOW, Place, access, create, entry, hash, new_room};
 use crate::{
-    Created, IdempotencyKey, NewRoom, Role, RoomAppend, RoomChange, RoomEntry, RoomUsage,
+    Created, IdempotencyKey, KeyClaim, NewRoom, Role, RoomAppend, RoomChange, RoomEntry, RoomUsage,
     StoreError, Visibility,
 };
 
@@ -136,6 +136,52 @@ pub async fn one_key_makes_one_room(place: &dyn Place) {
     }
     assert_eq!((made.len(), before.len()), (1, 19));
     assert!(before.iter().all(|entry| *entry == made[0]));
+}
+
+/// And who has not said so for long is no more.
+pub async fn a_key_is_one_requests_until_it_is_known_what_became_of_it(place: &dyn Place) {
+    let store = place.open().await;
+    let room = doc(&*store, "room", 1).await;
+    let given = |key, request| IdempotencyKey {
+        key: hash(key),
+        request: hash(request),
+    };
+    let claim = async |key, request, time_ms| {
+        let given = given(key, request);
+        store.claim_key(room, &given, time_ms).await.unwrap()
+    };
+    assert_eq!(claim(1, 1, NOW).await, KeyClaim::Yes);
+    assert_eq!(claim(1, 1, NOW + 1).await, KeyClaim::Underway);
+    assert_eq!(claim(1, 2, NOW + 1).await, KeyClaim::KeyReused);
+    assert_eq!(claim(2, 1, NOW + 1).await, KeyClaim::Yes);
+    store.fulfil_key(&hash(1), Some(7)).await.unwrap();
+    store.fulfil_key(&hash(2), None).await.unwrap();
+    assert_eq!(claim(1, 1, NOW + 2).await, KeyClaim::Before(7));
+    assert_eq!(claim(1, 2, NOW + 2).await, KeyClaim::KeyReused);
+    assert_eq!(claim(2, 3, NOW + 2).await, KeyClaim::Yes);
+    let minutes = 5 * 60 * 1000;
+    assert_eq!(claim(2, 3, NOW + 1 + minutes).await, KeyClaim::Underway);
+    assert_eq!(claim(2, 3, NOW + 2 + minutes).await, KeyClaim::Yes);
+    assert_eq!(claim(2, 3, NOW + 3 + minutes).await, KeyClaim::Underway);
+    assert_eq!(claim(1, 1, NOW + minutes).await, KeyClaim::Before(7));
+    // By a room's key nothing else is made, and the other way round.
+    let keyed = |name: &str, key| NewRoom {
+        idempotency: Some(given(key, 9)),
+        ..new_room(name)
+    };
+    create(&*store, &keyed("keyed", 3)).await;
+    assert_eq!(claim(3, 1, NOW).await, KeyClaim::KeyReused);
+    let other = store.create_room(&keyed("other", 1)).await.unwrap();
+    assert_eq!(other, Created::KeyReused);
+    let day = 24 * 60 * 60 * 1000;
+    assert_eq!(claim(1, 2, NOW + day).await, KeyClaim::Yes);
+    // They go with their room.
+    store.delete_room("room", NOW).await.unwrap();
+    assert!(store.purge_room("room").await.unwrap());
+    let again = doc(&*store, "room", 1).await;
+    store.fulfil_key(&hash(1), Some(8)).await.unwrap();
+    let claimed = store.claim_key(again, &given(1, 1), NOW + day + 1).await;
+    assert_eq!(claimed.unwrap(), KeyClaim::Yes);
 }
 
 /// What is changed, what the room is then, and whether that raises its access version.
@@ -326,6 +372,7 @@ pub async fn what_a_room_takes_is_told(place: &dyn Place) {
         snapshots: 2,
         snapshot_bytes: 6,
         exports: 0,
+        export_bytes: 0,
         assets: 0,
         asset_bytes: 0,
     };

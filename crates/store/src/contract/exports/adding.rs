@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{ALL, NOW, Place, add, claim, doc, ends, id, new_export, one};
 use crate::{
-    Claim, ExportAdded, ExportEnd, ExportState, MAX_EXPORT_TEXT, MAX_EXPORTS_OF_ROOM, NewExport,
-    Page, StoreError,
+    Claim, ExportAdded, ExportEnd, ExportLimits, ExportState, MAX_EXPORT_TEXT, MAX_EXPORTS_OF_ROOM,
+    NewExport, Page, StoreError,
 };
 
 /// With all its texts and numbers; adding it again changes nothing.
@@ -22,7 +22,10 @@ pub async fn an_export_is_added_once_and_comes_back_as_it_was(place: &dyn Place)
         time_ms: NOW,
         expires_ms: NOW + 1,
     };
-    let added = store.add_export("room", &new, 1).await.unwrap();
+    let added = store
+        .add_export("room", &new, &ExportLimits::waiting(1))
+        .await
+        .unwrap();
     let ExportAdded::Yes(export) = &added else {
         panic!("{added:?}");
     };
@@ -44,17 +47,29 @@ pub async fn an_export_is_added_once_and_comes_back_as_it_was(place: &dyn Place)
         time_ms: NOW + 9,
         ..new.clone()
     };
-    assert_eq!(store.add_export("room", &again, 1).await.unwrap(), added);
-    let elsewhere = store.add_export("other", &new, 1).await;
+    assert_eq!(
+        store
+            .add_export("room", &again, &ExportLimits::waiting(1))
+            .await
+            .unwrap(),
+        added
+    );
+    let elsewhere = store
+        .add_export("other", &new, &ExportLimits::waiting(1))
+        .await;
     assert!(
         matches!(elsewhere, Err(StoreError::Conflict(_))),
         "{elsewhere:?}"
     );
     assert_eq!(store.export(id(2)).await.unwrap(), None);
-    let nowhere = store.add_export("nobody", &new_export(2), 1).await;
+    let nowhere = store
+        .add_export("nobody", &new_export(2), &ExportLimits::waiting(1))
+        .await;
     assert_eq!(nowhere.unwrap(), ExportAdded::NoRoom);
     store.delete_room("other", NOW).await.unwrap();
-    let deleted = store.add_export("other", &new_export(2), 1).await;
+    let deleted = store
+        .add_export("other", &new_export(2), &ExportLimits::waiting(1))
+        .await;
     assert_eq!(deleted.unwrap(), ExportAdded::NoRoom);
     assert_eq!(store.exports("room", ALL).await.unwrap().len(), 1);
 }
@@ -67,7 +82,11 @@ pub async fn a_room_has_no_more_exports_waiting_than_it_may(place: &dyn Place) {
     add(&*store, "other", 100).await;
     let adding = (1..=20).map(|number| {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { store.add_export("room", &new_export(number), 5).await })
+        tokio::spawn(async move {
+            store
+                .add_export("room", &new_export(number), &ExportLimits::waiting(5))
+                .await
+        })
     });
     let adding: Vec<_> = adding.collect();
     let mut refused = 0;
@@ -80,7 +99,12 @@ pub async fn a_room_has_no_more_exports_waiting_than_it_may(place: &dyn Place) {
     }
     assert_eq!(refused, 15);
     assert_eq!(store.exports("room", ALL).await.unwrap().len(), 5);
-    let full = async || store.add_export("room", &new_export(30), 5).await.unwrap();
+    let full = async || {
+        store
+            .add_export("room", &new_export(30), &ExportLimits::waiting(5))
+            .await
+            .unwrap()
+    };
     let mut held = Vec::new();
     while held.len() < 6 {
         held.extend(store.claim_export(&claim(1)).await.unwrap());
@@ -92,6 +116,17 @@ pub async fn a_room_has_no_more_exports_waiting_than_it_may(place: &dyn Place) {
         .await;
     assert!(ended.unwrap());
     assert!(matches!(full().await, ExportAdded::Yes(_)));
+    // What is in its object counts, also beyond what waits.
+    let usage = store.usage("room").await.unwrap().unwrap();
+    assert_eq!((usage.exports, usage.export_bytes), (6, 7));
+    let ended = store.export(mine.id).await.unwrap().unwrap();
+    assert_eq!(ended.size, Some(7));
+    for (bytes, is_taken) in [(7, false), (8, true)] {
+        let waiting = 50;
+        let limits = ExportLimits { waiting, bytes };
+        let added = store.add_export("room", &new_export(31), &limits).await;
+        assert_eq!(matches!(added.unwrap(), ExportAdded::Yes(_)), is_taken);
+    }
 }
 
 /// Ended ones count until they are deleted.
@@ -104,7 +139,11 @@ pub async fn no_more_exports_are_kept_than_may(place: &dyn Place) {
         let ended = store.cancel_export("room", id(number), NOW).await.unwrap();
         assert!(ended.is_some());
     }
-    let again = async || store.add_export("room", &new_export(most + 1), 5).await;
+    let again = async || {
+        store
+            .add_export("room", &new_export(most + 1), &ExportLimits::waiting(5))
+            .await
+    };
     assert_eq!(again().await.unwrap(), ExportAdded::TooMany);
     assert!(
         store
@@ -161,11 +200,19 @@ pub async fn what_no_store_takes_is_invalid_in_an_export(place: &dyn Place) {
     for change in changes {
         let mut new = new_export(1);
         change(&mut new);
-        is_invalid(store.add_export("room", &new, 9).await.map(drop));
+        is_invalid(
+            store
+                .add_export("room", &new, &ExportLimits::waiting(9))
+                .await
+                .map(drop),
+        );
     }
     let mut longest = new_export(1);
     longest.order = vec![1; MAX_EXPORT_TEXT].into();
-    store.add_export("room", &longest, 9).await.unwrap();
+    store
+        .add_export("room", &longest, &ExportLimits::waiting(9))
+        .await
+        .unwrap();
     let claims = [
         Claim {
             attempts: 0,
@@ -194,10 +241,12 @@ pub async fn what_no_store_takes_is_invalid_in_an_export(place: &dyn Place) {
         ExportEnd::Completed {
             drawn: 1,
             outcome: long.into(),
+            size: 7,
         },
         ExportEnd::Completed {
             drawn: u64::MAX,
             outcome: Vec::new().into(),
+            size: 7,
         },
         ExportEnd::Again {
             after: crate::MAX_EXPORT_PAUSE + std::time::Duration::from_millis(1),

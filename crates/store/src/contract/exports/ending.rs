@@ -47,6 +47,7 @@ pub async fn an_export_is_completed_once(place: &dyn Place) {
         ExportEnd::Completed {
             drawn: 10,
             outcome: (*b"{}").into(),
+            size: 7,
         },
     ];
     for other in &others {

@@ -1,10 +1,10 @@
 //! What is left of exports when they go.
 
 use super::{ExportState, NOW, Place, add, claim, completed, doc, ends, id, one, takes};
-use crate::{ExportAdded, NewExport, Orphans, Store, StoreError};
+use crate::{ExportAdded, ExportLimits, NewExport, Orphans, Store, StoreError};
 
 async fn prefixes(store: &dyn Store) -> Vec<String> {
-    let orphans = store.orphans().await.unwrap();
+    let orphans = store.orphans(0).await.unwrap();
     assert!(orphans.windows(2).all(|two| two[0].id < two[1].id));
     orphans
         .iter()
@@ -13,7 +13,7 @@ async fn prefixes(store: &dyn Store) -> Vec<String> {
 }
 
 async fn forget_all(store: &dyn Store) {
-    for orphan in store.orphans().await.unwrap() {
+    for orphan in store.orphans(0).await.unwrap() {
         store.forget_orphans(orphan.id).await.unwrap();
         store.forget_orphans(orphan.id).await.unwrap();
     }
@@ -52,7 +52,10 @@ pub async fn a_deleted_export_leaves_its_objects(place: &dyn Place) {
         "exports/1/4.",
     ];
     assert_eq!(prefixes(&*store).await, left);
-    let first = store.orphans().await.unwrap().remove(0);
+    let first = store.orphans(0).await.unwrap().remove(0);
+    let behind = store.orphans(first.id).await.unwrap();
+    assert_eq!(behind.len(), 3);
+    assert_eq!(store.orphans(behind[2].id).await.unwrap(), []);
     store.forget_orphans(first.id).await.unwrap();
     assert_eq!(prefixes(&*store).await, left[1..]);
     forget_all(&*store).await;
@@ -70,7 +73,10 @@ pub async fn exports_expire_in_their_order(place: &dyn Place) {
             expires_ms,
             ..super::new_export(number)
         };
-        let added = store.add_export(room, &new, 10_000).await.unwrap();
+        let added = store
+            .add_export(room, &new, &ExportLimits::waiting(10_000))
+            .await
+            .unwrap();
         assert!(matches!(added, ExportAdded::Yes(_)), "{added:?}");
     };
     add_until("room", 1, NOW + 30).await;

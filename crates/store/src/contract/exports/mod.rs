@@ -15,7 +15,8 @@ pub use self::ending::*;
 pub use self::leaving::*;
 use super::{Place, doc};
 use crate::{
-    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportState, NewExport, Page, Store, WorkerId,
+    Claim, Export, ExportAdded, ExportEnd, ExportId, ExportLimits, ExportState, NewExport, Page,
+    Store, WorkerId,
 };
 
 /// Now, in these cases; leases and pauses go by another clock.
@@ -63,11 +64,14 @@ fn completed() -> ExportEnd {
     ExportEnd::Completed {
         drawn: 9,
         outcome: (*b"{}").into(),
+        size: 7,
     }
 }
 
 async fn add(store: &dyn Store, room: &str, number: u128) -> Export {
-    let added = store.add_export(room, &new_export(number), 10_000).await;
+    let added = store
+        .add_export(room, &new_export(number), &ExportLimits::waiting(10_000))
+        .await;
     match added.expect("an answer") {
         ExportAdded::Yes(export) => *export,
         other => panic!("{other:?}"),
