@@ -187,6 +187,7 @@ impl From<Refusal> for Problem {
             Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
             Refusal::NotDeleted => (StatusCode::CONFLICT, "room-not-deleted"),
             Refusal::WrongPassword => (StatusCode::FORBIDDEN, "wrong-password"),
+            Refusal::InviteGiven => (StatusCode::CONFLICT, "invite-given"),
             Refusal::InviteInvalid => (StatusCode::FORBIDDEN, "invite-invalid"),
             Refusal::InviteUsedUp => (StatusCode::GONE, "invite-used-up"),
             Refusal::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts"),

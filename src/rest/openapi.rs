@@ -26,7 +26,7 @@ use crate::media::MEDIA_TYPES;
 const ABOUT: &str = "Rooms of a Scrible server: made, found, shared, read and written. Times are RFC 3339 in UTC with \
     milliseconds. A room is named in one percent-encoded segment, `/` as `%2F`; a link (`room~g…`) may stand for it. Lists \
     come in pages: `next` is the `cursor` of the following one. Refusals are `application/problem+json` (RFC 9457) with \
-    a stable `code`. Making or copying a room with an `Idempotency-Key` may be repeated for 24 hours. A page may send the session \
+    a stable `code`. Making or copying a room, an invite, a version or an export with an `Idempotency-Key` may be repeated for 24 hours. A page may send the session \
     cookie instead of a token, where its origin is one that the operator has named; bodies must then be JSON, or a file for the board.";
 
 /// The document.
@@ -109,7 +109,14 @@ fn operation(route: &Route) -> utoipa::openapi::path::Operation {
             .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
         operation = operation.parameter(prefer);
     }
-    if ["createRoom", "duplicateRoom", "orderExport"].contains(&route.name) {
+    let keyed = [
+        "createRoom",
+        "duplicateRoom",
+        "createInvite",
+        "createSnapshot",
+        "orderExport",
+    ];
+    if keyed.contains(&route.name) {
         let key = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)

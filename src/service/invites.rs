@@ -2,8 +2,12 @@
 //!
 //! The one rule: the secret of an invite is told once, to whoever made it; the store has its hash.
 
+use std::sync::Arc;
+
 use scrible_store::{Invite, NewInvite, Page};
 
+use super::assets::to_the_end;
+use super::keyed::Turn;
 use super::rooms::{MAX_TEXT_BYTES, check_text, security};
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Knock, Role, Secret};
@@ -32,17 +36,18 @@ pub struct GivenInvite {
 }
 
 impl Services {
-    /// Makes an invite.
+    /// Makes an invite. With the same key it is the same one, which gets another secret in the place of the one that did not arrive.
     ///
     /// # Errors
-    /// [`Refusal::RoomNotFound`], [`Refusal::Invalid`], and what the gate has against it.
+    /// [`Refusal::RoomNotFound`], [`Refusal::Invalid`], [`Refusal::KeyReused`], [`Refusal::InviteGiven`], and what the gate has against it.
     pub async fn add_invite(
-        &self,
+        self: &Arc<Self>,
         room: &RoomName,
         knock: &Knock,
         wish: InviteWish,
+        idempotency: Option<(&str, &[u8])>,
     ) -> Result<GivenInvite, ServiceError> {
-        let (admission, _) = self.admit_to(room, knock, Role::Owner).await?;
+        let (admission, entry) = self.admit_to(room, knock, Role::Owner).await?;
         let now = now_ms();
         if wish.max_uses == Some(0) || wish.max_uses.is_some_and(|uses| uses > i32::MAX as u32) {
             let why = "an invite may be used at least once, and at most 2147483647 times";
@@ -54,19 +59,39 @@ impl Services {
         }
         let label = wish.label.as_deref();
         let label = label.map(|label| check_text(label, "the label", MAX_TEXT_BYTES));
+        let label = label.transpose()?;
         let secret = Secret::random();
+        let turn = self.turn_at((entry.id, "invite"), &admission.identity, idempotency);
+        let key = match turn.await? {
+            Turn::Yours(key) => key,
+            Turn::Before(id) => {
+                let hash = secret.hash();
+                let renewed = self.store.renew_invite(entry.id, id, &hash).await?;
+                let invite = renewed.ok_or(Refusal::InviteGiven)?;
+                return Ok(GivenInvite { invite, secret });
+            }
+        };
         let new = NewInvite {
             secret: secret.hash(),
             role: wish.role,
-            label: label.transpose()?,
+            label,
             created_by: admission.identity.0,
             created_ms: now,
             expires_ms: wish.expires_ms,
             max_uses: wish.max_uses,
         };
-        let invite = self.store.add_invite(room.as_str(), &new).await?;
-        let invite = invite.ok_or(Refusal::RoomNotFound)?;
-        Ok(GivenInvite { invite, secret })
+        let (this, room) = (self.clone(), room.shared());
+        let making = async move {
+            let added = this.store.add_invite(&room, &new).await;
+            let id = added
+                .as_ref()
+                .ok()
+                .and_then(|added| Some(added.as_ref()?.id));
+            this.done(key, id).await;
+            let invite = added?.ok_or(Refusal::RoomNotFound)?;
+            Ok(GivenInvite { invite, secret })
+        };
+        to_the_end(self.tasks(), making).await
     }
 
     /// The invites of a room, newest first, dead ones included.

@@ -9,6 +9,7 @@ mod exports;
 mod grants;
 mod invites;
 mod join;
+mod keyed;
 mod live;
 mod people;
 mod previews;

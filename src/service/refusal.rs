@@ -43,6 +43,11 @@ pub enum Refusal {
     /// The room is there, and this is not.
     #[error("the room has no such invite")]
     InviteNotFound,
+    /// Its secret is told once, and whoever has come by it has it.
+    #[error(
+        "this invite was made before, and is revoked or somebody has come by it; its secret is not told again"
+    )]
+    InviteGiven,
     /// The room is there, and this is not.
     #[error("the room has no such grant")]
     GrantNotFound,

@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use scrible_store::{
-    Created, IdempotencyKey, NewRoom, RoomChange, RoomEntry, RoomQuery, Visibility, VisibleTo,
-};
-use sha2::{Digest, Sha256};
+use scrible_store::{Created, NewRoom, RoomChange, RoomEntry, RoomQuery, Visibility, VisibleTo};
 
 use super::assets::{to_the_end, turn};
+use super::keyed::idempotency_key;
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Caller, Denied, From, FrontendUrl, Identity, Knock, Role, Secret, events};
 use crate::room::{Carrier, RoomName};
@@ -106,7 +104,8 @@ impl Services {
             frontend: change.frontend.flatten(),
             viewers_export: change.viewers_export.unwrap_or(true),
             time_ms: now_ms(),
-            idempotency: idempotency.map(|(key, request)| idempotency_key(&caller, key, request)),
+            idempotency: idempotency
+                .map(|(key, request)| idempotency_key(&caller.identity, key, request)),
         };
         let (entry, before) = match self.store.create_room(&new).await? {
             Created::New(entry) => (entry, false),
@@ -465,46 +464,4 @@ pub(super) fn check_text(text: &str, what: &str, most: usize) -> Result<Arc<str>
 pub(super) fn security(room: &RoomName, knock: &Knock, identity: &Identity, event: &'static str) {
     let (room, identity) = (room.as_str(), identity.0.as_deref());
     tracing::info!(target: events::TARGET, event, room, peer = %knock.peer, identity);
-}
-
-/// Of the request only what nobody can guess from is kept: there may be a password in it, and the key is known to its giver alone.
-fn idempotency_key(caller: &Caller, key: &str, request: &[u8]) -> IdempotencyKey {
-    let hash = |parts: &[&[u8]]| {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        hash.finalize().into()
-    };
-    let whose = caller.identity.0.as_deref().unwrap_or_default().as_bytes();
-    IdempotencyKey {
-        key: hash(&[b"key", whose, key.as_bytes()]),
-        request: hash(&[b"request", whose, key.as_bytes(), request]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn h4_a_key_is_its_givers_and_says_nothing_of_the_request() {
-        let caller = |name: &str| Caller {
-            identity: Identity(Some(name.into())),
-            subject: None,
-            is_admin: false,
-            visible: None,
-            may_create: true,
-            basis: Default::default(),
-        };
-        let ada = idempotency_key(&caller("sub:ada"), "k", b"{}");
-        assert_eq!(ada, idempotency_key(&caller("sub:ada"), "k", b"{}"));
-        let other = idempotency_key(&caller("sub:ada"), "k", b"{ }");
-        assert_eq!((ada.key, true), (other.key, ada.request != other.request));
-        let bob = idempotency_key(&caller("sub:bob"), "k", b"{}");
-        assert!(bob.key != ada.key && bob.request != ada.request);
-        let second = idempotency_key(&caller("sub:ada"), "l", b"{}");
-        assert!(second.key != ada.key && second.request != ada.request);
-    }
 }

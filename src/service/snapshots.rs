@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scrible_store::{Snapshot, SnapshotInfo};
 
+use super::assets::to_the_end;
+use super::keyed::Turn;
 use super::rooms::{MAX_TEXT_BYTES, check_text};
 use super::{Listed, Restored, ServiceError, Services};
 use crate::access::{Admission, Knock, Role};
@@ -32,23 +34,40 @@ impl Services {
         Ok(Listed::cut(below.take(most).collect(), limit))
     }
 
-    /// Keeps what is in the room at this moment under a name.
+    /// Keeps what is in the room at this moment under a name. With the same key it is the same version, of the moment when it was first asked for.
     ///
     /// # Errors
-    /// As [`snapshots`](Self::snapshots); [`Refusal::Invalid`](super::Refusal::Invalid) for the name.
+    /// As [`snapshots`](Self::snapshots); [`Refusal::Invalid`](super::Refusal::Invalid) for the name,
+    /// [`Refusal::KeyReused`](super::Refusal::KeyReused).
     pub async fn keep_snapshot(
-        &self,
+        self: &Arc<Self>,
         room: &RoomName,
         knock: &Knock,
         label: &str,
+        idempotency: Option<(&str, &[u8])>,
     ) -> Result<SnapshotInfo, ServiceError> {
-        let (admission, _) = self.admit_to(room, knock, Role::Editor).await?;
+        let (admission, entry) = self.admit_to(room, knock, Role::Editor).await?;
+        let label = check_text(label, "the label", MAX_TEXT_BYTES)?;
+        let turn = self.turn_at((entry.id, "version"), &admission.identity, idempotency);
+        let key = match turn.await? {
+            Turn::Yours(key) => key,
+            Turn::Before(version) => return self.info(room, version.unsigned_abs()).await,
+        };
         let keep = Keep::Version {
-            label: Some(check_text(label, "the label", MAX_TEXT_BYTES)?),
+            label: Some(label),
             author: author(admission),
         };
-        let kept = self.versions.keep(room, &keep).await?;
-        self.info(room, kept.version).await
+        let (this, room) = (self.clone(), room.clone());
+        let keeping = async move {
+            let kept = this.versions.keep(&room, &keep).await;
+            let version = kept
+                .as_ref()
+                .ok()
+                .and_then(|kept| i64::try_from(kept.version).ok());
+            this.done(key, version).await;
+            this.info(&room, kept?.version).await
+        };
+        to_the_end(self.tasks(), keeping).await
     }
 
     /// One version: an update (Yjs v1) that holds the whole doc.

@@ -96,7 +96,9 @@ pub async fn create(call: Call) -> Answer {
         max_uses: new.max_uses,
     };
     let room = call.room()?;
-    let given = call.services.add_invite(room, &call.knock, wish).await?;
+    let key = call.idempotency_key()?.map(|key| (key, &*call.body));
+    let giving = call.services.add_invite(room, &call.knock, wish, key);
+    let given = giving.await?;
     let secret = given.secret.reveal().to_owned();
     // Behind the `#`: browsers send that to nobody.
     let url = format!(

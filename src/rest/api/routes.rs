@@ -134,6 +134,7 @@ const VIEWER: Who = Who::Has(Role::Viewer);
 const EDITOR: Who = Who::Has(Role::Editor);
 const OWNER: Who = Who::Has(Role::Owner);
 const EXISTS: (u16, &str) = (409, "`room-exists`");
+const KEY_REUSED: (u16, &str) = (422, "`idempotency-key-reused`");
 /// Where viewers may be kept from exporting.
 const KEPT: &[(u16, &str)] = &[(
     403,
@@ -150,7 +151,7 @@ const ORDERING: &[(u16, &str)] = &[
         404,
         "`room-not-found` or `version-not-found`. For whoever could come in",
     ),
-    (422, "`idempotency-key-reused`"),
+    KEY_REUSED,
     (
         429,
         "`too-many-exports` of this room wait, or `too-many-attempts`",
@@ -182,7 +183,7 @@ macro_rules! route {
 #[rustfmt::skip]
 pub static ROUTES: &[Route] = &[
     route!(POST "/api/rooms", "createRoom", "Make a room", Who::Creator, Takes::MaybeJson("NewRoom"), &[], Gives::Json(201, "Room"),
-        &[EXISTS, (422, "`idempotency-key-reused`")], rooms::create),
+        &[EXISTS, KEY_REUSED], rooms::create),
     route!(GET "/api/rooms", "listRooms", "List the rooms that you may know of, by name", Who::Anyone, Takes::Nothing,
         &[
             Parameter { name: "search", about: "only those with this text in name or title", kind: Kind::Text },
@@ -195,14 +196,14 @@ pub static ROUTES: &[Route] = &[
     route!(DELETE "/api/rooms/{room}", "deleteRoom", "Delete a room; it can be restored until it is purged", OWNER, Takes::Nothing, &[],
         Gives::Status(204), &[], rooms::delete),
     route!(POST "/api/rooms/{room}/duplicate", "duplicateRoom", "Make another room with what is in this one; you must be allowed to make rooms",
-        VIEWER, Takes::MaybeJson("NewCopy"), &[], Gives::Json(201, "Room"), &[(409, "`room-exists`, or `room-full`"), (422, "`idempotency-key-reused`")], rooms::duplicate),
+        VIEWER, Takes::MaybeJson("NewCopy"), &[], Gives::Json(201, "Room"), &[(409, "`room-exists`, or `room-full`"), KEY_REUSED], rooms::duplicate),
     route!(POST "/api/rooms/{room}/restore", "restoreRoom", "Bring a deleted room back; for its owner and for admins", OWNER, Takes::Nothing,
         &[], Gives::Json(200, "Room"), &[], rooms::restore),
     route!(POST "/api/rooms/{room}/purge", "purgeRoom", "End a deleted room for ever", Who::Admin, Takes::Nothing, &[], Gives::Status(204),
         &[(409, "`room-not-deleted`")], rooms::purge),
 
     route!(POST "/api/rooms/{room}/invites", "createInvite", "Make an invite; its secret is told this once", OWNER, Takes::Json("NewInvite"),
-        &[], Gives::Json(201, "GivenInvite"), &[], invites::create),
+        &[], Gives::Json(201, "GivenInvite"), &[(409, "`invite-given`"), KEY_REUSED], invites::create),
     route!(GET "/api/rooms/{room}/invites", "listInvites", "List the invites, newest first, dead ones included", OWNER, Takes::Nothing, PAGED,
         Gives::Json(200, "InviteList"), &[], invites::list),
     route!(DELETE "/api/rooms/{room}/invites/{id}", "revokeInvite", "Revoke an invite; whoever came by it is out at once", OWNER,
@@ -251,7 +252,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/api/rooms/{room}/snapshots", "listSnapshots", "List the versions, newest first", VIEWER, Takes::Nothing, PAGED,
         Gives::Json(200, "SnapshotList"), &[], snapshots::list),
     route!(POST "/api/rooms/{room}/snapshots", "createSnapshot", "Keep what is in the room as a named version", EDITOR,
-        Takes::Json("SnapshotLabel"), &[], Gives::Json(201, "Snapshot"), &[], snapshots::create),
+        Takes::Json("SnapshotLabel"), &[], Gives::Json(201, "Snapshot"), &[KEY_REUSED], snapshots::create),
     route!(GET "/api/rooms/{room}/snapshots/{version}", "getSnapshot", "Read a version as a Yjs update (v1)", VIEWER, Takes::Nothing, &[],
         Gives::Bytes, &[], snapshots::get),
     route!(GET "/api/rooms/{room}/snapshots/{version}/json", "getSnapshotJson", "Read a version as JSON", VIEWER, Takes::Nothing, &[],

@@ -67,9 +67,10 @@ pub async fn list(call: Call) -> Answer {
 /// `POST /api/rooms/{room}/snapshots`
 pub async fn create(call: Call) -> Answer {
     let SnapshotLabel { label } = call.json()?;
+    let key = call.idempotency_key()?.map(|key| (key, &*call.body));
     let keeping = call
         .services
-        .keep_snapshot(call.room()?, &call.knock, &label);
+        .keep_snapshot(call.room()?, &call.knock, &label, key);
     Ok(created(&Snapshot::from(keeping.await?)))
 }
 

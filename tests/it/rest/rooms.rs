@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Ask, Guarded, PAGE, token};
+use crate::client::typed;
 
 #[tokio::test]
 async fn h4_a_room_is_made_shown_changed_deleted_restored_and_purged() {
@@ -414,4 +415,68 @@ async fn h2_the_document_and_its_page_are_served_to_everybody() {
     assert_eq!(page.status, 200);
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
+}
+
+#[tokio::test]
+async fn h21_invites_and_named_versions_are_made_once_for_a_key() {
+    let all = Guarded::start().await;
+    all.room("mine").await;
+    let ask = async |what: &str, key: &str, body: Value| {
+        let path = format!("/api/rooms/mine/{what}");
+        let mut ask = Ask::json("POST /", token("ann"), &body);
+        ask.path = &path;
+        ask.headers.push(("Idempotency-Key", key.to_owned()));
+        all.ask(ask).await
+    };
+    let draw = async |clock| {
+        let line = "POST /api/rooms/mine/update";
+        let drawn = all.bytes("ann", line, &typed(1, clock)).await;
+        assert_eq!(drawn.status, 200);
+    };
+    let reused = (422, "idempotency-key-reused".to_owned());
+
+    let invite = || json!({"role": "editor", "max_uses": 1});
+    let (first, again) = tokio::join!(ask("invites", "k", invite()), ask("invites", "k", invite()));
+    let (first, again) = (first.json(), again.json());
+    assert_eq!(first["invite"], again["invite"]);
+    let third = ask("invites", "k", invite()).await.json();
+    assert_eq!(third["invite"], first["invite"]);
+    let other = ask("invites", "k", json!({"role": "viewer"})).await;
+    assert_eq!(other.refusal(), reused);
+    let join = async |invite: &Value| {
+        let body = json!({"invite": invite["secret"]});
+        let line = "POST /api/rooms/mine/join";
+        all.json("nobody", line, body).await.status
+    };
+    // Only the one that was told last is good.
+    assert_eq!(join(&first).await, 403);
+    assert_eq!(join(&again).await, 403);
+    assert_eq!(join(&third).await, 200);
+    let given = ask("invites", "k", invite()).await;
+    assert_eq!(given.refusal(), (409, "invite-given".into()));
+    let invites = all.get("ann", "GET /api/rooms/mine/invites").await.json();
+    assert_eq!(invites["invites"].as_array().unwrap().len(), 1);
+
+    draw(0).await;
+    let label = || json!({"label": "one"});
+    let (first, again) = tokio::join!(
+        ask("snapshots", "v", label()),
+        ask("snapshots", "v", label())
+    );
+    assert_eq!(
+        (first.status, again.status),
+        (201, 201),
+        "{first:?} {again:?}"
+    );
+    draw(1).await;
+    let third = ask("snapshots", "v", label()).await;
+    assert_eq!((first.json(), first.json()), (again.json(), third.json()));
+    let other = ask("snapshots", "v", json!({"label": "two"})).await;
+    assert_eq!(other.refusal(), reused);
+    // One is not the other.
+    assert_eq!(ask("snapshots", "k", label()).await.refusal(), reused);
+    let plain = all
+        .json("ann", "POST /api/rooms/mine/snapshots", label())
+        .await;
+    assert!(plain.json()["version"] != first.json()["version"]);
 }
