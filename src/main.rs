@@ -1,6 +1,6 @@
 //! The program `scrible`: reads what was typed, and either serves or does one small task.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,9 +93,13 @@ async fn open(config: &Config) -> Result<(Arc<dyn Store>, Arc<dyn Objects>)> {
 /// Where clients, or those who ask for its health, and whoever collects metrics reach this process.
 async fn listen(config: &Config) -> Result<Listeners> {
     let at = (config.listen.host.as_str(), config.listen.port);
-    let clients = socket::listen(at.0, at.1)
-        .await
-        .with_context(|| format!("listen on {}:{}", at.0, at.1))?;
+    let clients = socket::listen(at.0, at.1).await.map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::AddrInUse => " (if a server is there already, --port takes another port)",
+            _ => "",
+        };
+        anyhow::Error::new(error).context(format!("listen on {}:{}{hint}", at.0, at.1))
+    })?;
     let metrics = match config.metrics_listen {
         None => None,
         Some(at) => {
@@ -169,11 +173,12 @@ async fn serve(config: Config) -> Result<ExitCode> {
     if doorkeeper.mode == Mode::Open(Hosts::Any) {
         tracing::warn!(%address, "whoever reaches this address may edit every room that nobody has closed (SCRIBLE_OPEN)");
     }
+    let greeting = server::greeting(address, &doorkeeper.mode);
     let gate = Doorkeeper::new(store.clone(), doorkeeper).context("read the keys of tokens")?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
     // A terminal that has gone is no reason to stop.
-    if let Err(error) = writeln!(std::io::stdout(), "{}", server::greeting(address)) {
+    if let Err(error) = writeln!(std::io::stdout(), "{greeting}") {
         tracing::debug!(%error, "greet");
     }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Gate;
+use crate::access::{Gate, Mode};
 use crate::bus::Bus;
 use crate::compact::{Compactor, Keeper, Marks, Retention};
 use crate::doc_worker::{DocWorkers, DocWorkersConfig};
@@ -397,8 +397,8 @@ impl Node {
     }
 }
 
-/// How a newcomer connects, for the terminal.
-pub fn greeting(address: std::net::SocketAddr) -> String {
+/// What a newcomer does next, for the terminal.
+pub fn greeting(address: std::net::SocketAddr, mode: &Mode) -> String {
     let mut reach = address;
     if address.ip().is_unspecified() {
         reach.set_ip(if address.is_ipv4() {
@@ -407,9 +407,16 @@ pub fn greeting(address: std::net::SocketAddr) -> String {
             IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])
         });
     }
-    format!(
-        "listening on ws://{reach}\n\n  \
-         new WebsocketProvider('ws://{reach}', 'my-room', doc)   // any Yjs editor, y-websocket 1.x to 4.x\n  \
-         http://{reach}/   what is going on\n"
-    )
+    let next = match mode {
+        Mode::Open(_) => format!(
+            "draw:          http://{reach}/try/hello   (in two windows, or two browsers)\n  \
+             see all rooms: http://{reach}/\n  \
+             connect:       new WebsocketProvider('ws://{reach}', 'my-room', doc)"
+        ),
+        Mode::Guarded(_) => format!(
+            "see all rooms: http://{reach}/   (asks for a token: scrible token --sub me --admin)\n  \
+             connect:       new WebsocketProvider('ws://{reach}', 'my-room', doc, {{ params: {{ token }} }})"
+        ),
+    };
+    format!("listening on ws://{reach}\n\n  {next}\n")
 }

@@ -494,6 +494,36 @@ fn the_example_file_shows_every_setting_with_its_default() {
 }
 
 #[test]
+fn the_documentation_has_every_setting_as_it_is() {
+    let documented = include_str!("../../docs/settings.md");
+    for setting in SETTINGS {
+        let default = setting.default.map(|value| format!("`{value}`"));
+        let default = default.as_deref().unwrap_or("unset");
+        let row = format!("| `{}` | {default} | {} |", setting.name, setting.meaning);
+        assert_eq!(
+            documented.lines().filter(|line| **line == row).count(),
+            1,
+            "docs/settings.md lacks:\n{row}"
+        );
+    }
+    let rows = documented.lines().filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), SETTINGS.len());
+    // Those of the front page are some of them.
+    let front = include_str!("../../README.md");
+    let names = front
+        .lines()
+        .skip_while(|line| !line.starts_with("| setting |"))
+        .skip(2)
+        .take_while(|line| line.starts_with("| `"))
+        .flat_map(|line| line.split('|').nth(1).unwrap_or_default().split(','))
+        .map(|name| name.trim().trim_matches('`'));
+    let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
+    let unknown: Vec<_> = names.clone().filter(|name| !known(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(names.count() > 5);
+}
+
+#[test]
 fn m1_files_are_kept_in_a_folder_or_in_a_bucket() {
     let place = |pairs: &[(&str, &str)]| from_environment(pairs).map(|config| config.objects.place);
     let folder = |path: &str| Ok(ObjectsPlace::Folder(path.into()));

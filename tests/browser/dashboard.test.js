@@ -265,6 +265,28 @@ test('Z8: a new board has links for people and code for developers, and invites 
   await dora.button('Remove the password').waitFor()
 
   const visibility = () => dora.page.evaluate(async () => (await (await fetch('/api/rooms/closed')).json()).visibility)
+  t.diagnostic('a board that somebody just drew on gets a password, and whoever brings it may draw')
+  await painter(t, home, 'drawn', 'Ada').then((ada) => ada.draw(200))
+  await dora.line('drawn').getByRole('button').click()
+  await dora.page.getByPlaceholder('A password').fill('red paper')
+  await dora.button('Set password').click()
+  await dora.page.getByText('The password is set.').waitFor()
+  const joined = await fetch(`${home}/api/rooms/drawn/join`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.9' },
+    body: JSON.stringify({ name: 'Eve', password: 'red paper' }),
+  })
+  strictEqual((await joined.json()).role, 'editor')
+  const fay = await Watcher.at(t, `${home}/join/drawn`, { extraHTTPHeaders: { 'x-forwarded-for': '203.0.113.10' } })
+  await fay.page.getByLabel('Your name').fill('Fay')
+  await fay.page.getByLabel('Password of the room').fill('red paper')
+  await fay.button('Join').click()
+  await fay.page.getByRole('link', { name: 'Draw on it here' }).click()
+  await fay.page.waitForURL(/\/try\/drawn~g/)
+  await fay.page.waitForSelector('.light[data-light=saved]')
+  strictEqual(await fay.page.locator('[data-shape]').count(), 1)
+  await dora.line('closed').getByRole('button').click()
+
   t.diagnostic('an invite lets one in, and its link is not shown again')
   await dora.page.getByLabel('Label').fill('for Eve')
   await dora.page.getByLabel('For how many').fill('1')

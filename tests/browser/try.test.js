@@ -344,13 +344,83 @@ test('fingers draw, pinch and pan on a phone, and keys alone are enough to draw 
   await until(async () => deepStrictEqual(await ada.words(), ['Buy milk']))
   await ada.picture('5-phone')
 
+  ada.stayedHome()
+
+  t.diagnostic('keys alone')
+  const kim = await Painter.enter(t, server, 'keys', 'Kim')
+  const told = () => kim.page.textContent('.unseen')
+  await kim.page.focus('.face.me')
+  await kim.press('Shift+Tab')
+  strictEqual(await kim.page.evaluate(() => document.activeElement.className), 'stage ringed')
+  await kim.press('r', 'Enter')
+  strictEqual(await told(), 'Rectangle, 1 of 1')
+  const box = () => kim.page.locator('[data-shape=geo]').first().boundingBox()
+  const made = await box()
+  await kim.press('Control+ArrowRight', 'Shift+ArrowLeft')
+  await until(async () => {
+    const now = await box()
+    deepStrictEqual([Math.round(now.width - made.width), Math.round(now.x - made.x)], [10, -10])
+  })
+  await kim.press('Enter')
+  await kim.page.keyboard.type('by keys')
+  await kim.press('Escape', 'a', 'Enter', 'n', 'Enter')
+  await kim.page.keyboard.type('note')
+  await kim.press('Escape', 'Escape')
+  await sameCounts({ arrow: 1, geo: 1, note: 1 }, kim)
+  await kim.press('Enter')
+  strictEqual(await told(), 'Rectangle: by keys, 1 of 3')
+  await kim.press('Tab', 'Tab')
+  strictEqual(await told(), 'Sticky note: note, 3 of 3')
+  await kim.press('Shift+Tab')
+  strictEqual(await told(), 'Arrow, 2 of 3')
+  // Past the last one the tab key leads on to the bars.
+  await kim.press('Tab', 'Tab')
+  ok(await kim.page.evaluate(() => document.activeElement.matches('button')))
+
+  t.diagnostic('Escape closes the list of keys, and the letters of a dialog take no tools')
+  await kim.page.getByRole('button', { name: 'Keys' }).click()
+  await kim.press('p', 'Escape')
+  strictEqual(await kim.page.locator('dialog[open]').count(), 0)
+  strictEqual(await kim.page.getAttribute('[data-tool=select]', 'aria-pressed'), 'true')
+
+  t.diagnostic('the board is saved as a file, with what was drawn last')
+  await kim.draw('p', [200, 300], [400, 350])
+  await kim.page.getByRole('button', { name: 'Save as a file' }).click()
+  const down = kim.page.waitForEvent('download')
+  await kim.page.getByRole('button', { name: 'SVG' }).click()
+  const file = await down
+  strictEqual(file.suggestedFilename(), 'keys.svg')
+  ok(readFileSync(await file.path(), 'utf8').includes('<svg'))
+  await kim.page.getByRole('link', { name: 'Save the SVG again' }).waitFor()
+  await kim.picture('7-file')
+  await kim.press('Escape')
+  kim.stayedHome()
+
   // The bars can be walked through with the tab and arrow keys, and every button says what it does.
   const unnamed = await ada.page.$$eval('button', (buttons) => buttons.filter((each) => !(each.getAttribute('aria-label') ?? each.textContent).trim()).length)
   strictEqual(unnamed, 0)
   await ada.page.focus('[data-tool=select]')
   await ada.press('ArrowRight', 'ArrowRight')
   strictEqual(await ada.page.evaluate(() => document.activeElement.dataset.tool), 'pen')
-  ada.stayedHome()
+})
+
+test('two windows of one browser are two people', async (t) => {
+  const { server } = await open(t)
+  const context = await browser.newContext()
+  t.after(() => context.close())
+  const pages = []
+  for (const _ of [1, 2]) {
+    const page = await context.newPage()
+    await page.goto(`http://127.0.0.1:${server.port}/try/hello`)
+    await page.waitForSelector('.light[data-light=saved]', { timeout: PATIENCE_MS })
+    pages.push(page)
+  }
+  const looks = (page) => page.$eval('.face.me', (face) => [face.title, face.style.getPropertyValue('--color')])
+  await until(async () => {
+    const [one, other] = await Promise.all(pages.map(looks))
+    ok(one[0] !== other[0] && one[1] !== other[1], JSON.stringify([one, other]))
+    strictEqual(`${await pages[1].getAttribute('.faces .face', 'title')}`, one[0].replace(' (you)', ': go there'))
+  })
 })
 
 test('who may only look, and who may not come in, is told so', async (t) => {
@@ -378,4 +448,8 @@ test('who may only look, and who may not come in, is told so', async (t) => {
   await ben.draw('p', [200, 300], [400, 350])
   deepStrictEqual(await ben.counts(), {})
   await ben.picture('6-refused')
+
+  const eve = await Painter.enter(t, server, 'nowhere', 'Eve', { line: (socket) => socket.close(), light: 'connecting' })
+  await eve.page.waitForSelector('.notice:not([hidden])')
+  ok((await eve.page.textContent('.notice')).startsWith('The server does not answer, or takes no pages of this address'))
 })

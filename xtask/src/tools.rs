@@ -38,7 +38,7 @@ pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
     if interop || deploy || selected(Part::Browser) {
         node(root)?;
     }
-    if (interop || deploy)
+    if (interop || deploy || selected(Part::Api))
         && Run::new("python3", root)
             .args(["-c", "import venv, ensurepip, sqlite3"])
             .try_output()

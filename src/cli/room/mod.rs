@@ -376,7 +376,16 @@ mod tests {
                 "room password demo --remove",
                 Do::Password {
                     room: "demo".to_owned(),
+                    link_role: None,
                     source: None,
+                },
+            ),
+            (
+                "room password demo --stdin --link-role editor",
+                Do::Password {
+                    room: "demo".to_owned(),
+                    link_role: Some(Role::Editor),
+                    source: Some(Source::Input),
                 },
             ),
         ] {

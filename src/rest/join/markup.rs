@@ -117,13 +117,13 @@ fn inside() -> Markup {
                 (eye())
                 "You can watch everything that happens, but your own changes are not taken. Ask the owner of the board if you want to draw."
             }
+            a #open .button rel="noreferrer" { "Open the board" }
             div #by-hand hidden {
-                p { "This server was not told where its boards are shown. Give your editor this room name:" }
+                p { "Or give your own editor this room name:" }
                 p .with { code #link tabindex="0" {} button #copy .quiet type="button" { "Copy" } }
                 p .hint { "The name is yours alone: whoever has it comes in as you." }
             }
             p #until .hint hidden { "Your access ends " time #until-time {} "." }
-            a #open .button hidden rel="noreferrer" { "Open the board" }
         }
     }
 }

@@ -94,12 +94,17 @@
     part('looking').hidden = !looks
     part('by-hand').hidden = Boolean(place)
     part('link').textContent = link ?? room
-    part('open').hidden = !place
-    if (place) part('open').href = place
+    part('open').href = place ?? canvas(link ?? room)
+    part('open').textContent = place ? 'Open the board' : looks ? 'Look at it here' : 'Draw on it here'
     until(expires)
     show('inside')
     if (place && !looks) return location.assign(place)
-    ;(place ? part('open') : part('inside-title')).focus()
+    part('open').focus()
+  }
+
+  /** Where the server was told of no front end, its own canvas shows the board. */
+  function canvas(name) {
+    return `${location.pathname.split('/join/', 1)[0]}/try/${name.split('/').map(encodeURIComponent).join('/')}`
   }
 
   /** The front end's address, if it is one that a page may be sent to. */

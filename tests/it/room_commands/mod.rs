@@ -248,9 +248,18 @@ async fn h17_a_password_comes_by_standard_input_and_lets_people_in() {
         &["room", "password", "plans", "--stdin"],
     );
     assert!(
-        said.out.contains("has a new password") && said.err.contains("is out"),
+        said.out
+            .contains("has a new password; who brings it may draw, at")
+            && said.err.contains("is out"),
         "{said:?}"
     );
+    for (role, may) in [("viewer", "may look"), ("editor", "may draw")] {
+        let words = ["room", "password", "plans", "--stdin", "--link-role", role];
+        let said = guarded.run(given("blue paper"), &words);
+        assert!(said.out.contains(may), "{said:?}");
+        let room = &guarded.json(&ann, &["room", "list"])[0];
+        assert_eq!(room["link_role"], role);
+    }
     assert_eq!(
         guarded
             .join("plans", json!({"password": "red paper"}))

@@ -1,8 +1,8 @@
 // A room as a file: the server draws it, and the browser takes it down.
 
 import { html } from '../../try/src/ui/dom'
-import { Refused, sentence } from './api'
-import { order } from './order'
+import { askJson, Refused, sentence } from './api'
+import { order } from '../../try/src/net/order'
 import type { Looked, Part } from './panel'
 import { push, says, tell } from './parts'
 
@@ -35,7 +35,7 @@ export class Files implements Part {
     tell(this.#wrong, '')
     tell(this.#how, `Drawing a ${format.toUpperCase()}…`)
     try {
-      const url = await order(room, { format }, signal, (percent) => tell(this.#how, `Drawing a ${format.toUpperCase()}… ${percent} %`))
+      const url = await order(askJson, room, { format }, signal, (percent) => tell(this.#how, `Drawing a ${format.toUpperCase()}… ${percent} %`))
       // A file that lies elsewhere is not taken down but gone to, which must not take this page away.
       const elsewhere = url.origin !== location.origin
       const kind = format.toUpperCase()

@@ -86,9 +86,10 @@ export class Share implements Part {
     const open = has_password ? 'Anyone with password' : 'Anyone with the link'
     const undecided = visibility === null ? ([['unset', 'As the server has it']] as const) : []
     const who = choice<string>([...undecided, ['public', open], ['private', 'Only by invite']], visibility ?? 'unset')
+    // Where nobody has decided who may come in, that people may only look is nobody's decision, either.
     const role = choice<Role>(
       [...ROLES, ...(link_role === 'owner' ? ([['owner', 'owns it']] as const) : [])],
-      link_role
+      visibility === null ? 'editor' : link_role
     )
     // Saved when asked to: a list that is closed changes with every arrow key.
     const save = html('button', { type: 'submit', class: 'push plain' }, html('span', {}, 'Save'))
@@ -113,8 +114,8 @@ export class Share implements Part {
     form.addEventListener('submit', (event) => {
       event.preventDefault()
       if (!input.value) return input.focus()
-      // A password opens a room that is public; where nobody has decided yet, that is what it is for.
-      const body = { password: input.value, ...(visibility === null ? { visibility: 'public' } : {}) }
+      // A password opens a room that is public; where nobody has decided yet, that is what it is for, and whoever was there could draw.
+      const body = { password: input.value, ...(visibility === null ? { visibility: 'public', link_role: 'editor' } : {}) }
       this.#change(set, body, 'The password is set.')
     })
     if (!has_password) return form

@@ -2,7 +2,7 @@
 
 import { html } from '../../try/src/ui/dom'
 import { askJson, Refused, roomPath, sentence } from './api'
-import { order } from './order'
+import { order } from '../../try/src/net/order'
 import type { Looked, Part } from './panel'
 import { busy, day, push, says, tell } from './parts'
 import { bytes, count } from './rooms'
@@ -104,7 +104,7 @@ export class Versions implements Part {
       void busy(see, this.#wrong, async () => {
         if (picture.hasChildNodes()) return picture.replaceChildren()
         const { room, signal } = this.#looked
-        const url = await order(room, { format: 'png', version, scale: SCALE }, signal, () => {})
+        const url = await order(askJson, room, { format: 'png', version, scale: SCALE }, signal, () => {})
         // What lies elsewhere this page may not load; it can be gone to.
         const shown =
           url.origin === location.origin

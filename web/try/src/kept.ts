@@ -27,9 +27,9 @@ export function forget(key: string, of: 'browser' | 'window' = 'browser'): void 
 }
 
 /** An object that was kept as JSON; an empty one where there is none or it is broken. */
-export function recallObject(key: string): { [name: string]: unknown } {
+export function recallObject(key: string, of: 'browser' | 'window' = 'browser'): { [name: string]: unknown } {
   try {
-    const value: unknown = JSON.parse(recall(key) ?? '{}')
+    const value: unknown = JSON.parse(recall(key, of) ?? '{}')
     return typeof value === 'object' && value !== null ? (value as { [name: string]: unknown }) : {}
   } catch {
     return {}

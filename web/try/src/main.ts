@@ -12,6 +12,7 @@ import { MAX_SELECTED, Presence } from './net/presence'
 import { placeOf, type Place } from './place'
 import { history, stylePanel, toolbar, TOOLS, zoomBar } from './ui/bars'
 import { button, html, icon } from './ui/dom'
+import { files } from './ui/files'
 import { ICONS } from './ui/icons'
 import { keys } from './ui/keys'
 import { people } from './ui/people'
@@ -27,7 +28,8 @@ const place = placeOf(location)
 if (place) open(place)
 else document.body.append(html('p', { class: 'lost' }, 'This address names no board. It should end in /try/ and a name.'))
 
-function open({ room, name, server }: Place) {
+function open(place: Place) {
+  const { room, name, server } = place
   document.title = `${name} · Scrible`
   const doc = new Y.Doc()
   const board = new Board(doc, `tl_${name}`)
@@ -64,8 +66,9 @@ function open({ room, name, server }: Place) {
   })
   const pages = pageMenu(editor)
   const left = html('div', { class: 'bar head' }, html('h1', {}, name), light, pages)
-  const right = html('div', { class: 'bar head' }, faces.element, share, theme, button('Keys', ICONS.help, showHelp, '?'))
+  const right = html('div', { class: 'bar head' }, faces.element, share, files(connection, place), theme, button('Keys', ICONS.help, showHelp, '?'))
   const empty = html('div', { class: 'empty', 'aria-hidden': 'true' }, html('p', {}, 'An empty board'), html('p', {}, 'Draw anywhere, or send the link to somebody.'))
+  const told = html('div', { class: 'unseen', role: 'status' })
   document.body.append(
     stage.element,
     empty,
@@ -73,9 +76,10 @@ function open({ room, name, server }: Place) {
     notice,
     panel.element,
     html('footer', {}, history(editor), tools.element, zoomBar(editor)),
-    helpSheet
+    helpSheet,
+    told
   )
-  keys(editor, pointer, showHelp)
+  keys(editor, pointer, showHelp, (words) => (told.textContent = words))
 
   function around() {
     stage.draw()
@@ -178,8 +182,11 @@ function help(): HTMLDialogElement {
     ['Ctrl Shift Z', 'Redo'],
     ['Ctrl D', 'Duplicate'],
     ['Ctrl A', 'Choose everything'],
-    ['Arrow keys', 'Move what is chosen'],
+    ['Enter', 'With a tool: put one in the middle'],
+    ['Enter, Tab', 'Choose the first, the next'],
     ['Enter', 'Write in what is chosen'],
+    ['Arrow keys', 'Move what is chosen, or the page'],
+    ['Ctrl and arrows', 'Make it larger or smaller'],
     ['[ and ]', 'To the back, to the front'],
     ['Shift 1', 'Show everything'],
     ['Shift', 'Keep proportions and angles'],

@@ -1,7 +1,7 @@
 // Where this page belongs, from its own address: `/try/<room>` on the server that also holds the room.
 
 /** A link that lets its holder in ends so; it is the same room. */
-const GRANT = /~g[A-Za-z0-9_-]{22}$/
+export const GRANT = /~g[A-Za-z0-9_-]{22}$/
 
 export interface Place {
   /** For the socket: with the grant, if the address has one. */

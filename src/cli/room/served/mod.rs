@@ -45,6 +45,8 @@ pub enum Action {
     List(rooms::Which),
     /// Set its password, or take it away.
     Password {
+        /// `--link-role`.
+        link_role: Option<Role>,
         /// The room.
         room: String,
         /// `None`: away.
@@ -109,6 +111,11 @@ pub fn commands(room: &Arg) -> [Command; 5] {
                 .after_help("It asks for the password twice, without showing it.")
                 .arg(room.clone())
                 .arg(flag("stdin").help("Read it from standard input"))
+                .arg(
+                    text("link-role", "ROLE")
+                        .value_parser(["viewer", "editor"])
+                        .help("What those may do who come by it [default: as it was; in a room that nobody has made, viewer]"),
+                )
                 .arg(flag("remove").help("Let nobody in by password any more").conflicts_with("stdin")),
         ),
         served(
@@ -188,6 +195,7 @@ impl Args {
             }),
             "password" => Action::Password {
                 room: room(),
+                link_role: role("link-role"),
                 source: match (matches.get_flag("stdin"), matches.get_flag("remove")) {
                     (_, true) => None,
                     (true, _) => Some(Source::Input),
@@ -235,7 +243,11 @@ pub async fn run(args: &Args, listen: &ListenConfig) -> Result<()> {
     let told = match &args.action {
         Action::Create(new) => rooms::create(&client, new).await?,
         Action::List(which) => rooms::list(&client, which).await?,
-        Action::Password { room, source } => rooms::password(&client, room, *source).await?,
+        Action::Password {
+            room,
+            source,
+            link_role,
+        } => rooms::password(&client, room, *source, *link_role).await?,
         Action::Invite(new) => invites::create(&client, new).await?,
         Action::Invites { room } => invites::list(&client, room).await?,
         Action::Revoke { room, id } => invites::revoke(&client, room, *id).await?,

@@ -152,17 +152,30 @@ fn row(room: Room) -> [String; 8] {
     ]
 }
 
-pub async fn password(client: &Client, room: &str, source: Option<Source>) -> Result<Told> {
+pub async fn password(
+    client: &Client,
+    room: &str,
+    source: Option<Source>,
+    link_role: Option<Role>,
+) -> Result<Told> {
     let path = path_of(room, "")?;
     let password = source.map(asking::password).transpose()?.flatten();
-    let body = json!({ "password": password.as_ref().map(Secret::reveal) });
+    let mut body = json!({ "password": password.as_ref().map(Secret::reveal) });
+    if let Some(role) = link_role {
+        body["link_role"] = json!(role.as_str());
+    }
     let changing = client.ask(Method::PATCH, &path, Some(&body));
     let answer = changing.await.map_err(|failed| failed.told(OWNER))?;
     let changed: Room = client.read_as(&answer)?;
     let name = shown(&changed.name);
+    let may = match &*changed.link_role {
+        // A room that was there before anybody made it lets its guests look until somebody says more.
+        "viewer" => "look (draw with --link-role editor)",
+        _ => "draw",
+    };
     let text = match changed.has_password {
         true => format!(
-            "room {name:?} has a new password, for\n{}\n",
+            "room {name:?} has a new password; who brings it may {may}, at\n{}\n",
             shown(&changed.join_url)
         ),
         false => format!("room {name:?} has no password any more\n"),
@@ -170,7 +183,7 @@ pub async fn password(client: &Client, room: &str, source: Option<Source>) -> Re
     Ok(Told {
         answers: vec![answer],
         text,
-        aside: Some("whoever came in by the password before is out".to_owned()),
+        aside: Some("whoever came in by a password before is out".to_owned()),
     })
 }
 

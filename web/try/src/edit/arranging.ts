@@ -5,7 +5,7 @@ import { apply, boxOf, centre, distance, holdsBox, meet, rotate, sub, type Box, 
 import { panned } from './camera'
 import type { Editor } from './editor'
 import { DRAG_FROM, reach, Step, type Gesture, type Touch } from './gesture'
-import { resizeMany, resizeOne, type Handle } from './resize'
+import { anchorOf, resizeMany, resizeOne, type Handle } from './resize'
 
 export class Pan implements Gesture {
   #last: Point
@@ -120,8 +120,19 @@ export class Resize extends Step {
   #one: boolean
 
   move({ page, shift }: Touch) {
+    this.#pull(page, shift ? 'kept' : 'free')
+  }
+
+  /** Pulls by so much, as keys do: along its own sides where one shape is chosen. Nothing is turned over by that. */
+  by({ x, y }: Point) {
+    const { w, h } = this.#box
+    const held = anchorOf(this.#box, this.handle, 1)
+    const to = { x: held.x + Math.max(x, 1 - w), y: held.y + Math.max(y, 1 - h) }
+    this.#pull(this.#one ? apply(this.editor.board.transform(this.#shapes[0]!), to) : to, 'free')
+  }
+
+  #pull(page: Point, ratio: 'free' | 'kept') {
     const { board, scene } = this.editor
-    const ratio = shift ? 'kept' : 'free'
     // Always from the shapes as they were: pulled about and back, nothing has changed.
     const changes = this.#one
       ? resizeOne(this.#shapes[0]!, this.#box, this.handle, page, ratio, board)

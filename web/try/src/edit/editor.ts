@@ -6,7 +6,7 @@ import { indexBetween } from '../board/board'
 import { plainParagraphs } from '../board/rich-text'
 import { newId, newText, type Arrow, type ArrowBinding, type Drawable, type Shape, type Stored, type Styles } from '../board/records'
 import type { Scene } from '../draw/scene'
-import { apply, centre, invert, type Box, type Point } from '../geometry/vec'
+import { apply, centre, invert, meet, type Box, type Point } from '../geometry/vec'
 import { fitting, toPage, zoomed, type Camera } from './camera'
 
 export type Tool = 'select' | 'hand' | 'pen' | 'eraser' | 'rectangle' | 'ellipse' | 'arrow' | 'text' | 'note'
@@ -103,6 +103,20 @@ export class Editor {
   selectAll(): void {
     this.tool = 'select'
     this.select(this.board.children(this.page).filter((shape) => this.choosable(shape)).map(({ id }) => id))
+  }
+
+  /** Chooses the next shape, or the one before, as they lie on each other. False: there is none on that side, and none is chosen. */
+  chooseNext(by: 1 | -1): boolean {
+    const all = this.board.children(this.page).filter((shape) => this.choosable(shape))
+    const at = all.findIndex(({ id }) => this.selection.has(id))
+    const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by]
+    this.tool = 'select'
+    this.select(next ? [next.id] : [])
+    const box = next && this.scene.bounds(next)
+    if (!box) return false
+    const [from, to] = [toPage(this.camera, { x: 0, y: 0 }), toPage(this.camera, { x: this.screen.w, y: this.screen.h })]
+    if (!meet(box, { ...from, w: to.x - from.x, h: to.y - from.y })) this.centreOn(centre(box))
+    return true
   }
 
   get selected(): Shape[] {

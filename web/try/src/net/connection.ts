@@ -51,9 +51,11 @@ export class Connection {
     return this.#state
   }
 
-  watch(watcher: (state: Readonly<State>) => void): void {
+  /** Gives what ends it. */
+  watch(watcher: (state: Readonly<State>) => void): () => void {
     this.#watchers.add(watcher)
     watcher(this.#state)
+    return () => void this.#watchers.delete(watcher)
   }
 
   /** Tries now, not at the provider's next turn. */

@@ -9,6 +9,8 @@ export interface Me {
   id: string
   name: string
   color: string
+  /** Whether this person has said so, or it was drawn by lot. */
+  chosen: boolean
 }
 
 /** What of this person others see, in coordinates of the page. */
@@ -47,7 +49,10 @@ export class Presence {
   constructor(awareness: Awareness, changed: () => void) {
     this.#awareness = awareness
     this.#me = remembered()
-    awareness.on('change', changed)
+    awareness.on('change', () => {
+      this.#differ()
+      changed()
+    })
   }
 
   get me(): Readonly<Me> {
@@ -55,7 +60,7 @@ export class Presence {
   }
 
   rename(change: Partial<Pick<Me, 'name' | 'color'>>): void {
-    this.#me = { ...this.#me, ...change }
+    this.#me = { ...this.#me, ...change, chosen: true }
     remember(this.#me)
     this.#sendSoon()
   }
@@ -75,6 +80,22 @@ export class Presence {
       .filter(([client]) => client !== this.#awareness.clientID)
       .flatMap(([client, state]) => read(client, state.presence) ?? [])
       .sort((a, b) => a.client - b.client)
+  }
+
+  /** Who has chosen nothing yet takes a name and a colour that nobody here has. Of two, the one with the higher number gives way. */
+  #differ() {
+    if (this.#me.chosen) return
+    const before = this.others.filter(({ client }) => client < this.#awareness.clientID)
+    const free = <T>(mine: T, choices: readonly T[], taken: readonly unknown[]) => {
+      const rest = choices.filter((choice) => !taken.includes(choice))
+      return taken.includes(mine) && rest.length ? any(rest) : mine
+    }
+    const name = free(this.#me.name, NAMES, before.map((other) => other.name))
+    const color = free(this.#me.color, COLORS, before.map((other) => other.color))
+    if (name === this.#me.name && color === this.#me.color) return
+    this.#me = { ...this.#me, name, color }
+    remember(this.#me)
+    this.#sendSoon()
   }
 
   #sendSoon() {
@@ -115,6 +136,16 @@ export const initials = (name: string): string =>
     .join('')
     .toUpperCase() || '?'
 
+/** What can be read on a colour: white, or where that has too little contrast (4.5 to 1) something dark. */
+export function inkOn(color: string): string {
+  const linear = (at: number) => {
+    const part = parseInt(color.slice(at, at + 2), 16) / 255
+    return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+  }
+  const luminance = 0.2126 * linear(1) + 0.7152 * linear(3) + 0.0722 * linear(5)
+  return 1.05 / (luminance + 0.05) >= 4.5 ? '#ffffff' : '#14161f'
+}
+
 export const colors = (): readonly string[] => COLORS
 
 function read(client: number, presence: unknown): Other | null {
@@ -139,18 +170,23 @@ function read(client: number, presence: unknown): Other | null {
 const NAMES = ['Heron', 'Otter', 'Lynx', 'Wren', 'Marten', 'Ibex', 'Stoat', 'Plover', 'Finch', 'Badger']
 const any = <T>(choices: readonly T[]): T => choices[Math.floor(Math.random() * choices.length)]!
 
-/** Name and colour are the browser's; the id is the window's, so that two windows on one screen show each other. */
+/**
+ * A name and a colour that were chosen are the browser's. The id is the window's, and so is what was drawn by lot, so that two windows on
+ * one screen show each other as two people.
+ */
 function remembered(): Me {
-  const { name, color } = recallObject('me')
+  const chosen = recall('me') !== null
+  const { name, color } = recallObject('me', chosen ? 'browser' : 'window')
   const id = recall('id', 'window') ?? crypto.getRandomValues(new Uint32Array(2)).join('-')
   keep('id', id, 'window')
   const me = {
     id,
     name: (typeof name === 'string' && name.slice(0, MAX_NAME)) || any(NAMES),
     color: COLORS.find((known) => known === color) ?? any(COLORS),
+    chosen,
   }
   remember(me)
   return me
 }
 
-const remember = ({ name, color }: Me) => keep('me', JSON.stringify({ name, color }))
+const remember = ({ name, color, chosen }: Me) => keep('me', JSON.stringify({ name, color }), chosen ? 'browser' : 'window')

@@ -1,7 +1,7 @@
 // Who is here: a round for everybody, and one's own name and colour behind the first of them.
 
 import type { Editor } from '../edit/editor'
-import { colors, initials, type Other, type Presence } from '../net/presence'
+import { colors, initials, inkOn, type Other, type Presence } from '../net/presence'
 import { html } from './dom'
 
 /** More people than this are counted, not shown. */
@@ -85,4 +85,5 @@ function face({ client, name, color }: Other, presence: Presence, editor: Editor
 function paint(element: HTMLElement, { name, color }: { name: string; color: string }) {
   element.textContent = initials(name)
   element.style.setProperty('--color', color)
+  element.style.setProperty('--on', inkOn(color))
 }

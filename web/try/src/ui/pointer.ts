@@ -13,6 +13,8 @@ import type { Stage } from './stage'
 const WHEEL_LINE_PX = 32
 const TWICE_WITHIN_MS = 400
 const TWICE_WITHIN_PX = 12
+/** Of an arrow that keys make, px of the screen. */
+const ARROW_PX = 160
 
 export class Pointer {
   #stage: Stage
@@ -60,6 +62,24 @@ export class Pointer {
     return this.#gesture !== null
   }
 
+  /** What a click in the middle of what is seen would make. An arrow, which a click does not draw, gets a length. False: nothing. */
+  press(): boolean {
+    const editor = this.#editor
+    const { camera, covered, screen, tool } = editor
+    if (this.busy || editor.readOnly || tool === 'select' || tool === 'hand' || tool === 'pen' || tool === 'eraser') return false
+    const middle = { x: (covered.left + screen.w - covered.right) / 2, y: (covered.top + screen.h - covered.bottom) / 2 }
+    // With ctrl, so that it is tied to nothing that happens to lie there.
+    const at = (x: number): Touch => {
+      const there = { x: middle.x + x, y: middle.y }
+      return { screen: there, page: toPage(camera, there), pressure: null, shift: false, alt: false, ctrl: true }
+    }
+    const length = tool === 'arrow' ? ARROW_PX : 0
+    const gesture = making(editor, tool, at(-length / 2))
+    if (length) gesture.move(at(length / 2))
+    gesture.end()
+    return true
+  }
+
   #touch(event: PointerEvent): Touch {
     const screen = this.#stage.point(event)
     const pressure = event.pointerType === 'pen' && event.pressure > 0 ? event.pressure : null
@@ -98,19 +118,12 @@ export class Pointer {
     switch (editor.tool) {
       case 'pen':
         return new Ink(editor, touch)
-      case 'rectangle':
-      case 'ellipse':
-        return new NewBox(editor, touch, editor.tool)
-      case 'arrow':
-        return new NewArrow(editor, touch)
-      case 'note':
-        return new NewNote(editor, touch)
-      case 'text':
-        return new NewText(editor, touch)
       case 'eraser':
         return new Erase(editor, touch)
       case 'select':
         return this.#choose(touch, finger)
+      default:
+        return making(editor, editor.tool, touch)
     }
   }
 
@@ -238,5 +251,19 @@ export class Pointer {
     }
     const sideways = event.shiftKey && by.x === 0
     this.#editor.look(panned(camera, sideways ? { x: -by.y, y: 0 } : { x: -by.x, y: -by.y }))
+  }
+}
+
+function making(editor: Editor, tool: 'rectangle' | 'ellipse' | 'arrow' | 'note' | 'text', touch: Touch): Gesture {
+  switch (tool) {
+    case 'rectangle':
+    case 'ellipse':
+      return new NewBox(editor, touch, tool)
+    case 'arrow':
+      return new NewArrow(editor, touch)
+    case 'note':
+      return new NewNote(editor, touch)
+    case 'text':
+      return new NewText(editor, touch)
   }
 }

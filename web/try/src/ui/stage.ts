@@ -8,7 +8,7 @@ import { toScreen, type Camera } from '../edit/camera'
 import type { Editor } from '../edit/editor'
 import { HANDLES, type Handle } from '../edit/resize'
 import { boxAround, corners, distance, meet, mix, rotate, type Box, type Point } from '../geometry/vec'
-import type { Other, Presence } from '../net/presence'
+import { inkOn, type Other, type Presence } from '../net/presence'
 import { html, svg } from './dom'
 
 /** What of the selection lies under the pointer. */
@@ -71,6 +71,7 @@ export class Stage {
     })
     editor.watch(() => this.draw())
     new ResizeObserver(() => this.#measure()).observe(this.element)
+    this.#ring()
   }
 
   /** Calls `watcher` after each frame that was drawn. */
@@ -103,6 +104,16 @@ export class Stage {
       if (away <= near && (!best || away < best.away)) best = { grip, away }
     }
     return best?.grip ?? null
+  }
+
+  /** A ring only where the tab key led here: the board also has the focus after every click and every text. */
+  #ring() {
+    const { element } = this
+    let tabbed = false
+    window.addEventListener('keydown', ({ key }) => (tabbed = key === 'Tab'), true)
+    window.addEventListener('pointerdown', () => (tabbed = false), true)
+    element.addEventListener('focus', () => element.classList.toggle('ringed', tabbed))
+    for (const end of ['blur', 'pointerdown']) element.addEventListener(end, () => element.classList.remove('ringed'))
   }
 
   #now() {
@@ -299,6 +310,7 @@ export class Stage {
       }
       element.style.transform = `translate(${at.x}px, ${at.y}px)`
       element.style.setProperty('--color', color)
+      element.style.setProperty('--on', inkOn(color))
       const label = element.lastElementChild!
       if (label.textContent !== name) label.textContent = name
     }

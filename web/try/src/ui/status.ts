@@ -53,7 +53,7 @@ export function status(connection: Connection, editor: Editor, room: string): { 
     notice.hidden = !content
     notice.replaceChildren(content)
     if (now === 'refused') notice.append(' ', html('a', { href: joinAddress(room) }, 'Ask to come in'), ' ', again(connection))
-    else if (now === 'offline') notice.append(' ', again(connection))
+    else if (now === 'offline' || now === 'connecting') notice.append(' ', again(connection))
   }
   connection.watch(show)
   editor.watch(show)
@@ -68,8 +68,11 @@ function again(connection: Connection): HTMLElement {
   return made
 }
 
-function sentence({ unsaved, reason, readOnly }: State, light: Light, otherVersion: boolean): string {
+function sentence({ line, unsaved, reason, readOnly }: State, light: Light, otherVersion: boolean): string {
   switch (light) {
+    case 'connecting':
+      // A browser does not say which of the two it is.
+      return line === 'broken' ? 'The server does not answer, or takes no pages of this address (its operator names it in SCRIBLE_PUBLIC_URL).' : ''
     case 'offline':
       return unsaved ? 'Reconnecting… What you changed is kept here and sent then.' : 'Reconnecting…'
     case 'refused':
