@@ -13,7 +13,7 @@ const user = atom('me', me)
 export default function Board() {
   const { store } = useYjsStore(${s}, ${be(e)}, user)
   return <div style={{ position: 'fixed', inset: 0 }}><Tldraw store={store} /></div>
-}`},{editor:"Excalidraw",install:"npm i --legacy-peer-deps @excalidraw/excalidraw@0.18.1 y-excalidraw react@18 react-dom@18 yjs y-websocket",code:`import { Excalidraw } from '@excalidraw/excalidraw'
+}`},{editor:"Excalidraw",install:"npm pkg set 'overrides[y-excalidraw][@excalidraw/excalidraw]=0.18.1' && npm i @excalidraw/excalidraw@0.18.1 y-excalidraw react@18 react-dom@18 yjs y-websocket",code:`import { Excalidraw } from '@excalidraw/excalidraw'
 import '@excalidraw/excalidraw/index.css'
 import { useEffect, useState } from 'react'
 import { ExcalidrawBinding, yjsToExcalidraw } from 'y-excalidraw'

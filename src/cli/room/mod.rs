@@ -380,14 +380,6 @@ mod tests {
                     source: None,
                 },
             ),
-            (
-                "room password demo --stdin --link-role editor",
-                Do::Password {
-                    room: "demo".to_owned(),
-                    link_role: Some(Role::Editor),
-                    source: Some(Source::Input),
-                },
-            ),
         ] {
             let Ok(Args::Served(args)) = parse(line) else {
                 panic!("{line}");
@@ -402,6 +394,7 @@ mod tests {
             "room password",
             "room password a planted",
             "room password a --remove --stdin",
+            "room password a --remove --link-role viewer",
             "room invite a --list --revoke 1",
             "room invite a --list --label x",
             "room invite a --role admin",

@@ -30,7 +30,9 @@ export default function Board() {
     },
     {
       editor: 'Excalidraw',
-      install: 'npm i --legacy-peer-deps @excalidraw/excalidraw@0.18.1 y-excalidraw react@18 react-dom@18 yjs y-websocket',
+      // y-excalidraw asks for an older Excalidraw: without the override this npm i fails, or every later one does.
+      install:
+        "npm pkg set 'overrides[y-excalidraw][@excalidraw/excalidraw]=0.18.1' && npm i @excalidraw/excalidraw@0.18.1 y-excalidraw react@18 react-dom@18 yjs y-websocket",
       code: `import { Excalidraw } from '@excalidraw/excalidraw'
 import '@excalidraw/excalidraw/index.css'
 import { useEffect, useState } from 'react'

@@ -116,7 +116,7 @@ pub fn commands(room: &Arg) -> [Command; 5] {
                         .value_parser(["viewer", "editor"])
                         .help("What those may do who come by it [default: as it was; in a room that nobody has made, viewer]"),
                 )
-                .arg(flag("remove").help("Let nobody in by password any more").conflicts_with("stdin")),
+                .arg(flag("remove").help("Let nobody in by password any more").conflicts_with_all(["stdin", "link-role"])),
         ),
         served(
             Command::new("invite")
