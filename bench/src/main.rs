@@ -7,6 +7,8 @@ mod client;
 mod exports;
 mod nodes;
 mod overload;
+mod peers;
+mod process;
 mod server;
 mod soak;
 mod watched;
@@ -23,6 +25,8 @@ use client::{Client, forge};
 use exports::ExportsConfig;
 use nodes::NodesConfig;
 use overload::{Case, OverloadConfig, overload};
+use peers::check::{self, CheckConfig};
+use peers::reference::{self, ReferenceConfig};
 use server::Server;
 
 #[derive(Parser)]
@@ -108,6 +112,11 @@ enum What {
     Nodes(NodesConfig),
     /// Exports of a board with 50 shapes: how many a second, and how long it is from an order to a link
     Exports(ExportsConfig),
+    /// Start each peer of the comparison once, and let two clients see each other there
+    Peers(CheckConfig),
+    /// The reference of comparisons: hands each frame to all others in the room
+    #[command(hide = true)]
+    Reference(ReferenceConfig),
     /// From connecting to holding a board.
     Open {
         /// Records on the board, about 400 bytes each.
@@ -116,9 +125,17 @@ enum What {
     },
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
+    if let Some(What::Reference(config)) = &args.what {
+        // It makes a runtime of its own, with one thread.
+        return reference::run(config);
+    }
+    measure(args)
+}
+
+#[tokio::main]
+async fn measure(args: Args) -> Result<()> {
     let all = [
         What::Latency {
             updates: 1000,
@@ -165,6 +182,10 @@ async fn main() -> Result<()> {
             exports::exports(&args.server, config).await?;
             continue;
         }
+        if let What::Peers(config) = &what {
+            check::check(&args.server, config).await?;
+            continue;
+        }
         if let What::Soak { minutes } = what {
             soak::soak(&args.server, minutes).await?;
             continue;
@@ -191,7 +212,9 @@ async fn main() -> Result<()> {
             | What::Overload { .. }
             | What::Soak { .. }
             | What::Nodes(_)
-            | What::Exports(_) => {
+            | What::Exports(_)
+            | What::Peers(_)
+            | What::Reference(_) => {
                 unreachable!("done above")
             }
         }

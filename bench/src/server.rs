@@ -1,16 +1,17 @@
 //! The server under measurement: a process with a database of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
-use rustix::process::Pid;
+use anyhow::Result;
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use crate::expect;
+use crate::process::{Errors, Launch, Process};
+use crate::watched;
 
 /// The setting of where metrics are shown.
 const METRICS: &str = "SCRIBLE_METRICS_LISTEN";
@@ -18,9 +19,8 @@ const METRICS: &str = "SCRIBLE_METRICS_LISTEN";
 /// A running server; dropping it kills it.
 pub struct Server {
     binary: PathBuf,
-    settings: Vec<(&'static str, String)>,
     data: TempDir,
-    process: Child,
+    process: Process,
     /// `ws://host:port`.
     pub url: String,
     /// Where its metrics are, if it was told to show them.
@@ -36,17 +36,18 @@ impl Server {
     /// The same with further settings, in this life only.
     pub async fn start_with(binary: &Path, settings: &[(&'static str, String)]) -> Result<Self> {
         let data = TempDir::new()?;
-        let settings = settings.to_vec();
-        let settings = with_free_port(settings).await?;
-        let (process, url) = spawn(binary, data.path(), &settings).await?;
+        let settings = with_free_port(settings.to_vec()).await?;
+        let mut launch = launch(binary, data.path(), &settings);
+        launch.errors = Errors::Shown;
+        launch.environment.insert(0, log("warn"));
+        let process = Process::start(launch).await?;
         let metrics = settings.iter().find(|(name, _)| *name == METRICS);
         Ok(Self {
             binary: binary.to_owned(),
             metrics: metrics.map(|(_, at)| at.clone()),
-            settings,
             data,
+            url: process.address.clone(),
             process,
-            url,
         })
     }
 
@@ -57,25 +58,22 @@ impl Server {
 
     /// Kills it and starts it again on the same data.
     pub async fn restart(&mut self) -> Result<()> {
-        self.process.kill().await?;
-        (self.process, self.url) = spawn(&self.binary, self.data.path(), &self.settings).await?;
+        self.process.crash().await?;
+        self.url = self.process.address.clone();
         Ok(())
     }
 
     /// Stops it in order and starts it again on the same data.
     pub async fn stop_and_start(&mut self) -> Result<()> {
-        let pid = expect(self.process.id(), "the server has ended")?;
-        let asked = Command::new("kill").arg(pid.to_string()).status().await?;
-        anyhow::ensure!(asked.success(), "the server cannot be asked to stop");
-        self.process.wait().await?;
-        (self.process, self.url) = spawn(&self.binary, self.data.path(), &self.settings).await?;
+        self.process.restart().await?;
+        self.url = self.process.address.clone();
         Ok(())
     }
 
     /// What a command of the program says about the server's database.
     pub async fn command(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new(&self.binary);
-        let output = with_database(&mut command, self.data.path())
+        let output = Command::new(&self.binary)
+            .env("DATABASE_URL", database(self.data.path()))
             .args(arguments)
             .output()
             .await?;
@@ -96,48 +94,52 @@ impl Server {
 
     /// Processor time that it has taken, in seconds, to a hundredth.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        let pid = expect(self.process.id(), "the server has ended")?;
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The name, in brackets, may hold anything.
-        let (_, fields) = expect(stat.rsplit_once(')'), "its stat")?;
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks: u64 = ticks.map(|ticks| ticks.parse().unwrap_or(0)).sum();
-        // Linux counts in hundredths for all programs.
-        Ok(ticks as f64 / 100.0)
+        expect(watched::seconds(self.id()?), "its stat")
     }
 
     /// The process.
     pub fn pid(&self) -> Result<Pid> {
-        let pid = expect(self.process.id(), "the server has ended")?;
-        expect(Pid::from_raw(pid as i32), "an id of a process")
+        self.process.pid()
     }
 
     /// Resident memory, in bytes.
     pub fn rss_bytes(&self) -> Result<usize> {
-        self.status("VmRSS:")
+        watched::size(self.id()?, "VmRSS")
     }
 
     /// The most resident memory that it has had, in bytes.
     pub fn peak_rss_bytes(&self) -> Result<usize> {
-        self.status("VmHWM:")
+        watched::size(self.id()?, "VmHWM")
     }
 
-    /// Forgets the peak so far (Linux: 5 written to `clear_refs`).
+    /// Forgets the peak so far.
     pub fn reset_peak(&self) -> Result<()> {
-        let pid = expect(self.process.id(), "the server has ended")?;
-        Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+        watched::reset_peak(self.id()?)
     }
 
-    fn status(&self, name: &'static str) -> Result<usize> {
-        let pid = expect(self.process.id(), "the server has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kib: usize = expect(line, name)?
-            .trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse()?;
-        Ok(kib * 1024)
+    fn id(&self) -> Result<u32> {
+        Ok(self.pid()?.as_raw_nonzero().get() as u32)
+    }
+}
+
+/// How the server is started with its database in a folder, where no setting names another.
+pub fn launch(binary: &Path, data: &Path, settings: &[(&'static str, String)]) -> Launch {
+    let mut environment = vec![
+        ("PORT".to_owned(), "0".to_owned()),
+        ("DATABASE_URL".to_owned(), database(data)),
+    ];
+    // The last of a name counts.
+    let settings = settings.iter();
+    environment.extend(settings.map(|(name, value)| ((*name).to_owned(), value.clone())));
+    Launch {
+        program: binary.to_owned(),
+        arguments: Vec::new(),
+        environment,
+        core: None,
+        log: data.join("server.log"),
+        errors: Errors::Kept,
+        announces: "listening on ",
+        stop: Signal::TERM,
     }
 }
 
@@ -163,33 +165,11 @@ pub async fn get_metrics(address: &str) -> Result<String> {
     Ok(answer)
 }
 
-async fn spawn(binary: &Path, data: &Path, settings: &[(&str, String)]) -> Result<(Child, String)> {
-    let mut command = Command::new(binary);
-    let mut process = with_database(&mut command, data)
-        .env("PORT", "0")
-        .env("SCRIBLE_LOG", "warn")
-        .envs(settings.iter().map(|(name, value)| (name, value)))
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| {
-            format!(
-                "start {}; build it with `cargo build --release`",
-                binary.display()
-            )
-        })?;
-    let mut lines = BufReader::new(expect(process.stdout.take(), "its output")?).lines();
-    while let Some(line) = lines.next_line().await? {
-        if let Some(url) = line.strip_prefix("listening on ") {
-            return Ok((process, url.to_owned()));
-        }
-    }
-    bail!("the server ended before it listened")
+fn database(data: &Path) -> String {
+    format!("sqlite:{}/bench.db", data.display())
 }
 
-fn with_database<'a>(command: &'a mut Command, data: &Path) -> &'a mut Command {
-    command.env(
-        "DATABASE_URL",
-        format!("sqlite:{}/bench.db", data.display()),
-    )
+/// The setting of how much the server says.
+fn log(level: &str) -> (String, String) {
+    ("SCRIBLE_LOG".to_owned(), level.to_owned())
 }

@@ -40,6 +40,16 @@ impl std::str::FromStr for Program {
 impl Program {
     /// What it has taken.
     pub fn taken(&self) -> Result<Taken> {
+        let mut taken = Taken::default();
+        for one in self.processes()?.into_iter().filter_map(one) {
+            taken.seconds += one.seconds;
+            taken.mib += one.mib;
+        }
+        Ok(taken)
+    }
+
+    /// Its first process and all below it.
+    pub fn processes(&self) -> Result<Vec<u32>> {
         let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
         for entry in std::fs::read_dir("/proc")? {
             let name = entry?.file_name();
@@ -51,16 +61,33 @@ impl Program {
                 children.entry(parent.unwrap_or(0)).or_default().push(pid);
             }
         }
-        let (mut taken, mut left) = (Taken::default(), vec![self.pid]);
-        while let Some(pid) = left.pop() {
-            left.extend(children.get(&pid).into_iter().flatten());
-            if let Some(one) = one(pid) {
-                taken.seconds += one.seconds;
-                taken.mib += one.mib;
-            }
+        let (mut all, mut at) = (vec![self.pid], 0);
+        while let Some(pid) = all.get(at) {
+            all.extend(children.get(pid).into_iter().flatten());
+            at += 1;
         }
-        Ok(taken)
+        Ok(all)
     }
+}
+
+/// Whether a process is there and has not ended.
+pub fn runs(pid: u32) -> bool {
+    stat(pid).is_some_and(|fields| fields.first().is_some_and(|state| state != "Z"))
+}
+
+/// A size of a process that `/proc/PID/status` names, in bytes.
+pub fn size(pid: u32, name: &str) -> Result<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let line = line.with_context(|| format!("no {name} of process {pid}"))?;
+    let kib: usize = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024)
+}
+
+/// Forgets the most memory that a process has had (Linux: 5 written to `clear_refs`).
+pub fn reset_peak(pid: u32) -> Result<()> {
+    Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
 }
 
 /// What stands in `/proc/PID/stat` behind the name, which may hold anything.
@@ -70,21 +97,24 @@ fn stat(pid: u32) -> Option<Vec<String>> {
     Some(fields.split_whitespace().map(str::to_owned).collect())
 }
 
-fn one(pid: u32) -> Option<Taken> {
+/// Processor time of a process alone, in seconds, to a hundredth.
+pub fn seconds(pid: u32) -> Option<f64> {
     let fields = stat(pid)?;
+    let ticks = fields.get(11..13)?.iter();
+    let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     // Linux counts in hundredths for all programs.
-    let ticks: u64 = fields
-        .get(11..13)?
-        .iter()
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
+    Some(ticks as f64 / 100.0)
+}
+
+fn one(pid: u32) -> Option<Taken> {
+    let seconds = seconds(pid)?;
     let maps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let pss = maps.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kib: f64 = pss
         .and_then(|pss| pss.split_whitespace().next()?.parse().ok())
         .unwrap_or(0.0);
     Some(Taken {
-        seconds: ticks as f64 / 100.0,
+        seconds,
         mib: kib / 1024.0,
     })
 }
