@@ -6,16 +6,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
 use clap::Args;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::Method;
 use scrible_wire::message;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
+use crate::api::Api;
 use crate::client::{Client, forge};
 use crate::percentiles;
 use crate::server::Server;
@@ -44,12 +40,6 @@ pub struct ExportsConfig {
     database: Option<String>,
 }
 
-/// One connection to the API.
-struct Api {
-    host: String,
-    sender: SendRequest<Full<Bytes>>,
-}
-
 /// Measures and prints.
 pub async fn exports(binary: &std::path::Path, config: &ExportsConfig) -> Result<()> {
     let database = config.database.iter();
@@ -74,7 +64,7 @@ pub async fn exports(binary: &std::path::Path, config: &ExportsConfig) -> Result
         person.send(edit.clone()).await?;
         person.wait_for(&edit).await?;
         let began = Instant::now();
-        let made = api.order(room, &order, PATIENCE).await?;
+        let made = ordered(&mut api, room, &order, PATIENCE).await?;
         times.push(began.elapsed());
         ensure!(made["state"] == "completed", "{made}");
         ensure!(made["url"].is_string(), "{made}");
@@ -82,16 +72,15 @@ pub async fn exports(binary: &std::path::Path, config: &ExportsConfig) -> Result
 
     let began = Instant::now();
     let spent = server.cpu_seconds()?;
-    let mut ordered = Vec::new();
+    let mut paths = Vec::new();
     for at in 0..config.jobs {
-        let made = api
-            .order(&people[at % ROOMS].0, &order, Duration::ZERO)
-            .await?;
+        let room = &people[at % ROOMS].0;
+        let made = ordered(&mut api, room, &order, Duration::ZERO).await?;
         let id = made["id"].as_str().context("its id")?;
-        ordered.push(format!("/api/exports/{id}"));
+        paths.push(format!("/api/exports/{id}"));
     }
-    for path in &ordered {
-        let made = api.ended(path).await?;
+    for path in &paths {
+        let made = api.ask(Method::GET, path, PATIENCE, None).await?;
         ensure!(made["state"] == "completed", "{made}");
     }
     let took = began.elapsed();
@@ -110,56 +99,8 @@ pub async fn exports(binary: &std::path::Path, config: &ExportsConfig) -> Result
     Ok(())
 }
 
-impl Api {
-    async fn open(url: &str) -> Result<Self> {
-        let host = url.strip_prefix("ws://").context("ws://")?.to_owned();
-        let stream = TcpStream::connect(&host).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // It ends with the sender.
-        tokio::spawn(connection);
-        Ok(Self { host, sender })
-    }
-
-    /// An export as it is once it has ended, or after `wait`.
-    async fn order(&mut self, room: &str, order: &Value, wait: Duration) -> Result<Value> {
-        let path = format!("/api/exports/{room}");
-        self.ask(Method::POST, &path, wait, Some(order)).await
-    }
-
-    /// An export, waited for.
-    async fn ended(&mut self, path: &str) -> Result<Value> {
-        self.ask(Method::GET, path, PATIENCE, None).await
-    }
-
-    async fn ask(
-        &mut self,
-        method: Method,
-        path: &str,
-        wait: Duration,
-        body: Option<&Value>,
-    ) -> Result<Value> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("Host", &self.host);
-        if !wait.is_zero() {
-            request = request.header("Prefer", format!("wait={}", wait.as_secs()));
-        }
-        if body.is_some() {
-            request = request.header("Content-Type", "application/json");
-        }
-        let body = body.map(Value::to_string).unwrap_or_default();
-        self.sender.ready().await?;
-        let request = request.body(Full::from(body))?;
-        let answer = self.sender.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        ensure!(
-            status == StatusCode::OK || status == StatusCode::ACCEPTED,
-            "{status}: {}",
-            String::from_utf8_lossy(&body)
-        );
-        Ok(serde_json::from_slice(&body)?)
-    }
+/// An export as it is once it has ended, or after `wait`.
+async fn ordered(api: &mut Api, room: &str, order: &Value, wait: Duration) -> Result<Value> {
+    let path = format!("/api/exports/{room}");
+    api.ask(Method::POST, &path, wait, Some(order)).await
 }

@@ -3,6 +3,7 @@
 //! The server is started for each measurement with default settings (SQLite, full sync) on a database of its own. Clients forge their updates, so
 //! that no CRDT stands in the measured path. Figures are printed, never asserted: machines differ.
 
+mod api;
 mod client;
 mod exports;
 mod nodes;

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::process::{Child, Command};
 
@@ -65,6 +65,7 @@ pub struct Process {
 impl Process {
     /// Starts a server and waits until it listens.
     pub async fn start(launch: Launch) -> Result<Self> {
+        raise_open_files()?;
         let log = File::options()
             .append(true)
             .create(true)
@@ -167,6 +168,16 @@ fn spawn_on(command: &mut Command, core: Option<usize>) -> Result<Child> {
     let child = command.spawn();
     sched_setaffinity(None, &ours)?;
     Ok(child?)
+}
+
+/// Lets us, and so what we start, have as many files and connections open as the machine allows.
+fn raise_open_files() -> Result<()> {
+    let allowed = getrlimit(Resource::Nofile).maximum;
+    let both = Rlimit {
+        current: allowed,
+        maximum: allowed,
+    };
+    setrlimit(Resource::Nofile, both).context("raise the limit of open files")
 }
 
 /// The address in the first whole line that announces one.

@@ -75,6 +75,17 @@ pub fn runs(pid: u32) -> bool {
     stat(pid).is_some_and(|fields| fields.first().is_some_and(|state| state != "Z"))
 }
 
+/// The parent of a process.
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid)?.get(1)?.parse().ok()
+}
+
+/// What a process is called, as far as Linux keeps it: fifteen bytes.
+pub fn name(pid: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 /// A size of a process that `/proc/PID/status` names, in bytes.
 pub fn size(pid: u32, name: &str) -> Result<usize> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;

@@ -6,6 +6,7 @@
 mod autobahn;
 mod command;
 mod packages;
+mod peers;
 mod postgres;
 mod s3;
 mod stages;

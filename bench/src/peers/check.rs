@@ -27,7 +27,7 @@ const BYTES: usize = 100;
 /// Who is checked.
 #[derive(Args, Clone)]
 pub struct CheckConfig {
-    /// Only these; all that there is what they need for where none is named.
+    /// Only these; all where none is named, the one on Postgres if there is one.
     #[arg(long, value_delimiter = ',', value_enum)]
     peers: Vec<Peer>,
     #[command(flatten)]
@@ -43,18 +43,18 @@ struct Guest {
 /// Checks one after the other, and prints who passed; an error if somebody did not.
 pub async fn check(server: &std::path::Path, config: &CheckConfig) -> Result<()> {
     let setup = config.places.setup(server);
-    let named = !config.peers.is_empty();
-    let peers = match named {
-        true => config.peers.clone(),
-        false => Peer::value_variants().to_vec(),
-    };
+    let mut peers = config.peers.clone();
+    if peers.is_empty() {
+        peers = Peer::value_variants().to_vec();
+        peers.retain(|peer| *peer != Peer::ScriblePostgres || setup.postgres.is_some());
+    }
     let mut failed = Vec::new();
     for peer in peers {
         let (name, version) = (peer.name(), peer.version(&setup));
         match one(peer, &setup).await {
-            Ok(()) => println!("{name:20} {version:12} ok"),
+            Ok(()) => println!("{name:20} {version:24} ok"),
             Err(error) => {
-                println!("{name:20} {version:12} {error:#}");
+                println!("{name:20} {version:24} {error:#}");
                 failed.push(name);
             }
         }

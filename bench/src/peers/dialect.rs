@@ -86,4 +86,18 @@ mod tests {
             assert_eq!(dialect.unwrap(other), None, "{other:?}");
         }
     }
+    #[test]
+    fn a_named_client_says_its_token_and_the_name_before_everything() {
+        let dialect = Dialect::Named("ab".to_owned());
+        // Authentication, a token, which is empty.
+        assert_eq!(dialect.hello(), [[2, b'a', b'b', 2, 0, 0]]);
+        assert_eq!(dialect.wrap(STEP_1), [2, b'a', b'b', 0, 0, 1, 0]);
+        let frame = [2, b'a', b'b', 0, 1, 2, 0, 0];
+        assert_eq!(dialect.unwrap(&frame), Some(EMPTY_STEP_2));
+        // "You are authenticated", "your update is applied", a name that is cut, nothing.
+        let authenticated = [&[2, b'a', b'b', 2, 2, 10][..], b"read-write"].concat();
+        for other in [&authenticated[..], &[2, b'a', b'b', 8, 1], &[2, b'a'], &[]] {
+            assert_eq!(dialect.unwrap(other), None, "{other:?}");
+        }
+    }
 }

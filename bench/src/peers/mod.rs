@@ -4,36 +4,43 @@
 
 pub mod check;
 mod dialect;
+mod launch;
+mod postgres;
 pub mod reference;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use rustix::process::Signal;
+use hyper::Method;
+use serde_json::json;
 use tempfile::TempDir;
 
 pub use dialect::{Dialect, Door};
+use postgres::Database;
 
-use crate::process::{Errors, Launch, Process};
-use crate::server;
+use crate::api::Api;
+use crate::process::Process;
 use crate::watched::{self, Program, Taken};
-
-/// What our own programs were built with.
-const LOCK: &str = include_str!("../../../Cargo.lock");
-/// What our server's clients on the open internet are held to, and its peers' are not.
-const UNLIMITED: [(&str, &str); 2] = [
-    ("SCRIBLE_MAX_MESSAGES_PER_SECOND", "0"),
-    ("SCRIBLE_MAX_BYTES_PER_SECOND", "0"),
-];
 
 /// A server that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Peer {
     /// Ours on SQLite, as it is without any setting but those that hold back a single fast client.
     Scrible,
+    /// The same on Postgres, which is counted with it.
+    ScriblePostgres,
     /// Hands frames on, and that is all.
     Reference,
+    /// With its SQLite extension.
+    Hocuspocus,
+    /// y-websocket's own server, which stores nothing.
+    YWebsocket,
+    /// With files as its store.
+    YSweet,
+    /// Behind a small main, and stores nothing.
+    YrsWarp,
 }
 
 /// Where everything is that is started.
@@ -79,7 +86,8 @@ impl Places {
 pub struct Running {
     peer: Peer,
     process: Process,
-    /// Goes when the process has gone.
+    /// Goes when the process has gone, as does the folder.
+    database: Option<Database>,
     _data: TempDir,
 }
 
@@ -88,47 +96,51 @@ impl Peer {
     pub fn name(self) -> &'static str {
         match self {
             Self::Scrible => "Scrible",
+            Self::ScriblePostgres => "Scrible (Postgres)",
             Self::Reference => "reference",
+            Self::Hocuspocus => "hocuspocus",
+            Self::YWebsocket => "y-websocket",
+            Self::YSweet => "y-sweet",
+            Self::YrsWarp => "yrs-warp",
         }
     }
 
     /// What is installed, as its makers count.
     pub fn version(self, setup: &Setup) -> String {
-        let version = match self {
-            Self::Scrible => told(&setup.server),
-            Self::Reference => locked(LOCK, "tokio-tungstenite"),
-        };
+        let version = launch::version(self, setup);
         version.unwrap_or_else(|| "not installed".to_owned())
+    }
+
+    /// Whether its rooms outlive it.
+    pub fn keeps_rooms(self) -> bool {
+        match self {
+            Self::Scrible | Self::ScriblePostgres | Self::Hocuspocus | Self::YSweet => true,
+            Self::Reference | Self::YWebsocket | Self::YrsWarp => false,
+        }
     }
 
     /// Starts it with nothing stored.
     pub async fn start(self, setup: &Setup) -> Result<Running> {
-        let data = TempDir::new()?;
-        let mut launch = match self {
-            Self::Scrible => {
-                let settings = UNLIMITED.map(|(name, value)| (name, value.to_owned()));
-                server::launch(&setup.server, data.path(), &settings)
-            }
-            Self::Reference => Launch {
-                program: std::env::current_exe()?,
-                arguments: vec!["reference".into()],
-                environment: Vec::new(),
-                core: None,
-                log: data.path().join("server.log"),
-                errors: Errors::Kept,
-                announces: "listening on ",
-                stop: Signal::TERM,
-            },
+        let starting = async {
+            let data = TempDir::new()?;
+            let database = match (self, &setup.postgres) {
+                (Self::ScriblePostgres, None) => bail!("it needs the URL of a Postgres server"),
+                (Self::ScriblePostgres, Some(url)) => {
+                    Some(Database::create(url, setup.server_core).await?)
+                }
+                _ => None,
+            };
+            let url = database.as_ref().map(Database::url);
+            let launch = launch::launch(self, setup, data.path(), url).await?;
+            Ok(Running {
+                peer: self,
+                process: Process::start(launch).await?,
+                database,
+                _data: data,
+            })
         };
-        launch.core = Some(setup.server_core);
-        let process = Process::start(launch)
-            .await
-            .with_context(|| format!("start {}", self.name()))?;
-        Ok(Running {
-            peer: self,
-            process,
-            _data: data,
-        })
+        let started: Result<_> = starting.await;
+        started.with_context(|| format!("start {}", self.name()))
     }
 }
 
@@ -138,11 +150,20 @@ impl Running {
     pub async fn door(&self, room: &str) -> Result<Door> {
         let may = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         ensure!(room.chars().all(may), "not every peer takes {room:?}");
-        let url = &self.process.address;
-        Ok(Door {
-            url: format!("{url}/{room}"),
-            dialect: Dialect::Plain,
-        })
+        let address = &self.process.address;
+        let url = match self.peer {
+            // It tells its port only.
+            Peer::YWebsocket => format!("ws://127.0.0.1:{address}/{room}"),
+            // Where the room is stands in the first message.
+            Peer::Hocuspocus => address.clone(),
+            Peer::YSweet => y_sweet_door(address, room).await?,
+            _ => format!("{address}/{room}"),
+        };
+        let dialect = match self.peer {
+            Peer::Hocuspocus => Dialect::Named(room.to_owned()),
+            _ => Dialect::Plain,
+        };
+        Ok(Door { url, dialect })
     }
 
     /// An error with its last words if it has ended.
@@ -151,13 +172,20 @@ impl Running {
         self.process.check().with_context(|| name.to_owned())
     }
 
-    /// Processor time and memory that it and its children have taken.
+    /// Processor time and memory that it and its children have taken, and where it is on Postgres that server too.
     pub fn taken(&self) -> Result<Taken> {
         self.check()?;
-        self.program()?.taken()
+        let mut taken = self.program()?.taken()?;
+        if let Some(database) = &self.database {
+            let its = database.program.taken()?;
+            taken.seconds += its.seconds;
+            taken.mib += its.mib;
+        }
+        Ok(taken)
     }
 
-    /// Resident memory of it and its children, in bytes. What they share counts for each, so look at the growth.
+    /// Resident memory of it and its children, in bytes, without Postgres. What they share counts for each, so look at
+    /// the growth.
     pub fn rss_bytes(&self) -> Result<usize> {
         self.sizes("VmRSS")
     }
@@ -176,7 +204,7 @@ impl Running {
 
     /// Whether its rooms outlive it.
     pub fn keeps_rooms(&self) -> bool {
-        self.peer == Peer::Scrible
+        self.peer.keeps_rooms()
     }
 
     /// Asks it to stop, and starts it again on the same data; an error for one that keeps nothing.
@@ -208,30 +236,15 @@ impl Running {
     }
 }
 
-/// The last word of what a program says about its version.
-fn told(program: &Path) -> Option<String> {
-    let output = std::process::Command::new(program)
-        .arg("--version")
-        .output();
-    let said = String::from_utf8(output.ok()?.stdout).ok()?;
-    Some(said.split_whitespace().next_back()?.to_owned())
-}
-
-/// The version of a package in a lock file of cargo's.
-fn locked(lock: &str, package: &str) -> Option<String> {
-    let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
-    Some(rest.split_once('"')?.0.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_read_from_a_lock_file() {
-        let lock = "[[package]]\nname = \"ab\"\nversion = \"1\"\n\n[[package]]\nname = \"a\"\nversion = \"2.0\"\n";
-        assert_eq!(locked(lock, "a").as_deref(), Some("2.0"));
-        assert_eq!(locked(lock, "c"), None);
-        assert!(locked(LOCK, "tokio-tungstenite").is_some());
-    }
+/// Makes a room of y-sweet's, and asks for its address as its clients' backends do.
+async fn y_sweet_door(address: &str, room: &str) -> Result<String> {
+    let mut api = Api::open(address).await?;
+    let wanted = json!({"docId": room});
+    let now = Duration::ZERO;
+    api.ask(Method::POST, "/doc/new", now, Some(&wanted))
+        .await?;
+    let path = format!("/doc/{room}/auth");
+    let made = api.ask(Method::POST, &path, now, Some(&json!({}))).await?;
+    let url = made["url"].as_str().context("the address of a room")?;
+    Ok(format!("{url}/{room}"))
 }
