@@ -94,6 +94,13 @@ mod tests {
         assert_eq!(dialect.wrap(STEP_1), [2, b'a', b'b', 0, 0, 1, 0]);
         let frame = [2, b'a', b'b', 0, 1, 2, 0, 0];
         assert_eq!(dialect.unwrap(&frame), Some(EMPTY_STEP_2));
+        // As hocuspocus sent it: an update of client 1, which appends three bytes to the array "a".
+        let frame = [
+            &[2, b'a', b'b', 0, 2, 13, 1, 1, 1, 0, 3][..],
+            &[1, 1, b'a', 3, 9, 8, 7, 0],
+        ]
+        .concat();
+        assert_eq!(dialect.unwrap(&frame), Some(&frame[3..]));
         // "You are authenticated", "your update is applied", a name that is cut, nothing.
         let authenticated = [&[2, b'a', b'b', 2, 2, 10][..], b"read-write"].concat();
         for other in [&authenticated[..], &[2, b'a', b'b', 8, 1], &[2, b'a'], &[]] {
