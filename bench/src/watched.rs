@@ -1,6 +1,6 @@
 //! Processor time and memory of a process and all that it has started: a database, a proxy. Linux' `/proc` only.
 //!
-//! The one rule: what has ended in between is not counted, so this is for programs whose children stay.
+//! The one rule: a child that has ended counts on, by what its parent has been told of it.
 
 use std::collections::HashMap;
 
@@ -110,15 +110,21 @@ fn stat(pid: u32) -> Option<Vec<String>> {
 
 /// Processor time of a process alone, in seconds, to a hundredth.
 pub fn seconds(pid: u32) -> Option<f64> {
-    let fields = stat(pid)?;
-    let ticks = fields.get(11..13)?.iter();
+    // Its own, in user mode and in the kernel.
+    times(pid, 11..13)
+}
+
+fn times(pid: u32, fields: std::ops::Range<usize>) -> Option<f64> {
+    let stat = stat(pid)?;
+    let ticks = stat.get(fields)?.iter();
     let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     // Linux counts in hundredths for all programs.
     Some(ticks as f64 / 100.0)
 }
 
 fn one(pid: u32) -> Option<Taken> {
-    let seconds = seconds(pid)?;
+    // Behind its own stand those of its children that have ended.
+    let seconds = times(pid, 11..15)?;
     let maps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let pss = maps.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kib: f64 = pss
@@ -140,4 +146,38 @@ pub fn metric(page: &str, name: &str) -> Result<f64> {
     Ok(lines
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_has_ended_counts_on() {
+        // It works, then its parent waits for input that never comes.
+        let script =
+            "sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'; echo; read forever";
+        let mut parent = Command::new("sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = [0];
+        let mut words = parent.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut words, &mut said).unwrap();
+        let program = Program {
+            name: "parent".to_owned(),
+            pid: parent.id(),
+        };
+        let (own, all) = (
+            seconds(parent.id()).unwrap(),
+            program.taken().unwrap().seconds,
+        );
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        assert!(all > own + 0.05, "{own} of {all} s");
+    }
 }

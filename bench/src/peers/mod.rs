@@ -198,8 +198,11 @@ impl Running {
 
     /// Forgets the peak so far.
     pub fn reset_peak(&self) -> Result<()> {
-        let processes = self.program()?.processes()?;
-        processes.into_iter().try_for_each(watched::reset_peak)
+        let mut processes = self.program()?.processes()?;
+        // A child may have ended just now.
+        processes.retain(|pid| watched::reset_peak(*pid).is_err() && watched::runs(*pid));
+        ensure!(processes.is_empty(), "the peak of {processes:?} stays");
+        Ok(())
     }
 
     /// Whether its rooms outlive it.
