@@ -85,8 +85,8 @@ pub fn version(peer: Peer, setup: &Setup) -> Option<String> {
             Some(format!("{ours}, Postgres {postgres}"))
         }
         Peer::Reference => locked(LOCK, "tokio-tungstenite"),
-        Peer::Hocuspocus => described(&package("", "@hocuspocus/server")),
-        Peer::YWebsocket => described(&package("y-websocket", "@y/websocket-server")),
+        Peer::Hocuspocus => on_node(&package("", "@hocuspocus/server")),
+        Peer::YWebsocket => on_node(&package("y-websocket", "@y/websocket-server")),
         Peer::YSweet => told(&setup.tools.join("bin/y-sweet"), "version"),
         Peer::YrsWarp => {
             let installed = yrs_warp(setup).is_file();
@@ -118,11 +118,13 @@ fn package(folder: &str, name: &str) -> PathBuf {
     folder.join("node_modules").join(name)
 }
 
-/// The version of an installed package of npm.
-fn described(package: &Path) -> Option<String> {
+/// The version of an installed package of npm, and of what runs it.
+fn on_node(package: &Path) -> Option<String> {
     let text = std::fs::read(package.join("package.json")).ok()?;
     let described: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    Some(described["version"].as_str()?.to_owned())
+    let version = described["version"].as_str()?;
+    let node = told(Path::new("node"), "--version")?;
+    Some(format!("{version}, Node {}", node.trim_start_matches('v')))
 }
 
 /// The last word of what a program says about its version.
