@@ -89,7 +89,7 @@ async fn member(stream: TcpStream, rooms: Rooms, number: u64) -> Result<()> {
         path = request.uri().path().to_owned();
         Ok(response)
     };
-    // The same buffers as the server's, so that memory compares.
+    // Small buffers, as the server has them, so that memory compares; as much is read at once.
     let config = WebSocketConfig::default()
         .read_buffer_size(4 << 10)
         .write_buffer_size(16 << 10);
