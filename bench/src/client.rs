@@ -1,10 +1,9 @@
-//! A client that forges updates and counts bytes.
+//! A client that sends what it is told and counts bytes.
 
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 use futures_util::{SinkExt, StreamExt};
-use scrible_wire::varint::write_number;
 use scrible_wire::{Message, Messages, message};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -98,23 +97,4 @@ impl Client {
             }
         }
     }
-}
-
-/// An update of `client` that appends one binary value of `bytes` bytes at `clock` to the root array `a`.
-pub fn forge(client: u64, clock: u32, bytes: usize) -> Vec<u8> {
-    let mut update = vec![1, 1];
-    write_number(&mut update, client);
-    write_number(&mut update, u64::from(clock));
-    match clock.checked_sub(1) {
-        Some(left) => {
-            update.push(0x83);
-            write_number(&mut update, client);
-            write_number(&mut update, u64::from(left));
-        }
-        None => update.extend([0x03, 1, 1, b'a']),
-    }
-    write_number(&mut update, bytes as u64);
-    update.resize(update.len() + bytes, 7);
-    update.push(0);
-    update
 }

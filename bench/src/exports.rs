@@ -12,7 +12,8 @@ use scrible_wire::message;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::client::{Client, forge};
+use crate::client::Client;
+use crate::load::forged::append;
 use crate::percentiles;
 use crate::server::Server;
 
@@ -60,7 +61,7 @@ pub async fn exports(binary: &std::path::Path, config: &ExportsConfig) -> Result
     let mut times = Vec::new();
     for at in 0..config.orders {
         let (room, person) = &mut people[at % ROOMS];
-        let edit = message::update(&forge(1, (at / ROOMS) as u32, 20));
+        let edit = message::update(&append(1, (at / ROOMS) as u32, 20));
         person.send(edit.clone()).await?;
         person.wait_for(&edit).await?;
         let began = Instant::now();

@@ -12,7 +12,8 @@ use scrible_wire::message;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-use crate::client::{Client, forge};
+use crate::client::Client;
+use crate::load::forged::append;
 use crate::percentiles;
 use crate::server::{Server, get_metrics};
 use crate::watched::{Program, Taken, metric};
@@ -109,7 +110,7 @@ async fn latency(here: &str, there: &str, what: &str) -> Result<()> {
     let mut due = interval(Duration::from_millis(20));
     for clock in 0..500 {
         due.tick().await;
-        let update = message::update(&forge(1, clock, 100));
+        let update = message::update(&append(1, clock, 100));
         let sent = Instant::now();
         writer.send(update.clone()).await?;
         let both = async { tokio::try_join!(reader.wait_for(&update), writer.wait_for(&update)) };
@@ -142,11 +143,11 @@ async fn journal(nodes: &[Server], rooms: usize, what: &str) -> Result<()> {
                 while began.elapsed() < FOR || echoed < sent {
                     while sent < echoed + WINDOW && began.elapsed() < FOR {
                         writer
-                            .send(message::update(&forge(client, sent, 100)))
+                            .send(message::update(&append(client, sent, 100)))
                             .await?;
                         sent += 1;
                     }
-                    let wanted = message::update(&forge(client, echoed, 100));
+                    let wanted = message::update(&append(client, echoed, 100));
                     timeout(PATIENCE, writer.wait_for(&wanted)).await??;
                     echoed += 1;
                 }
@@ -222,7 +223,7 @@ async fn crowd(nodes: &[Server], config: &NodesConfig) -> Result<()> {
             while began.elapsed() < until || waiting.is_some() {
                 tokio::select! {
                     _ = due.tick(), if waiting.is_none() && began.elapsed() < until => {
-                        let update = message::update(&forge(own, clock, 100));
+                        let update = message::update(&append(own, clock, 100));
                         client.send(update.clone()).await?;
                         waiting = Some((update, Instant::now()));
                         clock += 1;

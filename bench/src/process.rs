@@ -139,13 +139,6 @@ impl Process {
         Ok(self.child.kill().await?)
     }
 
-    /// Kills it and starts it again in the same way.
-    pub async fn crash(&mut self) -> Result<()> {
-        self.end().await?;
-        *self = Self::start(self.launch.clone()).await?;
-        Ok(())
-    }
-
     fn last_words(&self) -> String {
         let said = std::fs::read(&self.launch.log).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);

@@ -56,13 +56,6 @@ impl Server {
         expect(self.metrics.as_deref(), "metrics")
     }
 
-    /// Kills it and starts it again on the same data.
-    pub async fn restart(&mut self) -> Result<()> {
-        self.process.crash().await?;
-        self.url = self.process.address.clone();
-        Ok(())
-    }
-
     /// Stops it in order and starts it again on the same data.
     pub async fn stop_and_start(&mut self) -> Result<()> {
         self.process.restart().await?;

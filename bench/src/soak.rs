@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Client, forge};
+use crate::client::Client;
+use crate::load::forged::append;
 use crate::server::{Server, get_metrics};
 use crate::watched::metric;
 
@@ -182,14 +183,14 @@ async fn draw(
                 let state = format!(r#"{{"cursor":{{"x":{x}}}}}"#);
                 let entry = awareness::Entry { client: id, clock: clock + 1, state: Some(state.as_bytes()) };
                 let body = awareness::encode([entry].into_iter());
-                let update = message::update(&forge(id, clock, 100));
+                let update = message::update(&append(id, clock, 100));
                 clock += 1;
                 if client.send(message::awareness(&body)).await.is_err() || client.send(update).await.is_err() {
                     break;
                 }
             }
             heard = client.next() => match heard {
-                Ok(message) if message == message::update(&forge(id, back, 100)) => {
+                Ok(message) if message == message::update(&append(id, back, 100)) => {
                     back += 1;
                     run.counts.echoed.fetch_add(1, Ordering::Relaxed);
                 }

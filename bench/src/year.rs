@@ -7,17 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use scrible_wire::message;
-use scrible_wire::varint::write_number;
 
 use crate::client::Client;
+use crate::load::forged::Board;
 use crate::percentiles;
 use crate::server::Server;
 
 const RECORD_BYTES: usize = 250;
 /// Edits of one page load.
 const STAY: u32 = 1000;
-/// Updates of one record in a row.
-const DRAG: u32 = 30;
 const OPENINGS: usize = 20;
 
 /// Edits and measures.
@@ -78,22 +76,14 @@ pub async fn year(mut server: Server, edits: u32, records: u32) -> Result<()> {
 }
 
 async fn replay(server: &Server, room: &str, edits: u32, records: u32) -> Result<()> {
-    // By key: who set it last, and when.
-    let mut last: Vec<Option<(u64, u32)>> = vec![None; records as usize];
+    let mut board = Board::new(records, RECORD_BYTES);
     let mut done = 0;
     while done < edits {
         let id = 1000 + u64::from(done / STAY);
         let mut client = Client::join(&server.url, room).await?;
         let mut update = Vec::new();
         for clock in 0..STAY.min(edits - done) {
-            let edit = done + clock;
-            // First each record once, then drags all over the board.
-            let key = match edit < records {
-                true => edit,
-                false => (edit / DRAG).wrapping_mul(2_654_435_761) % records,
-            };
-            let before = last[key as usize].replace((id, clock));
-            update = message::update(&set(id, clock, key, before));
+            update = message::update(&board.edit(id, clock, done + clock));
             client.send(update.clone()).await?;
         }
         client.wait_for(&update).await?;
@@ -116,38 +106,4 @@ async fn openings(server: &Server, room: &str, records: u32) -> Result<(usize, V
         );
     }
     Ok((bytes, times))
-}
-
-/// An update of `client` that sets a key of the root map `m`, in the place of what was set before.
-fn set(client: u64, clock: u32, key: u32, before: Option<(u64, u32)>) -> Vec<u8> {
-    let mut update = vec![1, 1];
-    write_number(&mut update, client);
-    write_number(&mut update, u64::from(clock));
-    match before {
-        // Binary with a left neighbour and a key, which is not written then.
-        Some((other, at)) => {
-            update.push(0xa3);
-            write_number(&mut update, other);
-            write_number(&mut update, u64::from(at));
-        }
-        None => {
-            update.extend([0x23, 1, 1, b'm']);
-            let key = format!("shape:{key}");
-            write_number(&mut update, key.len() as u64);
-            update.extend(key.as_bytes());
-        }
-    }
-    write_number(&mut update, RECORD_BYTES as u64);
-    update.extend((0..RECORD_BYTES).map(|at| (at as u32 ^ clock ^ key) as u8));
-    match before {
-        Some((other, at)) => {
-            update.push(1);
-            write_number(&mut update, other);
-            update.push(1);
-            write_number(&mut update, u64::from(at));
-            update.push(1);
-        }
-        None => update.push(0),
-    }
-    update
 }

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::{Case, Target};
-use crate::client::forge;
+use crate::load::forged::append;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -278,7 +278,7 @@ async fn write_steadily(
         let mut due = interval(every);
         for clock in 0.. {
             due.tick().await;
-            let update = message::update(&forge(client, clock, bytes));
+            let update = message::update(&append(client, clock, bytes));
             sink.send(Frame::Binary(update.into())).await?;
             fates.note("updates");
         }
@@ -389,7 +389,7 @@ async fn send_oversized(number: usize, target: Target) -> Result<()> {
         let (_, reading) = socket.split();
         return read_on(reading).await;
     }
-    let update = message::update(&forge(id(), 1, 60 << 20));
+    let update = message::update(&append(id(), 1, 60 << 20));
     both(socket, |mut sink| async move {
         Ok(sink.send(Frame::Binary(update.into())).await?)
     })

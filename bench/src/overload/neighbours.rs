@@ -14,7 +14,8 @@ use tokio::runtime::Builder;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Client, forge};
+use crate::client::Client;
+use crate::load::forged::append;
 
 /// Updates a second of each pair.
 const RATE: u32 = 50;
@@ -90,7 +91,7 @@ async fn talk(mut writer: Client, mut reader: Client, stop: CancellationToken) -
         tokio::select! {
             () = stop.cancelled() => break None,
             _ = due.tick() => {
-                let update = message::update(&forge(WRITER, clock, 100));
+                let update = message::update(&append(WRITER, clock, 100));
                 clock += 1;
                 under_way.insert(update.clone(), Instant::now());
                 if let Err(error) = writer.send(update).await {

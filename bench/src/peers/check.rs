@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{Dialect, Door, Peer, Places, Running, Setup};
-use crate::client::forge;
+use crate::load::forged::append;
 
 /// For each thing that is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,7 +65,7 @@ pub async fn check(server: &std::path::Path, config: &CheckConfig) -> Result<()>
 
 async fn one(peer: Peer, setup: &Setup) -> Result<()> {
     let mut running = peer.start(setup).await?;
-    let (first, second) = (forge(1, 0, BYTES), forge(1, 1, BYTES));
+    let (first, second) = (append(1, 0, BYTES), append(1, 1, BYTES));
     edit(&running, &first).await?;
     if running.keeps_rooms() {
         running.restart().await?;
