@@ -24,6 +24,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use compare::CompareConfig;
+use compare::report::ReportConfig;
 use exports::ExportsConfig;
 use nodes::NodesConfig;
 use overload::{Case, OverloadConfig, overload};
@@ -44,6 +45,8 @@ struct Args {
 enum What {
     /// Our server and its peers in the same situations; results are left for the report
     Compare(CompareConfig),
+    /// The page and the plots of what a comparison found
+    Report(ReportConfig),
     /// A board that was edited for a year, against a fresh one that shows the same.
     Year {
         /// Edits in all.
@@ -98,6 +101,7 @@ async fn measure(args: Args) -> Result<()> {
     let server = &args.server;
     match args.what {
         What::Compare(config) => compare::compare(server, &config).await,
+        What::Report(config) => compare::report::report(&config),
         What::Overload {
             case,
             repeats,

@@ -7,11 +7,15 @@
 mod cursors;
 mod fan_out;
 mod flood;
+mod goals;
 mod idle;
 mod journal;
 mod machine;
 mod measured;
+mod number;
 mod open;
+mod plot;
+pub mod report;
 mod resident;
 mod result;
 mod sample;
