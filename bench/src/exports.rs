@@ -101,7 +101,7 @@ pub async fn exports(binary: &std::path::Path, config: &ExportsConfig) -> Result
 }
 
 /// An export as it is once it has ended, or after `wait`.
-async fn ordered(api: &mut Api, room: &str, order: &Value, wait: Duration) -> Result<Value> {
+pub async fn ordered(api: &mut Api, room: &str, order: &Value, wait: Duration) -> Result<Value> {
     let path = format!("/api/exports/{room}");
     api.ask(Method::POST, &path, wait, Some(order)).await
 }

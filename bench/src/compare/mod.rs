@@ -5,6 +5,8 @@
 //! [`BUSY`] of the time; and whoever fails or loses something has a row that says so.
 
 mod cursors;
+mod editor;
+mod export;
 mod fan_out;
 mod flood;
 mod goals;
@@ -26,7 +28,7 @@ mod sustained;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::peers::{Peer, Places, Setup};
@@ -86,11 +88,14 @@ pub enum Situation {
     Resident,
     /// Updates that are stored
     Journal,
+    /// Boards that become files, beside the editor in a browser
+    Export,
 }
 
 impl Situation {
-    fn plan(self, quick: bool) -> Plan {
-        match self {
+    /// `None` where nobody is a peer.
+    fn plan(self, quick: bool) -> Option<Plan> {
+        Some(match self {
             Self::FanOut1x50 => fan_out::ONE_ROOM.plan(),
             Self::FanOut50x4 => fan_out::MANY_ROOMS.plan(),
             Self::Sustained => sustained::plan(),
@@ -100,7 +105,8 @@ impl Situation {
             Self::Storm => storm::plan(),
             Self::Resident => resident::plan(quick),
             Self::Journal => journal::plan(),
-        }
+            Self::Export => return None,
+        })
     }
 
     /// Whether there is anything to learn from a peer here.
@@ -108,6 +114,8 @@ impl Situation {
         match self {
             // Nobody else says when something is stored.
             Self::Journal => peer == Peer::Scrible || on_postgres(peer),
+            // Nobody else makes files.
+            Self::Export => false,
             // The database has no part in the others.
             Self::FanOut1x50 | Self::FanOut50x4 | Self::Sustained | Self::Open => true,
             Self::Cursors | Self::Idle | Self::Storm | Self::Resident => !on_postgres(peer),
@@ -125,6 +133,7 @@ impl Situation {
             Self::Storm => storm::measure(conditions).await,
             Self::Resident => resident::measure(conditions).await,
             Self::Journal => journal::measure(conditions).await,
+            Self::Export => bail!("it is not for peers"),
         }
     }
 }
@@ -161,7 +170,8 @@ pub async fn compare(server: &Path, config: &CompareConfig) -> Result<()> {
     };
     let steps = situations.iter().map(|situation| {
         let these = peers.iter().filter(|peer| situation.is_for(**peer));
-        these.count() * situation.plan(config.quick).repeats(repeats)
+        let plan = situation.plan(config.quick);
+        these.count() * plan.map_or(0, |plan| plan.repeats(repeats))
     });
     let mut progress = Progress {
         began: Instant::now(),
@@ -172,7 +182,13 @@ pub async fn compare(server: &Path, config: &CompareConfig) -> Result<()> {
         std::fs::create_dir_all(folder).context("make the folder of the results")?;
     }
     for situation in situations {
-        let plan = situation.plan(config.quick);
+        let Some(plan) = situation.plan(config.quick) else {
+            let found = export::exports(&setup, config.quick, repeats).await?;
+            run.scenarios.extend(found.scenarios);
+            run.versions.extend(found.versions);
+            run.write(&config.results)?;
+            continue;
+        };
         let mut rows: Vec<Gathered> = peers
             .iter()
             .filter(|peer| situation.is_for(**peer))
