@@ -4,6 +4,7 @@
 //! command line is printed before it runs.
 
 mod autobahn;
+mod bench;
 mod command;
 mod packages;
 mod peers;
@@ -33,6 +34,8 @@ enum Command {
         #[arg(long, value_delimiter = ',', value_enum)]
         only: Vec<Part>,
     },
+    /// Measure the server beside others and leave tables and plots in docs/benchmarks; three quarters of an hour, with two processors to spare
+    Bench(bench::BenchConfig),
     /// Run Autobahn's cases for WebSockets against an echo server with the server's sockets; needs Python 2.7
     Autobahn {
         /// Only these cases, for example 1.*,2.9
@@ -116,6 +119,7 @@ fn main() -> ExitCode {
         Command::Test { only } => {
             stages::test(&workspace, |part| only.is_empty() || only.contains(&part))
         }
+        Command::Bench(config) => bench::bench(&workspace, &config),
         Command::Autobahn { cases } => autobahn::run(workspace.root(), &cases),
         Command::Differential { seeds, from, jobs } => {
             let wide = [("SEEDS", seeds), ("SEED", from), ("JOBS", jobs)];

@@ -1,7 +1,6 @@
-//! A Postgres server for the tests alone: its own folder, port and user, stopped and removed when it is dropped.
+//! A Postgres server for us alone: its own folder, port and user, stopped and removed when it is dropped.
 //!
-//! Knows Debian's places for the programs. The one rule: no server, database or file that was there before is touched. It does
-//! not sync, because nobody needs what is in it after the machine went down.
+//! Knows Debian's places for the programs. The one rule: no server, database or file that was there before is touched.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -22,6 +21,18 @@ const OLDEST: u32 = 15;
 /// The server refuses to run as root; this user comes with Debian's package.
 const USER: &str = "postgres";
 const START: Duration = Duration::from_secs(60);
+
+/// What a server is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It does not sync, because nobody needs what is in it after the machine went down.
+    Tests,
+    /// It syncs, and runs on this processor alone.
+    Measuring {
+        /// Counted from 0.
+        core: usize,
+    },
+}
 
 /// A server that runs.
 pub struct Postgres {
@@ -69,7 +80,7 @@ fn major(told: &str) -> Option<u32> {
 
 impl Postgres {
     /// Makes a cluster and starts it.
-    pub fn start(root: &Path) -> Result<Self> {
+    pub fn start(root: &Path, purpose: Purpose) -> Result<Self> {
         let programs = programs(root).context("Postgres is not installed")?;
         let folder = tempfile::Builder::new()
             .prefix("scrible-postgres-")
@@ -85,7 +96,7 @@ impl Postgres {
                 .context("give the folder to Postgres' user")?;
         }
         let data = folder.path().join("data");
-        let mut initdb = as_user(root, &programs.join("initdb"));
+        let mut initdb = as_user(root, &programs.join("initdb"), Purpose::Tests);
         initdb
             .args(["--username=scrible", "--auth=trust", "--encoding=UTF8"])
             .args(["--no-locale", "--no-sync", "--pgdata"])
@@ -103,12 +114,12 @@ impl Postgres {
             format!("port={port}"),
             format!("unix_socket_directories={}", folder.path().display()),
             "max_connections=300".to_owned(),
-            "fsync=off".to_owned(),
-            "full_page_writes=off".to_owned(),
         ];
-        let mut postgres = as_user(root, &programs.join("postgres"));
+        let careless = ["fsync=off", "full_page_writes=off"].map(str::to_owned);
+        let careless = careless.into_iter().filter(|_| purpose == Purpose::Tests);
+        let mut postgres = as_user(root, &programs.join("postgres"), purpose);
         postgres.arg("-D").arg(&data).stdout(Stdio::null());
-        for setting in settings {
+        for setting in settings.into_iter().chain(careless) {
             postgres.args(["-c", &setting]);
         }
         println!("$ postgres on 127.0.0.1:{port}");
@@ -161,8 +172,15 @@ impl Drop for Postgres {
 }
 
 /// A program under Postgres' user where we are root, and one that ends with us.
-fn as_user(root: &Path, program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
+fn as_user(root: &Path, program: &Path, purpose: Purpose) -> Command {
+    let mut command = match purpose {
+        Purpose::Tests => Command::new("setpriv"),
+        Purpose::Measuring { core } => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", &core.to_string(), "setpriv"]);
+            command
+        }
+    };
     command.args(["--pdeathsig", "INT"]);
     if is_root(root) {
         command.args(["--reuid", USER, "--regid", USER, "--init-groups"]);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::command::Run;
-use crate::postgres::{self, Postgres};
+use crate::postgres::{self, Postgres, Purpose};
 use crate::{Part, packages, s3, tools};
 
 /// The folders of the repository.
@@ -24,6 +24,8 @@ pub struct Workspace {
     canvas: PathBuf,
     /// The server binary as `cargo build` leaves it.
     binary: PathBuf,
+    /// Where `cargo build --release` leaves programs.
+    release: PathBuf,
 }
 
 impl Workspace {
@@ -43,7 +45,8 @@ impl Workspace {
             examples: ["tldraw", "excalidraw", "tiptap", "codemirror"]
                 .map(|name| root.join("examples").join(name)),
             canvas: root.join("web/try"),
-            binary: root.join(target).join("debug/scrible"),
+            binary: root.join(&target).join("debug/scrible"),
+            release: root.join(&target).join("release"),
             root,
         }
     }
@@ -53,7 +56,13 @@ impl Workspace {
         &self.root
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Result<()> {
+    /// A program as `cargo build --release` leaves it.
+    pub fn release(&self, program: &str) -> PathBuf {
+        self.release.join(program)
+    }
+
+    /// Runs cargo.
+    pub fn cargo(&self, arguments: &[&str]) -> Result<()> {
         Run::cargo(&self.root).args(arguments).run()
     }
 
@@ -100,7 +109,7 @@ pub fn test(workspace: &Workspace, selected: impl Fn(Part) -> bool) -> Result<()
         "Postgres",
         (rust || interop || deploy) && !postgres::is_given(),
         || {
-            server = Some(Postgres::start(&at.root)?);
+            server = Some(Postgres::start(&at.root, Purpose::Tests)?);
             Ok(())
         },
     );
@@ -191,7 +200,7 @@ pub fn clients(workspace: &Workspace, test: &'static str, settings: &[(&str, u32
     });
     let mut server = None;
     report.stage("Postgres", !postgres::is_given(), || {
-        server = Some(Postgres::start(&at.root)?);
+        server = Some(Postgres::start(&at.root, Purpose::Tests)?);
         Ok(())
     });
     report.stage("server binary", true, || at.cargo(&["build", "--locked"]));
@@ -250,7 +259,7 @@ pub fn fuzz(workspace: &Workspace, mutants: u32, seed: u64) -> Result<()> {
 
 /// What became of each stage.
 #[derive(Default)]
-struct Report {
+pub struct Report {
     stages: Vec<(&'static str, Outcome)>,
     failure: Option<anyhow::Error>,
 }
@@ -263,7 +272,7 @@ enum Outcome {
 
 impl Report {
     /// Runs a stage, unless nobody wants it or one before it failed.
-    fn stage(&mut self, title: &'static str, wanted: bool, run: impl FnOnce() -> Result<()>) {
+    pub fn stage(&mut self, title: &'static str, wanted: bool, run: impl FnOnce() -> Result<()>) {
         if !wanted {
             return;
         }
@@ -284,7 +293,7 @@ impl Report {
     }
 
     /// Prints the summary; the failure, if there was one, is the answer.
-    fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         println!("\n== summary\n{}", self.summary());
         match self.failure {
             Some(failure) => Err(failure),

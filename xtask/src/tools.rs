@@ -47,19 +47,32 @@ pub fn prepare(root: &Path, selected: impl Fn(Part) -> bool) -> Result<()> {
         packages.push("python3-venv");
     }
     if selected(Part::Browser) {
-        match std::env::var_os("CHROME") {
-            Some(path) if !Path::new(&path).is_file() => {
-                bail!("CHROME names {}, which is no file", path.display())
-            }
-            Some(_) => {}
-            // A browser without any font draws no text that the page did not bring.
-            None if !Path::new(DEBIAN_CHROMIUM).is_file() => {
-                packages.extend(["chromium", "fonts-liberation"])
-            }
-            None => {}
-        }
+        packages.extend(browser()?);
     }
     apt(root, &packages)
+}
+
+/// The same for measuring: Node, Postgres and a browser.
+pub fn prepare_bench(root: &Path) -> Result<()> {
+    node(root)?;
+    let mut packages = Vec::from(browser()?);
+    if postgres::programs(root).is_none() {
+        packages.push("postgresql");
+    }
+    apt(root, &packages)
+}
+
+/// Debian's packages for a browser, where there is none.
+fn browser() -> Result<&'static [&'static str]> {
+    match std::env::var_os("CHROME") {
+        Some(path) if !Path::new(&path).is_file() => {
+            bail!("CHROME names {}, which is no file", path.display())
+        }
+        Some(_) => Ok(&[]),
+        // A browser without any font draws no text that the page did not bring.
+        None if !Path::new(DEBIAN_CHROMIUM).is_file() => Ok(&["chromium", "fonts-liberation"]),
+        None => Ok(&[]),
+    }
 }
 
 /// The nginx under test. Debian puts it where only root looks.
