@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::measured::{Conditions, Found, Meter, Plan, figure};
 use super::result::Better;
 use crate::load::{Crowd, Presence, Relaying};
-use crate::peers::Peer;
+use crate::peers::{Peer, Running};
 
 const PEOPLE: usize = 100;
 /// Moves of each a second.
@@ -39,8 +39,7 @@ pub fn plan() -> Plan {
     }
 }
 
-pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
-    let running = conditions.start().await?;
+pub async fn measure(conditions: &Conditions, running: &Running) -> Result<Found> {
     let door = running.door("cursors").await?;
     let mut found = Found::default();
     let relaying = match conditions.peer {
@@ -67,12 +66,12 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
         if now - began > warm && meter.is_none() {
             presence.times.clear();
             presence.known = 0;
-            meter = Some(Meter::start(&running)?);
+            meter = Some(Meter::start(running)?);
         }
         if let Some(meter) = &meter
             && now - began > warm + time
         {
-            measured = Some((meter.stop(&running)?, presence.known));
+            measured = Some((meter.stop(running)?, presence.known));
         }
         while due(moved) <= now {
             let who = moved as usize % PEOPLE;
@@ -100,6 +99,5 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
     if let Err(error) = crowd.all_here() {
         found.notes.push(error.to_string());
     }
-    running.end().await?;
     Ok(found)
 }

@@ -10,8 +10,8 @@ use scrible_wire::message;
 use crate::load::forged::append;
 use crate::load::{Crowd, Tally};
 
-/// Nothing was delivered for so long: nothing will be.
-const STALL: Duration = Duration::from_secs(2);
+/// Nothing was delivered for so long: nothing will be. Some stand still for seconds while they store.
+const STALL: Duration = Duration::from_secs(5);
 /// Between two looks at the clock where nothing comes.
 const LOOK: Duration = Duration::from_millis(100);
 /// Of each value.

@@ -9,6 +9,7 @@ use anyhow::Result;
 use super::measured::{Conditions, Found, Plan, figure};
 use super::result::Better;
 use crate::load::{Crowd, Nobody};
+use crate::peers::Running;
 
 /// Connections that are on their way at a time.
 const AT_ONCE: usize = 64;
@@ -37,8 +38,7 @@ pub fn plan(quick: bool) -> Plan {
     }
 }
 
-pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
-    let running = conditions.start().await?;
+pub async fn measure(conditions: &Conditions, running: &Running) -> Result<Found> {
     let (connections, rooms) = conditions.either(WHOLE, QUICK);
     let before = running.rss_bytes()?;
     let mut doors = Vec::new();
@@ -56,6 +56,5 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
     let mut found = Found::default();
     found.set("memory", grown as f64 / connections as f64 / 1024.0);
     found.set("rate", connections as f64 / took);
-    running.end().await?;
     Ok(found)
 }

@@ -42,12 +42,11 @@ pub fn plan() -> Plan {
     }
 }
 
-pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
-    let running = conditions.start().await?;
+pub async fn measure(conditions: &Conditions, running: &Running) -> Result<Found> {
     let mut found = Found::default();
     let mut missing = 0;
     for (figure, rooms) in [("one", 1), ("rooms", ROOMS)] {
-        let (rate, lost) = stored(conditions, &running, figure, rooms).await?;
+        let (rate, lost) = stored(conditions, running, figure, rooms).await?;
         found.set(figure, rate);
         missing += lost;
     }
@@ -70,13 +69,12 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
     found.set_some("echo", tally.echo_times.percentile_ms(0.5));
     found.set_some("echo-p99", tally.echo_times.percentile_ms(0.99));
     found.set(MISSING, (missing + tally.not_echoed()) as f64);
-    running.end().await?;
     Ok(found)
 }
 
 /// Updates that are stored a second, and how many never were.
 async fn stored(
-    conditions: &Conditions<'_>,
+    conditions: &Conditions,
     running: &Running,
     name: &str,
     rooms: usize,

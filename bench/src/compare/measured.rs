@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::BUSY;
 use super::result::{Better, Figure, Row, Scenario, Value};
 use crate::load::own_seconds;
-use crate::peers::{Peer, Running, Setup};
+use crate::peers::{Peer, Running};
 
 /// The figure whose values are taken from all repeats.
 pub const MISSING: &str = "missing";
@@ -38,11 +38,9 @@ pub struct Plan {
 }
 
 /// What one measurement is made under.
-pub struct Conditions<'a> {
+pub struct Conditions {
     /// Who is measured.
     pub peer: Peer,
-    /// With what.
-    pub setup: &'a Setup,
     /// Whether it is a short one.
     pub quick: bool,
     /// When it fails.
@@ -113,12 +111,7 @@ pub fn figure(id: &str, title: &str, unit: &str, better: Better) -> Figure {
     }
 }
 
-impl Conditions<'_> {
-    /// Starts the peer with nothing stored.
-    pub async fn start(&self) -> Result<Running> {
-        self.peer.start(self.setup).await
-    }
-
+impl Conditions {
     /// The first, or the second where it is a short one.
     pub fn either<T>(&self, whole: T, quick: T) -> T {
         if self.quick { quick } else { whole }

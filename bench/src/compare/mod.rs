@@ -30,14 +30,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
+use tokio::time::timeout;
 
-use crate::peers::{Peer, Places, Setup};
+use crate::peers::{Peer, Places, Running, Setup};
 use measured::{Conditions, Found, Gathered, Plan};
 use result::Run;
 
 /// How much of a processor one side must have used, where the situation is to fill it.
 const BUSY: f64 = 0.8;
-/// For starting a peer and for what it does between measurements, on top of a measurement's own time.
+/// For starting a peer, and for what it does between the parts of a measurement on top of that one's time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is compared.
@@ -113,26 +114,28 @@ impl Situation {
     fn is_for(self, peer: Peer) -> bool {
         match self {
             // Nobody else says when something is stored.
-            Self::Journal => peer == Peer::Scrible || on_postgres(peer),
+            Self::Journal => matches!(peer, Peer::Scrible | Peer::ScriblePostgres),
             // Nobody else makes files.
             Self::Export => false,
             // The database has no part in the others.
             Self::FanOut1x50 | Self::FanOut50x4 | Self::Sustained | Self::Open => true,
-            Self::Cursors | Self::Idle | Self::Storm | Self::Resident => !on_postgres(peer),
+            Self::Cursors | Self::Idle | Self::Storm | Self::Resident => {
+                peer != Peer::ScriblePostgres
+            }
         }
     }
 
-    async fn measure(self, conditions: &Conditions<'_>) -> Result<Found> {
+    async fn measure(self, conditions: &Conditions, running: &mut Running) -> Result<Found> {
         match self {
-            Self::FanOut1x50 => fan_out::ONE_ROOM.measure(conditions).await,
-            Self::FanOut50x4 => fan_out::MANY_ROOMS.measure(conditions).await,
-            Self::Sustained => sustained::measure(conditions).await,
-            Self::Cursors => cursors::measure(conditions).await,
-            Self::Idle => idle::measure(conditions).await,
-            Self::Open => open::measure(conditions).await,
-            Self::Storm => storm::measure(conditions).await,
-            Self::Resident => resident::measure(conditions).await,
-            Self::Journal => journal::measure(conditions).await,
+            Self::FanOut1x50 => fan_out::ONE_ROOM.measure(conditions, running).await,
+            Self::FanOut50x4 => fan_out::MANY_ROOMS.measure(conditions, running).await,
+            Self::Sustained => sustained::measure(conditions, running).await,
+            Self::Cursors => cursors::measure(conditions, running).await,
+            Self::Idle => idle::measure(conditions, running).await,
+            Self::Open => open::measure(conditions, running).await,
+            Self::Storm => storm::measure(conditions, running).await,
+            Self::Resident => resident::measure(conditions, running).await,
+            Self::Journal => journal::measure(conditions, running).await,
             Self::Export => bail!("it is not for peers"),
         }
     }
@@ -153,7 +156,7 @@ pub async fn compare(server: &Path, config: &CompareConfig) -> Result<()> {
     };
     let peers: Vec<Peer> = peers
         .into_iter()
-        .filter(|peer| !on_postgres(*peer) || setup.postgres.is_some())
+        .filter(|peer| *peer != Peer::ScriblePostgres || setup.postgres.is_some())
         .collect();
     ensure!(!peers.is_empty(), "nobody to measure");
     let repeats = config.repeats.unwrap_or(if config.quick { 1 } else { 3 });
@@ -223,15 +226,25 @@ async fn measure(
     setup: &Setup,
     quick: bool,
 ) -> Result<Found> {
+    let mut running = timeout(PATIENCE, peer.start(setup))
+        .await
+        .context("it did not start in time")??;
     let conditions = Conditions {
         peer,
-        setup,
         quick,
         until: Instant::now() + plan.limit,
     };
-    tokio::time::timeout(plan.limit + PATIENCE, situation.measure(&conditions))
+    let measuring = situation.measure(&conditions, &mut running);
+    let found = timeout(plan.limit + PATIENCE, measuring)
         .await
-        .context("it did not end in time")?
+        .context("it did not end in time")
+        .flatten();
+    if found.is_err() {
+        // That it died is more to the point than what its clients saw of that.
+        running.check()?;
+    }
+    running.end().await?;
+    found
 }
 
 /// Where the run stands, for whoever waits for it.
@@ -260,8 +273,4 @@ impl Progress {
             repeat + 1
         );
     }
-}
-
-fn on_postgres(peer: Peer) -> bool {
-    peer.name() == "Scrible (Postgres)"
 }

@@ -26,6 +26,8 @@ const ENOUGH: Duration = Duration::from_millis(500);
 const STAY: u32 = 1_000;
 /// Updates under way.
 const WINDOW: u64 = 256;
+/// For all edits.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn plan(quick: bool) -> Plan {
     Plan {
@@ -73,24 +75,23 @@ impl Ear for Watch {
     }
 }
 
-pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
+pub async fn measure(conditions: &Conditions, running: &mut Running) -> Result<Found> {
     let mut found = Found::default();
     if conditions.peer == Peer::Reference {
         let note = "it holds nothing, so there is nothing to open";
         found.notes.push(note.to_owned());
         return Ok(found);
     }
-    let mut running = conditions.start().await?;
     let door = running.door("open").await?;
     let mut crowd = Crowd::new(conditions.until)?;
     let mut board = Board::new(RECORDS, RECORD_BYTES);
     edit(&mut crowd, &door, &mut board, 0..RECORDS, RECORDS)?;
 
-    let (fresh, cpu) = joins(&mut crowd, &running, &door, &[0], BOARD_BYTES)?;
+    let (fresh, cpu) = joins(&mut crowd, running, &door, &[0], BOARD_BYTES)?;
     found.set("fresh", fresh);
     found.set("fresh-cpu", cpu);
     let has = state_vector(FIRST_WRITER, RECORDS);
-    let (returning, _) = joins(&mut crowd, &running, &door, &has, 0)?;
+    let (returning, _) = joins(&mut crowd, running, &door, &has, 0)?;
     found.set("returning", returning);
 
     let door = match running.keeps_rooms() {
@@ -119,7 +120,7 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
         return Ok(found);
     }
     found.set("edits", count / began.elapsed().as_secs_f64());
-    let (edited, cpu) = joins(&mut crowd, &running, &door, &[0], BOARD_BYTES)?;
+    let (edited, cpu) = joins(&mut crowd, running, &door, &[0], BOARD_BYTES)?;
     found.set("edited", edited);
     found.set("edited-cpu", cpu);
 
@@ -132,7 +133,6 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
     }
     let grown = running.peak_rss_bytes()?.saturating_sub(before);
     found.set("growth", grown as f64 / 1048576.0);
-    running.end().await?;
     Ok(found)
 }
 
@@ -150,6 +150,7 @@ fn edit(
         heard: 0,
     };
     let (first, count) = (edits.start, edits.len() as u64);
+    let began = Instant::now();
     for edit in edits {
         let client = FIRST_WRITER + u64::from(edit / stay) + u64::from(first);
         let update = board.edit(client, (edit - first) % stay, edit);
@@ -158,11 +159,22 @@ fn edit(
         while sent - watch.heard.min(sent) >= WINDOW {
             crowd.turn(Duration::from_secs(1), &mut watch)?;
             crowd.all_here()?;
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "{} of {count} were heard in {} s",
+                watch.heard,
+                PATIENCE.as_secs()
+            );
         }
     }
     while watch.heard < count {
         crowd.turn(Duration::from_secs(1), &mut watch)?;
         crowd.all_here()?;
+        ensure!(
+            began.elapsed() < 2 * PATIENCE,
+            "only {} of {count} were heard",
+            watch.heard
+        );
     }
     Ok(())
 }

@@ -49,13 +49,12 @@ pub fn plan(quick: bool) -> Plan {
     }
 }
 
-pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
+pub async fn measure(conditions: &Conditions, running: &mut Running) -> Result<Found> {
     let mut found = Found::default();
     if conditions.peer == Peer::Reference {
         found.notes.push("it holds nothing".to_owned());
         return Ok(found);
     }
-    let mut running = conditions.start().await?;
     let wanted = conditions.either(WHOLE, QUICK);
     let began = Instant::now();
     let before = running.rss_bytes()?;
@@ -81,7 +80,7 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
     found.set("rate", rooms as f64 / began.elapsed().as_secs_f64());
     let boards = (rooms * BOARD.encoded_bytes()) as f64;
     let ratio = |bytes: usize| bytes.saturating_sub(before) as f64 / boards;
-    found.set("ratio", ratio(at_rest(&mut crowd, &running)?));
+    found.set("ratio", ratio(at_rest(&mut crowd, running)?));
     // They hold what they say.
     for room in (0..rooms).step_by(rooms.div_ceil(10)) {
         let door = running.door(&format!("resident-{room}")).await?;
@@ -99,14 +98,13 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
             let who = crowd.join(&door, &[0], &mut Nobody)?;
             whole(&crowd, who)?;
         }
-        let after = at_rest(&mut crowd, &running)?;
+        let after = at_rest(&mut crowd, running)?;
         found.set("reopened", after.saturating_sub(before) as f64 / boards);
     } else {
         found
             .notes
             .push("it keeps nothing over a restart".to_owned());
     }
-    running.end().await?;
     Ok(found)
 }
 

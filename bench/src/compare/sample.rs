@@ -1,7 +1,7 @@
 //! Real Yjs clients look at some of the rooms that were written to.
 //!
-//! Does not know Yjs: a program in Node joins the rooms and counts. The rule: what it finds missing is told in the row, and where it cannot
-//! run, nothing is said to have been verified.
+//! Does not know Yjs: a program in Node joins the rooms and counts. The rule: what it finds missing is told in the row, and so is that it
+//! could not look.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,8 +16,8 @@ use crate::load::Tally;
 use crate::peers::{Dialect, Door};
 
 /// Where the program is, and what it needs.
-const PROGRAM: &str = "bench/peers/verify.mjs";
-const PACKAGES: &str = "bench/peers/node_modules";
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/verify.mjs");
+const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/node_modules");
 /// Rooms that are looked at.
 const ROOMS: usize = 3;
 
@@ -43,6 +43,9 @@ struct Answer {
 /// Compares some rooms with what their writers, so many in each, have sent.
 pub fn verify(doors: &[Door], tally: &Tally, writers: usize, found: &mut Found) -> Result<()> {
     if !Path::new(PACKAGES).exists() {
+        found
+            .notes
+            .push("no Yjs client has looked: they are not installed".to_owned());
         return Ok(());
     }
     let sent: Vec<_> = tally.sent().collect();
@@ -50,27 +53,37 @@ pub fn verify(doors: &[Door], tally: &Tally, writers: usize, found: &mut Found) 
     let answers = ask(rooms.iter().map(|(door, _)| *door))?;
     ensure!(answers.len() == rooms.len(), "a room was not verified");
     for ((door, sent), answer) in rooms.iter().zip(answers) {
+        let room = door.url.rsplit('/').next().unwrap_or_default();
+        let wrong = answer.wrong(sent);
+        let note = wrong.map(|wrong| format!("a Yjs client in {room}: {wrong}"));
+        found.notes.extend(note);
+    }
+    Ok(())
+}
+
+impl Answer {
+    /// What is wrong with it, where writers have sent so many.
+    fn wrong(&self, sent: &[(u64, u32)]) -> Option<String> {
+        if let Some(error) = &self.error {
+            return Some(error.clone());
+        }
         let wanted: BTreeMap<_, _> = sent
             .iter()
             .filter(|(_, sent)| *sent > 0)
             .map(|(id, sent)| (id.to_string(), *sent))
             .collect();
-        let room = door.url.rsplit('/').next().unwrap_or_default();
-        if let Some(error) = answer.error {
-            found.notes.push(format!("a Yjs client in {room}: {error}"));
-        } else if answer.writers != wanted || answer.gaps > 0 || answer.pending {
-            let count =
-                |all: &BTreeMap<_, u32>| all.values().map(|one| u64::from(*one)).sum::<u64>();
-            found.notes.push(format!(
-                "a Yjs client in {room} has {} of {} updates, {} gaps{}",
-                count(&answer.writers),
-                count(&wanted),
-                answer.gaps,
-                if answer.pending { ", some waiting" } else { "" }
-            ));
+        if self.writers == wanted && self.gaps == 0 && !self.pending {
+            return None;
         }
+        let count = |all: &BTreeMap<_, u32>| -> u64 { all.values().copied().map(u64::from).sum() };
+        Some(format!(
+            "{} of {} updates, {} gaps{}",
+            count(&self.writers),
+            count(&wanted),
+            self.gaps,
+            if self.pending { ", some waiting" } else { "" }
+        ))
     }
-    Ok(())
 }
 
 fn ask<'a>(doors: impl Iterator<Item = &'a Door>) -> Result<Vec<Answer>> {
@@ -101,4 +114,30 @@ fn ask<'a>(doors: impl Iterator<Item = &'a Door>) -> Result<Vec<Answer>> {
     answers
         .collect::<Result<_, _>>()
         .context("understand what was verified")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(answer: &str) -> Option<String> {
+        let answer: Answer = serde_json::from_str(answer).unwrap();
+        answer.wrong(&[(7, 2), (8, 0), (9, 1)])
+    }
+
+    #[test]
+    fn what_a_client_has_is_held_against_what_was_sent() {
+        let whole = r#"{"room": "a", "writers": {"7": 2, "9": 1}, "gaps": 0, "pending": false}"#;
+        assert_eq!(wrong(whole), None);
+        let wanted = |text: &str| Some(text.to_owned());
+        let less = whole.replace("\"7\": 2", "\"7\": 1");
+        assert_eq!(wrong(&less), wanted("2 of 3 updates, 0 gaps"));
+        let waiting = whole.replace("false", "true");
+        assert_eq!(
+            wrong(&waiting),
+            wanted("3 of 3 updates, 0 gaps, some waiting")
+        );
+        let failed = r#"{"room": "a", "error": "no answer"}"#;
+        assert_eq!(wrong(failed), wanted("no answer"));
+    }
 }

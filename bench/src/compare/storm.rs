@@ -10,7 +10,7 @@ use super::measured::{Conditions, Found, MISSING, Meter, Plan, figure};
 use super::result::Better;
 use super::stored::Content;
 use crate::load::{Crowd, Nobody};
-use crate::peers::Peer;
+use crate::peers::{Peer, Running};
 
 const PEOPLE: usize = 500;
 const ROOMS: usize = 50;
@@ -38,8 +38,7 @@ pub fn plan() -> Plan {
     }
 }
 
-pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
-    let running = conditions.start().await?;
+pub async fn measure(conditions: &Conditions, running: &Running) -> Result<Found> {
     let mut found = Found::default();
     let holds = conditions.peer != Peer::Reference;
     if !holds {
@@ -58,17 +57,16 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
     crowd.join_all(&everybody[ROOMS..], PEOPLE, &mut Nobody)?;
     let first = crowd.people();
     crowd.cut_all();
-    let meter = Meter::start(&running)?;
+    let meter = Meter::start(running)?;
     let began = Instant::now();
     crowd.join_all(&everybody, PEOPLE, &mut Nobody)?;
     found.set("back", began.elapsed().as_secs_f64());
-    found.set("cpu", meter.stop(&running)?.server);
+    found.set("cpu", meter.stop(running)?.server);
     let lacking = (first..crowd.people())
         .filter_map(|who| crowd.stay(who))
         .filter(|(_, bytes)| *bytes < BOARD.bytes());
     if holds {
         found.set(MISSING, lacking.count() as f64);
     }
-    running.end().await?;
     Ok(found)
 }

@@ -14,6 +14,7 @@ use super::measured::{Conditions, Found, MISSING, Plan, figure};
 use super::result::Better;
 use crate::load::forged::append;
 use crate::load::{Crowd, Tally, Window, own_seconds};
+use crate::peers::Running;
 
 const ROOMS: usize = 50;
 const PEOPLE: usize = 4;
@@ -26,8 +27,8 @@ const FIRST: f64 = 1_000.0;
 const LAST: f64 = 1_024_000.0;
 /// How often the gap between the highest rate that was reached and the lowest that was not is halved.
 const HALVINGS: usize = 2;
-/// For what is under way after each rate.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// For what is under way after each rate: late is not lost.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The share of a processor from which on the load generator is what limits.
 const FULL: f64 = 0.95;
 
@@ -62,8 +63,7 @@ pub fn plan() -> Plan {
     }
 }
 
-pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
-    let running = conditions.start().await?;
+pub async fn measure(conditions: &Conditions, running: &Running) -> Result<Found> {
     let mut doors = Vec::new();
     for room in 0..ROOMS {
         doors.push(running.door(&format!("sustained-{room}")).await?);
@@ -108,7 +108,6 @@ pub async fn measure(conditions: &Conditions<'_>) -> Result<Found> {
     found.set_some("p99", best.map(|(_, p99)| p99));
     found.set(MISSING, tally.missing() as f64);
     note_losses(&mut found, &crowd, &tally);
-    running.end().await?;
     Ok(found)
 }
 

@@ -509,7 +509,110 @@ fn place(url: &str) -> Result<(SocketAddr, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+    use tokio_tungstenite::tungstenite::{Message as Sent, accept};
+
     use super::*;
+    use crate::load::forged::{FIRST_WRITER, append};
+    use crate::load::{Nobody, Tally, Window};
+
+    fn crowd() -> Crowd {
+        Crowd::new(Instant::now() + Duration::from_secs(10)).unwrap()
+    }
+
+    /// A listener, and the door to it.
+    fn listen() -> (TcpListener, Door) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}/room", listener.local_addr().unwrap());
+        let dialect = Dialect::Plain;
+        (listener, Door { url, dialect })
+    }
+
+    /// Two join and are given a board in two parts; what the first sends goes to the second, who is pinged before and sent away after it.
+    fn server(listener: TcpListener) -> JoinHandle<()> {
+        std::thread::spawn(move || {
+            let mut sockets = Vec::new();
+            for _ in 0..2 {
+                let mut socket = accept(listener.accept().unwrap().0).unwrap();
+                let first = socket.read().unwrap().into_data();
+                assert_eq!(first[..], message::step1(&[0]));
+                for part in [
+                    message::step1(&[0]),
+                    message::update(&[0; 70_000]),
+                    message::step2(&[0, 0]),
+                ] {
+                    socket.send(Sent::Binary(part.into())).unwrap();
+                }
+                let answer = socket.read().unwrap().into_data();
+                assert_eq!(answer[..], message::step2(&[0, 0]));
+                sockets.push(socket);
+            }
+            let update = sockets[0].read().unwrap();
+            let second = &mut sockets[1];
+            second.send(Sent::Ping(vec![1, 2].into())).unwrap();
+            assert_eq!(second.read().unwrap(), Sent::Pong(vec![1, 2].into()));
+            second.send(update).unwrap();
+            let away = CloseFrame {
+                code: 1013.into(),
+                reason: "too slow".into(),
+            };
+            second.close(Some(away)).unwrap();
+            // Until the other one is gone, too.
+            while sockets[0].read().is_ok() {}
+        })
+    }
+
+    #[test]
+    fn a_crowd_joins_hears_answers_and_knows_who_was_sent_away() {
+        let (listener, door) = listen();
+        let server = server(listener);
+        let mut crowd = crowd();
+        let mut tally = Tally::new(Window::Open);
+        tally.add_room(2, 1);
+        crowd.join_all(&[&door], 1, &mut Nobody).unwrap();
+        assert_eq!(crowd.join(&door, &[0], &mut Nobody).unwrap(), 1);
+        assert_eq!(crowd.stay(1).unwrap().1, 70_002);
+        let (client, number) = tally.next_of(0, Instant::now()).unwrap();
+        assert_eq!((client, number), (FIRST_WRITER, 0));
+        crowd.say(0, &message::update(&append(client, number, 100)));
+        while crowd.all_here().is_ok() {
+            crowd.turn(Duration::from_secs(1), &mut tally).unwrap();
+        }
+        assert_eq!((tally.delivered.updates, tally.missing()), (1, 0));
+        let gone = crowd.all_here().unwrap_err().to_string();
+        assert_eq!(
+            gone,
+            "1 of 2 were closed, first client 1: closed with 1013 too slow"
+        );
+        crowd.leave(0);
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn who_is_not_let_in_knows_why() {
+        let (listener, door) = listen();
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            assert!(socket.read(&mut request).unwrap() > 0);
+            socket.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").unwrap();
+        });
+        let why = crowd().join(&door, &[0], &mut Nobody).unwrap_err();
+        assert!(why.to_string().ends_with("HTTP/1.1 403 Forbidden"), "{why}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn who_waits_for_nothing_is_told_when_time_is_up() {
+        let (_listener, door) = listen();
+        let until = Instant::now() + Duration::from_millis(20);
+        let mut crowd = Crowd::new(until).unwrap();
+        let why = crowd.join(&door, &[0], &mut Nobody).unwrap_err();
+        assert_eq!(why.to_string(), "it was not done in time");
+    }
 
     #[test]
     fn a_url_is_an_address_and_a_path() {

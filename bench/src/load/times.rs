@@ -19,6 +19,7 @@ impl Times {
     }
 
     /// How many there are.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.micros.len()
     }
