@@ -285,6 +285,7 @@ test('Z8: a new board has links for people and code for developers, and invites 
   await fay.page.waitForURL(/\/try\/drawn~g/)
   await fay.page.waitForSelector('.light[data-light=saved]')
   strictEqual(await fay.page.locator('[data-shape]').count(), 1)
+  strictEqual(await fay.page.getAttribute('.face.me', 'title'), 'Fay (you)')
   await dora.line('closed').getByRole('button').click()
 
   t.diagnostic('an invite lets one in, and its link is not shown again')

@@ -28,8 +28,10 @@ test('those who have chosen nothing differ in name and colour, and what was chos
   show(ben, ada.awareness)
   ok(ben.presence.me.name !== ada.presence.me.name && ben.presence.me.color !== ada.presence.me.color)
   ben.presence.rename({ name: ada.presence.me.name })
+  ada.presence.rename({ color: ben.presence.me.color })
   show(ada, ben.awareness)
   strictEqual(ben.presence.me.name, ada.presence.me.name)
+  ok(ben.presence.me.color !== ada.presence.me.color)
   for (const { awareness } of [ada, ben]) awareness.destroy()
 })
 

@@ -9,9 +9,10 @@ export interface Me {
   id: string
   name: string
   color: string
-  /** Whether this person has said so, or it was drawn by lot. */
-  chosen: boolean
 }
+
+/** What of it this person has said; the rest was drawn by lot. */
+type Chosen = Partial<Pick<Me, 'name' | 'color'>>
 
 /** What of this person others see, in coordinates of the page. */
 export interface Whereabouts {
@@ -42,13 +43,15 @@ const COLORS = ['#e16919', '#4465e9', '#099268', '#ae3ec9', '#e03131', '#1d8bc4'
 export class Presence {
   #awareness: Awareness
   #me: Me
+  #chosen: Chosen
   #at: Whereabouts | null = null
   #known = ''
   #timer: number | undefined
 
   constructor(awareness: Awareness, changed: () => void) {
     this.#awareness = awareness
-    this.#me = remembered()
+    this.#chosen = remembered()
+    this.#me = somebody(this.#chosen)
     awareness.on('change', () => {
       this.#differ()
       changed()
@@ -59,9 +62,10 @@ export class Presence {
     return this.#me
   }
 
-  rename(change: Partial<Pick<Me, 'name' | 'color'>>): void {
-    this.#me = { ...this.#me, ...change, chosen: true }
-    remember(this.#me)
+  rename(change: Chosen): void {
+    this.#me = { ...this.#me, ...change }
+    this.#chosen = { ...this.#chosen, ...change }
+    keep('me', JSON.stringify(this.#chosen))
     this.#sendSoon()
   }
 
@@ -82,19 +86,18 @@ export class Presence {
       .sort((a, b) => a.client - b.client)
   }
 
-  /** Who has chosen nothing yet takes a name and a colour that nobody here has. Of two, the one with the higher number gives way. */
+  /** What was drawn by lot becomes something that nobody here has. Of two, the one with the higher number gives way. */
   #differ() {
-    if (this.#me.chosen) return
     const before = this.others.filter(({ client }) => client < this.#awareness.clientID)
     const free = <T>(mine: T, choices: readonly T[], taken: readonly unknown[]) => {
       const rest = choices.filter((choice) => !taken.includes(choice))
       return taken.includes(mine) && rest.length ? any(rest) : mine
     }
-    const name = free(this.#me.name, NAMES, before.map((other) => other.name))
-    const color = free(this.#me.color, COLORS, before.map((other) => other.color))
+    const name = this.#chosen.name ?? free(this.#me.name, NAMES, before.map((other) => other.name))
+    const color = this.#chosen.color ?? free(this.#me.color, COLORS, before.map((other) => other.color))
     if (name === this.#me.name && color === this.#me.color) return
     this.#me = { ...this.#me, name, color }
-    remember(this.#me)
+    draw(this.#me)
     this.#sendSoon()
   }
 
@@ -170,23 +173,26 @@ function read(client: number, presence: unknown): Other | null {
 const NAMES = ['Heron', 'Otter', 'Lynx', 'Wren', 'Marten', 'Ibex', 'Stoat', 'Plover', 'Finch', 'Badger']
 const any = <T>(choices: readonly T[]): T => choices[Math.floor(Math.random() * choices.length)]!
 
-/**
- * A name and a colour that were chosen are the browser's. The id is the window's, and so is what was drawn by lot, so that two windows on
- * one screen show each other as two people.
- */
-function remembered(): Me {
-  const chosen = recall('me') !== null
-  const { name, color } = recallObject('me', chosen ? 'browser' : 'window')
+/** What was chosen is the browser's; a name was perhaps given to the page that lets people in. */
+function remembered(): Chosen {
+  const kept = recallObject('me')
+  const name = typeof kept.name === 'string' && kept.name ? kept.name : recall('name')
+  const color = COLORS.find((known) => known === kept.color)
+  return { ...(name ? { name: name.slice(0, MAX_NAME) } : {}), ...(color ? { color } : {}) }
+}
+
+/** The id, and what is drawn by lot, are the window's, so that two windows on one screen show each other as two people. */
+function somebody(chosen: Chosen): Me {
+  const lot = recallObject('lot', 'window')
   const id = recall('id', 'window') ?? crypto.getRandomValues(new Uint32Array(2)).join('-')
   keep('id', id, 'window')
   const me = {
     id,
-    name: (typeof name === 'string' && name.slice(0, MAX_NAME)) || any(NAMES),
-    color: COLORS.find((known) => known === color) ?? any(COLORS),
-    chosen,
+    name: chosen.name ?? NAMES.find((known) => known === lot.name) ?? any(NAMES),
+    color: chosen.color ?? COLORS.find((known) => known === lot.color) ?? any(COLORS),
   }
-  remember(me)
+  draw(me)
   return me
 }
 
-const remember = ({ name, color, chosen }: Me) => keep('me', JSON.stringify({ name, color }), chosen ? 'browser' : 'window')
+const draw = ({ name, color }: Me) => keep('lot', JSON.stringify({ name, color }), 'window')
