@@ -46,7 +46,7 @@ struct Merger<'a, 'h> {
     have: Option<&'h StateVector>,
     limits: Limits,
     parts: Vec<&'a [u8]>,
-    /// In the order of the bytes.
+    /// In the order of the bytes, mostly without what `have` has.
     lists: Vec<List>,
     /// Client, first clock, the one behind the last; in the order of the bytes.
     deletes: Vec<(u64, u32, u32)>,
@@ -92,8 +92,9 @@ impl<'a, 'h> Merger<'a, 'h> {
         let parts: Vec<&[u8]> = parts.into_iter().collect();
         let lists = parts.iter().map(|part| declared_lists(part)).sum();
         let mut adding = Adding {
+            have,
             part: 0,
-            has_skip: false,
+            open: Open::default(),
             lists: Vec::with_capacity(lists),
             deletes: Vec::new(),
         };
@@ -178,12 +179,23 @@ impl<'a, 'h> Merger<'a, 'h> {
     ) -> Result<(), Malformed> {
         let mut reader = Reader::starting_at(part, list.at);
         let mut clock = list.start;
+        let has_skip = list.structs & HAS_SKIP > 0;
+        let mut left = list.structs & !HAS_SKIP;
         // Those that are taken as they are lie side by side: known ones and Skips over them only come before.
         let mut side_by_side = 0..0;
         let mut structs = 0;
         while reader.at() < list.end_at {
+            if !has_skip && merged.end == clock {
+                // Nothing that follows is known.
+                let all = Cow::Borrowed(&part[reader.at()..list.end_at]);
+                merged.take(left, list.end, all);
+                return Ok(());
+            }
+            left -= 1;
             let facts = &mut Facts::default();
-            let structure = Struct::read(&mut reader, list.client, clock, &self.limits, facts)?;
+            let read = Struct::read(&mut reader, list.client, clock, &self.limits, facts);
+            // In place: moving it takes as long as reading it.
+            let structure = read.as_ref().map_err(Malformed::clone)?;
             clock = structure.end();
             if structure.is_skip() || clock <= merged.reached(structure.clock) {
                 continue;
@@ -257,32 +269,68 @@ impl<'a> Merged<'a> {
 }
 
 /// The parts on their way in.
-struct Adding {
+struct Adding<'h> {
+    have: Option<&'h StateVector>,
     /// Which one it is.
     part: u32,
-    /// The list that is being read has Skips.
-    has_skip: bool,
+    /// The list that is being read.
+    open: Open,
     lists: Vec<List>,
     deletes: Vec<(u64, u32, u32)>,
 }
 
-impl Visit for Adding {
+/// A list as far as it was read. What somebody has can only come first, and is left out at once.
+#[derive(Default)]
+struct Open {
+    structs: u32,
+    /// The clock that he has.
+    known: u32,
+    /// How many structs are left out, the offset behind them and the clock there.
+    left_out: u32,
+    at: usize,
+    start: u32,
+    /// There are Skips behind them.
+    has_skip: bool,
+}
+
+impl Visit for Adding<'_> {
     #[inline]
-    fn structure(&mut self, _client: u64, structure: &Struct) {
-        self.has_skip |= structure.is_skip();
+    fn structure(&mut self, client: u64, structure: &Struct) {
+        let open = &mut self.open;
+        // Hostile updates have very many lists of a single struct, and asking for each client in turn would take most of the time.
+        if open.structs > 0
+            && let Some(have) = self.have
+        {
+            if open.structs == 1 {
+                open.known = have.get(client);
+            }
+            if structure.clock <= open.known {
+                open.left_out = open.structs;
+                open.at = structure.at;
+                open.start = structure.clock;
+                open.has_skip = false;
+            }
+        }
+        open.structs += 1;
+        open.has_skip |= structure.is_skip();
     }
 
     #[inline]
     fn list(&mut self, list: &ListFacts) {
-        let has_skip = std::mem::take(&mut self.has_skip);
+        let open = std::mem::take(&mut self.open);
+        let (at, start) = match open.left_out {
+            0 => (list.at, list.start),
+            _ => (open.at, open.start),
+        };
+        let structs = list.structs as u32 - open.left_out;
         self.lists.push(List {
             client: list.client,
-            at: list.at,
+            at,
             end_at: list.end_at,
-            start: list.start,
+            start,
             end: list.end,
             part: self.part,
-            structs: list.structs as u32 | if has_skip { HAS_SKIP } else { 0 },
+            structs: structs | if open.has_skip { HAS_SKIP } else { 0 },
         });
     }
 

@@ -133,6 +133,46 @@ fn a_diff_begins_at_what_they_have_and_deletes_everything() {
 }
 
 #[test]
+fn a_diff_is_the_same_however_a_log_is_cut_into_updates() {
+    let three = [&[3][..], &[125, 1], &[126], &[125, 2]].concat();
+    let place = Place {
+        left: Some((1, 4)),
+        ..Place::default()
+    };
+    let structs = [
+        (0, first("ab")),
+        (2, after((1, 1), "c")),
+        (3, gc(2)),
+        (5, item(&place, ANY, &three)),
+        (8, after((1, 7), "d😀e")),
+        (12, gc(1)),
+    ];
+    let all = structs.clone().map(|(_, structure)| structure);
+    let whole = [update(&[(1, 0, &all)], &[])];
+    let singly = structs.map(|(clock, structure)| update(&[(1, clock, &[structure])], &[]));
+    let part = |clock, structs: &[Vec<u8>]| update(&[(1, clock, structs)], &[]);
+    let skips = [
+        part(0, &all[..2]),
+        part(0, &[skip(3), all[2].clone()]),
+        part(5, &all[3..4]),
+        part(0, &[gc(1), skip(7), all[4].clone(), all[5].clone()]),
+    ];
+    for have in 0..15 {
+        let expected = lacking(&singly, &[(1, have)]).unwrap();
+        assert_eq!(
+            lacking(&whole, &[(1, have)]).unwrap(),
+            expected,
+            "from {have}"
+        );
+        assert_eq!(
+            lacking(&skips, &[(1, have)]).unwrap(),
+            expected,
+            "from {have}"
+        );
+    }
+}
+
+#[test]
 fn a_diff_within_a_surrogate_pair_leaves_a_replacement() {
     let log = [update(&[(1, 0, &[first("😀b")])], &[])];
     let rest = update(&[(1, 1, &[after((1, 0), "\u{fffd}b")])], &[]);
