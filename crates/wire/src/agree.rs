@@ -85,7 +85,7 @@ fn units<'a>(
 
     impl<'a> Collect<'a, '_> {
         fn add(&mut self, structure: &Struct) -> Result<(), Malformed> {
-            let mut reader = Reader::starting_at(self.update, structure.content_at);
+            let mut reader = Reader::again(self.update, structure.content_at);
             let (clocks, units) = (self.clocks, &mut self.units);
             let mut put = |clock: u32, unit| {
                 if clocks.contains(&clock) {

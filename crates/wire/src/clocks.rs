@@ -406,7 +406,7 @@ fn encode(about: usize, parts: &[Part<'_>], limits: &Limits) -> Result<Vec<u8>, 
         write_number(&mut out, u64::from(part.start));
         let mut uncut = part.bytes;
         if part.cut > 0 {
-            let mut reader = Reader::new(part.bytes);
+            let mut reader = Reader::again(part.bytes, 0);
             let ignored = &mut Facts::default();
             let clock = part.start - part.cut;
             let first = Struct::read(&mut reader, part.client, clock, limits, ignored)?;

@@ -90,7 +90,7 @@ impl Lifting<'_> {
 
     fn values(&mut self, structure: &Struct) -> Result<(), Malformed> {
         self.begin_values(structure, structure.len);
-        let mut reader = Reader::starting_at(self.update, structure.content_at);
+        let mut reader = Reader::again(self.update, structure.content_at);
         reader.number()?;
         self.number(reader.at() as i64);
         for _ in 1..structure.len {

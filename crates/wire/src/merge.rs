@@ -177,7 +177,7 @@ impl<'a, 'h> Merger<'a, 'h> {
         part: &'a [u8],
         merged: &mut Merged<'a>,
     ) -> Result<(), Malformed> {
-        let mut reader = Reader::starting_at(part, list.at);
+        let mut reader = Reader::again(part, list.at);
         let mut clock = list.start;
         let has_skip = list.structs & HAS_SKIP > 0;
         let mut left = list.structs & !HAS_SKIP;

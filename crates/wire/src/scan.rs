@@ -36,7 +36,7 @@ impl ListFacts {
         limits: &Limits,
         mut each: impl FnMut(&Struct),
     ) -> Result<(), Malformed> {
-        let mut reader = Reader::starting_at(update, self.at);
+        let mut reader = Reader::again(update, self.at);
         let mut clock = self.start;
         for _ in 0..self.structs {
             let facts = &mut Facts::default();
@@ -211,7 +211,7 @@ pub(crate) fn each_deleted(
 
 /// The same, some clients at once.
 pub(crate) fn some_deleted(update: &[u8], walked: &Walked, deleted: impl FnMut(&DeleteSet)) {
-    let read = read_deletes(Reader::starting_at(update, walked.deletes_at), deleted);
+    let read = read_deletes(Reader::again(update, walked.deletes_at), deleted);
     debug_assert_eq!(read, Ok(()));
 }
 

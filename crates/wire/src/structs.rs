@@ -171,7 +171,7 @@ impl Struct {
         if self.info & (HAS_LEFT | HAS_RIGHT) == 0 {
             let at = reader.at();
             match reader.number()? {
-                1 => drop(reader.var_str()?),
+                1 => drop(reader.var_text()?),
                 0 => {
                     let at = reader.at();
                     parent = own_past(Id::read(reader)?, at)?;
@@ -179,7 +179,7 @@ impl Struct {
                 _ => return Err(Reason::ParentInfo.at(at)),
             }
             if self.info & HAS_KEY != 0 {
-                reader.var_str()?;
+                reader.var_text()?;
             }
         }
         (self.left, self.right, self.parent) = (left, right, parent);
@@ -212,7 +212,7 @@ impl Struct {
         if let Some(right) = self.right {
             right.write(out);
         }
-        let mut reader = Reader::starting_at(bytes, self.content_at);
+        let mut reader = Reader::again(bytes, self.content_at);
         match kind {
             kind::DELETED => write_number(out, u64::from(self.len - cut)),
             kind::STRING => write_cut_text(reader.var_str()?, cut as usize, out),
@@ -243,7 +243,7 @@ fn content_len(
     let at = reader.at();
     let len = match kind {
         kind::DELETED => return reader.clock_len(clock),
-        kind::STRING => utf16_len(reader.var_str()?),
+        kind::STRING => utf16_len(reader.var_text()?),
         kind::ANY => {
             let count = reader.count(1)?;
             for _ in 0..count {
@@ -261,7 +261,7 @@ fn content_len(
         }
         kind::FORMAT => {
             facts.has_format = true;
-            reader.var_str()?;
+            reader.var_text()?;
             read_json(reader, limits)?;
             1
         }
@@ -271,10 +271,10 @@ fn content_len(
                 // array, map, text, fragment, text in XML
                 0 | 1 | 2 | 4 | 6 => {}
                 // element and hook have a name
-                3 => drop(reader.var_str()?),
+                3 => drop(reader.var_text()?),
                 5 => {
                     facts.has_hook = true;
-                    reader.var_str()?;
+                    reader.var_text()?;
                 }
                 _ => return Err(Reason::TypeRef.at(at)),
             }
@@ -282,7 +282,7 @@ fn content_len(
         }
         kind::DOC => {
             facts.has_subdoc = true;
-            reader.var_str()?;
+            reader.var_text()?;
             // Options other than a map make Yjs throw while it decodes, in every client that hears of them.
             let at = reader.at();
             if reader.clone().byte()? != value::MAP {
@@ -310,9 +310,9 @@ fn read_json(reader: &mut Reader<'_>, limits: &Limits) -> Result<(), Malformed> 
 
 /// Length in UTF-16 units: one for each byte that starts a code point, and one more where it starts one of four bytes.
 #[inline]
-fn utf16_len(text: &str) -> usize {
-    text.bytes()
-        .map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0))
+fn utf16_len(text: &[u8]) -> usize {
+    text.iter()
+        .map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0))
         .sum()
 }
 

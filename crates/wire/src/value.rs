@@ -21,7 +21,7 @@ pub(crate) fn skip(
     depth: usize,
     facts: &mut ValueFacts,
 ) -> Result<(), Malformed> {
-    step_over(reader, depth, facts, &|reader| reader.var_str().map(drop))
+    step_over(reader, depth, facts, &|reader| reader.var_text().map(drop))
 }
 
 /// Steps over one value of an update that the gate has let through, with a second look at nothing but lengths; recurses at

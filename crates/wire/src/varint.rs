@@ -14,18 +14,28 @@ pub const MAX_NUMBER: u64 = MAX_CLIENT - 1;
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Text need not be looked at: it was before.
+    again: bool,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, at: 0 }
+        Reader {
+            bytes,
+            at: 0,
+            again: false,
+        }
     }
 
-    /// Starts at `at`, which must not lie beyond the end.
-    pub(crate) fn starting_at(bytes: &'a [u8], at: usize) -> Self {
+    /// Starts at `at`, which must not lie beyond the end, in bytes of which the same was read before.
+    pub(crate) fn again(bytes: &'a [u8], at: usize) -> Self {
         debug_assert!(at <= bytes.len());
-        Reader { bytes, at }
+        Reader {
+            bytes,
+            at,
+            again: true,
+        }
     }
 
     /// The offset of the next byte.
@@ -207,6 +217,18 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| Reason::Utf8.at(start))
     }
 
+    /// The bytes of such text, which is mostly ASCII: to see that takes a fraction of the time.
+    #[inline]
+    pub(crate) fn var_text(&mut self) -> Result<&'a [u8], Malformed> {
+        let start = self.at;
+        let bytes = self.var_bytes()?;
+        if self.again || bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
+            Ok(bytes)
+        } else {
+            Err(Reason::Utf8.at(start))
+        }
+    }
+
     /// Fails when anything is left.
     pub fn end(&self) -> Result<(), Malformed> {
         if self.remaining() == 0 {
@@ -311,6 +333,23 @@ mod tests {
         // A surrogate written as three bytes, as lone surrogates are in careless encoders.
         let e = Reader::new(&[3, 0xed, 0xa0, 0x80]).var_str().unwrap_err();
         assert_eq!(e.reason, Reason::Utf8);
+    }
+
+    #[test]
+    fn text_is_looked_at_once_and_whatever_is_no_text_is_found() {
+        for len in 0..40 {
+            for at in 0..len {
+                let mut bytes = vec![b'a'; len];
+                bytes[at] = 0xff;
+                bytes.insert(0, len as u8);
+                let reason = Reader::new(&bytes).var_text().map_err(|e| e.reason);
+                assert_eq!(reason, Err(Reason::Utf8), "{len} {at}");
+                assert_eq!(Reader::again(&bytes, 0).var_text(), Ok(&bytes[1..]));
+            }
+            let text = "é".repeat(len);
+            let bytes = [&[2 * len as u8][..], text.as_bytes()].concat();
+            assert_eq!(Reader::new(&bytes).var_text(), Ok(text.as_bytes()));
+        }
     }
 
     #[test]

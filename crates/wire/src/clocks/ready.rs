@@ -236,7 +236,7 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
                 cut: 0,
             },
         };
-        let mut reader = Reader::starting_at(update, here.at);
+        let mut reader = Reader::again(update, here.at);
         let mut parked = None;
         while here.at < facts.end_at {
             let ignored = &mut Facts::default();
@@ -465,7 +465,7 @@ impl<'a, H: Have, T: FnMut(usize, &Struct)> Walk<'a, '_, H, T> {
         place: &Place,
         (at, clock): (usize, u32),
     ) -> Result<Option<Missing>, Malformed> {
-        let mut reader = Reader::starting_at(self.scanned.update, at);
+        let mut reader = Reader::again(self.scanned.update, at);
         let ignored = &mut Facts::default();
         let limits = self.scanned.limits;
         let next = Struct::read(&mut reader, list.client, clock, limits, ignored)?;
