@@ -85,7 +85,10 @@ import { WebsocketProvider } from 'y-websocket'
 
 const doc = new Y.Doc()
 const provider = new WebsocketProvider(${url}, ${name}, doc)
-provider.once('sync', () => console.log(doc.toJSON()))`,
+const shared = doc.getMap('shared')
+
+shared.observe(() => console.log(shared.toJSON())) // in every window
+provider.once('sync', () => shared.set('last visit', new Date().toISOString()))`,
     },
   ]
 }
