@@ -449,7 +449,11 @@ test('who may only look, and who may not come in, is told so', async (t) => {
   deepStrictEqual(await ben.counts(), {})
   await ben.picture('6-refused')
 
-  const eve = await Painter.enter(t, server, 'nowhere', 'Eve', { line: (socket) => socket.close(), light: 'connecting' })
-  await eve.page.waitForSelector('.notice:not([hidden])')
-  ok((await eve.page.textContent('.notice')).startsWith('The server does not answer, or takes no pages of this address'))
+  // A line that breaks before anything came.
+  const mute = (socket) => {
+    socket.connectToServer().onMessage(() => {})
+    setTimeout(() => socket.close({ code: 1011 }), 100)
+  }
+  const eve = await Painter.enter(t, server, 'nowhere', 'Eve', { line: mute, light: 'connecting' })
+  await eve.page.locator('.notice', { hasText: 'The server does not answer, or takes no pages of this address' }).waitFor()
 })
