@@ -26,6 +26,8 @@ const ENOUGH: Duration = Duration::from_millis(500);
 const STAY: u32 = 1_000;
 /// Updates under way.
 const WINDOW: u64 = 256;
+/// Before processor time is looked at: what storing the edits takes, at once or after a pause, is not the joins'.
+const SETTLE: Duration = Duration::from_secs(3);
 /// For all edits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -86,6 +88,7 @@ pub async fn measure(conditions: &Conditions, running: &mut Running) -> Result<F
     let mut crowd = Crowd::new(conditions.until)?;
     let mut board = Board::new(RECORDS, RECORD_BYTES);
     edit(&mut crowd, &door, &mut board, 0..RECORDS, RECORDS)?;
+    crowd.turn_for(SETTLE, &mut Nobody)?;
 
     let (fresh, cpu) = joins(&mut crowd, running, &door, &[0], BOARD_BYTES)?;
     found.set("fresh", fresh);
@@ -120,6 +123,7 @@ pub async fn measure(conditions: &Conditions, running: &mut Running) -> Result<F
         return Ok(found);
     }
     found.set("edits", count / began.elapsed().as_secs_f64());
+    crowd.turn_for(SETTLE, &mut Nobody)?;
     let (edited, cpu) = joins(&mut crowd, running, &door, &[0], BOARD_BYTES)?;
     found.set("edited", edited);
     found.set("edited-cpu", cpu);
