@@ -109,7 +109,7 @@ impl Shape {
         note_losses(&mut found, &crowd, &tally);
         // The reference has nothing to look at.
         if conditions.peer != Peer::Reference {
-            sample::verify(&doors, &tally, self.writers, &mut found)?;
+            sample::verify(&doors, &tally, self.writers, &mut found);
         }
         Ok(found)
     }
