@@ -21,6 +21,7 @@ from dockerfile_parse import DockerfileParser
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
+BUCKET = ROOT / "deploy/compose.bucket.yml"
 K8S = ROOT / "k8s"
 
 
@@ -106,7 +107,7 @@ class Compose(unittest.TestCase):
         return {name: given(value) for name, value in service["environment"].items()}
 
     def test_the_schema_holds(self):
-        run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE)
+        run(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE, BUCKET)
 
     def test_nodes_are_set_up_with_settings_that_there_are(self):
         self.assertEqual(len(self.nodes), 2)
@@ -124,6 +125,15 @@ class Compose(unittest.TestCase):
             self.assertEqual(settings(self.environment(service))["SCRIBLE_EXPORT_WORKERS"], "0")
             # Where there is no bucket, what the one writes the others give.
             self.assertEqual(service["volumes"], worker["volumes"])
+
+    def test_nobody_but_nginx_reaches_out_unless_there_is_a_bucket(self):
+        self.assertTrue(self.file["networks"]["inside"]["internal"])
+        self.assertEqual(set(self.file["networks"]), {"inside", "outside"})
+        outside = {name for name, service in self.services.items() if "outside" in service["networks"]}
+        self.assertEqual(outside, {"nginx"})
+        opened = yaml.safe_load(BUCKET.read_text())["services"]
+        self.assertEqual(set(opened), {*self.nodes, "worker"})
+        self.assertEqual({tuple(service["networks"]) for service in opened.values()}, {("outside",)})
 
     def test_whoever_waits_for_a_service_can_tell_how_it_is(self):
         for name, service in self.services.items():
