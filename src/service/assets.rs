@@ -11,9 +11,8 @@ use scrible_store::{
     RoomId, Store,
 };
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::TaskTracker;
 
+use super::lasting::{to_the_end, turn};
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Knock, Role};
 use crate::media::{Media, NoMedia};
@@ -335,21 +334,6 @@ impl From<NoMedia> for Refusal {
     }
 }
 
-/// Goes on to the end also when whoever asked has gone, and with him the future that this returns.
-pub(super) async fn to_the_end<T: Send + 'static>(
-    tasks: &TaskTracker,
-    work: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
-) -> Result<T, ServiceError> {
-    let ended = tasks.spawn(work).await;
-    ended.map_err(|error| ServiceError::Unavailable(error.to_string()))?
-}
-
-/// A turn among those who do the same, for as long as it is held.
-pub(super) async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ServiceError> {
-    let turn = turns.clone().acquire_owned().await;
-    turn.map_err(|error| ServiceError::Unavailable(error.to_string()))
-}
-
 /// A name as boards give them: it stands in addresses as one segment.
 fn check_name(name: &str) -> Result<Arc<str>, Refusal> {
     let invalid = |why: &str| Err(Refusal::Invalid(format!("the name of the file {why}")));
@@ -365,31 +349,5 @@ fn check_name(name: &str) -> Result<Arc<str>, Refusal> {
     match name {
         "." | ".." => invalid("is not `.` or `..`"),
         name => Ok(name.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn m3_what_was_begun_ends_also_when_whoever_asked_has_gone() {
-        let tasks = TaskTracker::new();
-        let turns = Arc::new(Semaphore::new(1));
-        let taken = turn(&turns).await.unwrap();
-        let (go_on, told) = tokio::sync::oneshot::channel::<()>();
-        let (end, ended) = tokio::sync::oneshot::channel();
-        let asking = to_the_end(&tasks, async move {
-            let _turn = taken;
-            told.await.unwrap();
-            end.send(()).unwrap();
-            Ok(())
-        });
-        // It is begun, and given up.
-        assert!(futures_util::FutureExt::now_or_never(asking).is_none());
-        assert_eq!(turns.available_permits(), 0, "the turn goes with the work");
-        go_on.send(()).unwrap();
-        ended.await.unwrap();
-        drop(turn(&turns).await.unwrap());
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use scrible_store::{Invite, NewInvite, Page};
 
-use super::assets::to_the_end;
 use super::keyed::Turn;
+use super::lasting::to_the_end;
 use super::rooms::{MAX_TEXT_BYTES, check_text, security};
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Knock, Role, Secret};

@@ -10,6 +10,7 @@ mod grants;
 mod invites;
 mod join;
 mod keyed;
+mod lasting;
 mod live;
 mod people;
 mod previews;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use scrible_store::{Created, NewRoom, RoomChange, RoomEntry, RoomQuery, Visibility, VisibleTo};
 
-use super::assets::{to_the_end, turn};
 use super::keyed::idempotency_key;
+use super::lasting::{to_the_end, turn};
 use super::{Listed, Refusal, ServiceError, Services, now_ms};
 use crate::access::{Caller, Denied, From, FrontendUrl, Identity, Knock, Role, Secret, events};
 use crate::room::{Carrier, RoomName};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scrible_store::{Snapshot, SnapshotInfo};
 
-use super::assets::to_the_end;
 use super::keyed::Turn;
+use super::lasting::to_the_end;
 use super::rooms::{MAX_TEXT_BYTES, check_text};
 use super::{Listed, Restored, ServiceError, Services};
 use crate::access::{Admission, Knock, Role};
