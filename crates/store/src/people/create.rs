@@ -2,7 +2,7 @@
 //!
 //! The rule: the key is written before the room, so that of two requests with one key the second waits for what becomes of the first.
 
-use super::keys::FORGET_KEYS;
+use super::keys::forget_expired;
 use super::{CREATING, Conn, fault, rows};
 use crate::admission::{FIRST_ACCESS_VERSION, KEY_LIFE_MS};
 use crate::{Created, IdempotencyKey, NewRoom, RoomEntry, StoreError};
@@ -28,11 +28,7 @@ async fn take_key(
     time_ms: i64,
 ) -> Result<bool, StoreError> {
     let oldest = time_ms.saturating_sub(KEY_LIFE_MS);
-    sqlx::query(FORGET_KEYS)
-        .bind(oldest)
-        .execute(&mut *conn)
-        .await
-        .map_err(failed)?;
+    forget_expired(conn, oldest, CREATING).await?;
     let taken = sqlx::query(
         "INSERT INTO idempotency_keys (key, request, time_ms) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE \
          SET request = excluded.request, room = NULL, made = NULL, time_ms = excluded.time_ms \

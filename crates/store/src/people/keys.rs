@@ -9,11 +9,22 @@ use crate::admission::{KEY_ABANDONED_MS, KEY_LIFE_MS};
 use crate::{IdempotencyKey, KeyClaim, RoomId, SecretHash, StoreError};
 
 /// Expired keys that go with each new one.
-pub const FORGET_KEYS: &str = concat!(
+const FORGET_KEYS: &str = concat!(
     "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE time_ms <= $1 LIMIT 100",
     skip_locked!(),
     ")"
 );
+
+/// Makes room for a new one: some of those go that are no newer than the oldest that still count.
+pub async fn forget_expired(
+    conn: &mut Conn,
+    oldest: i64,
+    doing: &'static str,
+) -> Result<(), StoreError> {
+    let forgotten = sqlx::query(FORGET_KEYS).bind(oldest).execute(conn).await;
+    forgotten.map_err(failed(doing))?;
+    Ok(())
+}
 
 /// Takes one, or says what stands in the way.
 pub async fn claim(
@@ -23,11 +34,7 @@ pub async fn claim(
     time_ms: i64,
 ) -> Result<KeyClaim, StoreError> {
     let oldest = time_ms.saturating_sub(KEY_LIFE_MS);
-    sqlx::query(FORGET_KEYS)
-        .bind(oldest)
-        .execute(&mut *conn)
-        .await
-        .map_err(failed(CLAIMING))?;
+    forget_expired(conn, oldest, CLAIMING).await?;
     let taken = sqlx::query(
         "INSERT INTO idempotency_keys (key, request, room, time_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO UPDATE \
          SET request = excluded.request, room = excluded.room, made = NULL, time_ms = excluded.time_ms \
