@@ -68,9 +68,10 @@ struct Board {
     /// Of the repository, from this package's folder.
     path: &'static str,
     shapes: usize,
-    /// Warm exports and cold ones of ours in one repeat; in a quick run.
-    times: (usize, usize),
-    quick: (usize, usize),
+    /// Of ours.
+    times: Times,
+    /// In a quick run.
+    quick: Times,
 }
 
 const BOARDS: [Board; 2] = [
@@ -79,16 +80,16 @@ const BOARDS: [Board; 2] = [
         title: "Export, a board of 50 shapes",
         path: "boards/board-50.bin",
         shapes: 50,
-        times: (30, 10),
-        quick: (5, 3),
+        times: Times { warm: 30, cold: 10 },
+        quick: Times { warm: 5, cold: 3 },
     },
     Board {
         id: "export-1000",
         title: "Export, a board of 1,000 shapes",
         path: "../exporter/tests/data/golden/board-1000/doc.bin",
         shapes: 1_000,
-        times: (10, 5),
-        quick: (3, 2),
+        times: Times { warm: 10, cold: 5 },
+        quick: Times { warm: 3, cold: 2 },
     },
 ];
 
@@ -113,8 +114,7 @@ pub async fn exports(setup: &Setup, quick: bool, repeats: usize) -> Result<Expor
     };
     let mut version = None;
     for board in &BOARDS {
-        let (warm, cold) = if quick { board.quick } else { board.times };
-        let times = Times { warm, cold };
+        let times = if quick { board.quick } else { board.times };
         let mut ours = Vec::new();
         let mut theirs = Vec::new();
         for repeat in 1..=repeats {
