@@ -54,4 +54,5 @@ pub mod socket;
 pub mod source;
 pub mod stays;
 pub mod telemetry;
+mod terminal;
 mod tls;

@@ -4,6 +4,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::terminal::steers;
+
 /// Between columns.
 const GAP: usize = 2;
 
@@ -37,13 +39,9 @@ pub fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
 pub fn shown(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        match character {
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => {
-                safe.extend(character.escape_unicode());
-            }
-            '\u{61c}' | '\u{feff}' => safe.extend(character.escape_unicode()),
-            character if character.is_control() => safe.extend(character.escape_default()),
-            character => safe.push(character),
+        match steers(character) {
+            true => safe.extend(character.escape_default()),
+            false => safe.push(character),
         }
     }
     safe
@@ -52,6 +50,7 @@ pub fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::STEERING;
 
     #[test]
     fn h16_columns_stand_under_each_other_whatever_is_in_them() {
@@ -67,5 +66,6 @@ mod tests {
                       日本                          x\n\
                       e\u{301}      \\u{1b}[31mred\\u{202e}  x\n";
         assert_eq!(text, wanted);
+        assert!(!shown(STEERING).contains(steers));
     }
 }

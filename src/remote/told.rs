@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::http::header::LOCATION;
 use url::Url;
 
+use crate::terminal::steers;
 use crate::tls;
 
 /// Of what the other side says against us.
@@ -17,11 +18,9 @@ const MAX_TOLD_CHARACTERS: usize = 200;
 /// What others say, without what steers a terminal.
 pub fn harmless(text: &str) -> String {
     let characters = text.chars().take(MAX_TOLD_CHARACTERS);
-    let plain = characters.map(|character| match character {
-        // What turns the rest of a line around, or ends it, is no control character.
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
-        _ if character.is_control() => ' ',
-        _ => character,
+    let plain = characters.map(|character| match steers(character) {
+        true => ' ',
+        false => character,
     });
     plain.collect()
 }
@@ -89,6 +88,7 @@ pub fn unreachable(url: &str, error: tungstenite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::STEERING;
 
     #[test]
     fn i7_a_close_code_has_its_remedy() {
@@ -118,6 +118,7 @@ mod tests {
     fn what_the_other_side_says_is_one_line() {
         assert_eq!(harmless("a\u{1b}[31mb\r\nc"), "a [31mb  c");
         assert_eq!(harmless("a\u{202e}b\u{2066}c\u{2028}d"), "a b c d");
+        assert!(harmless(STEERING).chars().all(|character| character == ' '));
         assert_eq!(harmless(&"x".repeat(300)).len(), MAX_TOLD_CHARACTERS);
     }
 }
