@@ -232,6 +232,10 @@ impl Trouble {
                 code: "room-not-found",
                 ..
             } => NoPicture::NoRoom,
+            Self::Final {
+                code: "version-not-found",
+                ..
+            } => NoPicture::NoVersion,
             Self::Final { why, .. } => NoPicture::Never { seq, why },
             Self::Passing { cause, .. } => NoPicture::NotNow(cause),
         }

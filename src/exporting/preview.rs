@@ -1,4 +1,4 @@
-//! A small picture of a room as it is, drawn while somebody waits for it.
+//! A small picture of a room as it is, or of one of its versions, drawn while somebody waits for it.
 //!
 //! Decides nothing about who may see it, and keeps nothing. The rule: a board with nothing on it has a picture, too.
 
@@ -29,6 +29,8 @@ pub struct PreviewWish {
     pub side: Option<u32>,
     /// As the editor looks in the dark.
     pub is_dark: bool,
+    /// This version instead of what is there.
+    pub version: Option<u64>,
 }
 
 /// Pixels or paths.
@@ -66,6 +68,9 @@ pub enum NoPicture {
     /// There is no such room, or not any more.
     #[error("there is no such room")]
     NoRoom,
+    /// The room has no such version, or not any more.
+    #[error("there is no such version")]
+    NoVersion,
 }
 
 impl PreviewKind {
@@ -86,7 +91,7 @@ impl PreviewKind {
 }
 
 impl Workshop {
-    /// Draws what is stored of a room's first page.
+    /// Draws the first page of what is stored of a room, or of a version of it.
     ///
     /// # Errors
     /// [`NoPicture`].
@@ -100,7 +105,7 @@ impl Workshop {
             room,
             room_id,
             at_least: 0,
-            version: None,
+            version: wish.version,
         };
         let read = self.content(&wanted).await;
         let Content { updates, seq } = read.map_err(|trouble| trouble.into_no_picture(0))?;

@@ -371,6 +371,9 @@ fn query(parameter: &Parameter) -> ParameterBuilder {
             .schema_type(Type::Integer)
             .minimum(Some(LEAST_WIDTH))
             .maximum(Some(MOST_WIDTH)),
+        Kind::Version => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(0)),
     };
     ParameterBuilder::new()
         .name(parameter.name)

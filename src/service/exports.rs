@@ -117,10 +117,7 @@ impl Services {
         let version = wish.version;
         let order = wish.order(room)?;
         if let Some(version) = version {
-            let known = self.versions.list(room).await?;
-            if !known.iter().any(|info| info.version == version) {
-                return Err(ServiceError::no_version(room.as_str(), version));
-            }
+            self.versions.known(room, version).await?;
         }
         let ticket = Ticket {
             order,

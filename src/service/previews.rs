@@ -1,7 +1,8 @@
-//! Small pictures of rooms as they are: drawn when somebody asks, kept until the room has changed.
+//! Small pictures of rooms as they are, and of their versions: drawn when somebody asks, kept until the room has changed.
 //!
-//! Whoever may export a room may see its preview. The rules: a room that was not changed is drawn once, however many ask; and what costs
-//! too much is answered with an older picture, if there is one, before it is refused.
+//! Whoever may export a room may see its preview. The rules: a room that was not changed is drawn once, however many ask; what costs
+//! too much is answered with an older picture, if there is one, before it is refused; and looking through versions keeps nobody from seeing
+//! what is there now.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -32,6 +33,10 @@ const WAITING: usize = 32;
 /// How often one room is drawn: so many at once, and then one in each second.
 const BURST: NonZeroU32 = NonZeroU32::new(5).expect("not 0");
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(1).expect("not 0");
+/// The same for versions. A list of them is wanted whole, and never in a hurry.
+const DRAWING_VERSIONS: usize = 1;
+const BURST_OF_VERSIONS: NonZeroU32 = NonZeroU32::new(20).expect("not 0");
+const VERSIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2).expect("not 0");
 /// Rooms whose rate is remembered; beyond it those that have rested are let go of.
 const MAX_ROOMS: usize = 10_000;
 
@@ -49,6 +54,12 @@ pub(super) struct Previews {
     kept: Mutex<Kept>,
     /// Who draws what; whoever wants the same waits for it.
     turns: Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>,
+    rooms: Queue,
+    versions: Queue,
+}
+
+/// Who waits to be drawn.
+struct Queue {
     drawing: Semaphore,
     waiting: Semaphore,
     rates: DefaultKeyedRateLimiter<RoomId>,
@@ -74,8 +85,8 @@ impl Services {
     /// A room's picture. `known` are the tags of those that whoever asks has.
     ///
     /// # Errors
-    /// [`Refusal::TooOften`], [`Refusal::NotDrawable`], [`Refusal::RoomNotFound`], [`ServiceError::Unavailable`], and what the gate has
-    /// against it.
+    /// [`Refusal::TooOften`], [`Refusal::NotDrawable`], [`Refusal::RoomNotFound`], [`ServiceError::NotFound`] for the version,
+    /// [`ServiceError::Unavailable`], and what the gate has against it.
     pub async fn preview(
         &self,
         room: &RoomName,
@@ -84,8 +95,17 @@ impl Services {
         known: &[&str],
     ) -> Result<Preview, ServiceError> {
         let (_, entry) = self.admit_to_export(room, knock).await?;
-        let heads = self.keeper.store.heads(&[room.shared()]).await?;
-        let head = heads.first().map_or(0, |head| head.seq);
+        let head = match wish.version {
+            // What is kept of a version is never too old.
+            Some(version) => {
+                self.versions.known(room, version).await?;
+                0
+            }
+            None => {
+                let heads = self.keeper.store.heads(&[room.shared()]).await?;
+                heads.first().map_or(0, |head| head.seq)
+            }
+        };
         let key = (entry.id, wish);
         let tag = tag(&key, head);
         if known.contains(&&*tag) {
@@ -111,14 +131,18 @@ impl Services {
         if let Some(found) = previews.kept(key, head) {
             return Ok(found);
         }
-        let refused = match previews.may_draw(key.0) {
+        let queue = previews.queue(key);
+        let refused = match queue.may_draw(key.0) {
             Err(refusal) => ServiceError::from(refusal),
-            Ok(()) => match previews.waiting.try_acquire() {
+            Ok(()) => match queue.waiting.try_acquire() {
                 Err(_) => ServiceError::Unavailable("too many previews are being drawn".to_owned()),
                 Ok(_place) => {
                     let closed = |_| ServiceError::Unavailable("the server is stopping".to_owned());
-                    let _drawing = previews.drawing.acquire().await.map_err(closed)?;
+                    let _drawing = queue.drawing.acquire().await.map_err(closed)?;
                     let picture = self.workshop.preview(key.0, room.as_str(), key.1).await;
+                    if let (Err(NoPicture::NoVersion), Some(version)) = (&picture, key.1.version) {
+                        return Err(ServiceError::no_version(room.as_str(), version));
+                    }
                     return previews.found(key, picture);
                 }
             },
@@ -136,10 +160,33 @@ impl Default for Previews {
                 bytes: 0,
             }),
             turns: Mutex::default(),
-            drawing: Semaphore::new(DRAWING),
-            waiting: Semaphore::new(DRAWING + WAITING),
-            rates: RateLimiter::hashmap(Quota::per_second(PER_SECOND).allow_burst(BURST)),
+            rooms: Queue::new(DRAWING, Quota::per_second(PER_SECOND).allow_burst(BURST)),
+            versions: Queue::new(
+                DRAWING_VERSIONS,
+                Quota::per_second(VERSIONS_PER_SECOND).allow_burst(BURST_OF_VERSIONS),
+            ),
         }
+    }
+}
+
+impl Queue {
+    /// So many are drawn at once, each room so often.
+    fn new(drawing: usize, quota: Quota) -> Self {
+        Self {
+            drawing: Semaphore::new(drawing),
+            waiting: Semaphore::new(drawing + WAITING),
+            rates: RateLimiter::hashmap(quota),
+        }
+    }
+
+    fn may_draw(&self, room: RoomId) -> Result<(), Refusal> {
+        if self.rates.len() > MAX_ROOMS {
+            self.rates.retain_recent();
+        }
+        self.rates.check_key(&room).map_err(|early| {
+            let retry_after = early.wait_time_from(DefaultClock::default().now());
+            Refusal::TooOften { retry_after }
+        })
     }
 }
 
@@ -162,14 +209,11 @@ impl Previews {
         turn
     }
 
-    fn may_draw(&self, room: RoomId) -> Result<(), Refusal> {
-        if self.rates.len() > MAX_ROOMS {
-            self.rates.retain_recent();
+    fn queue(&self, (_, wish): &Key) -> &Queue {
+        match wish.version {
+            Some(_) => &self.versions,
+            None => &self.rooms,
         }
-        self.rates.check_key(&room).map_err(|early| {
-            let retry_after = early.wait_time_from(DefaultClock::default().now());
-            Refusal::TooOften { retry_after }
-        })
     }
 
     /// Keeps what came of drawing, unless that may be another time.
@@ -184,7 +228,9 @@ impl Previews {
                 drawn: Err(why),
             },
             Err(NoPicture::NotNow(cause)) => return Err(ServiceError::Unavailable(cause)),
-            Err(NoPicture::NoRoom) => return Err(Refusal::RoomNotFound.into()),
+            Err(NoPicture::NoRoom | NoPicture::NoVersion) => {
+                return Err(Refusal::RoomNotFound.into());
+            }
         };
         if found.size() <= MAX_KEPT_BYTES {
             self.kept.lock().keep(*key, found.clone());
@@ -215,13 +261,18 @@ impl Found {
 
 /// What tells one picture from all others, as it stands in an ETag.
 fn tag((room, wish): &Key, seq: u64) -> String {
+    // A version stays what it is.
+    let of = match wish.version {
+        Some(version) => format!("v{version}"),
+        None => seq.to_string(),
+    };
     let kind = match wish.kind {
         PreviewKind::Svg => "svg",
         PreviewKind::Png => "png",
     };
     let side = wish.side.unwrap_or(0);
     let theme = if wish.is_dark { "dark" } else { "light" };
-    format!("\"{}-{seq}-{kind}-{side}-{theme}\"", room.0)
+    format!("\"{}-{of}-{kind}-{side}-{theme}\"", room.0)
 }
 
 #[cfg(test)]
@@ -233,6 +284,7 @@ mod tests {
             kind: PreviewKind::Png,
             side: Some(side),
             is_dark: false,
+            version: None,
         }
     }
 
@@ -286,13 +338,33 @@ mod tests {
     #[test]
     fn f10_a_room_is_drawn_a_few_times_a_second() {
         let previews = Previews::default();
+        let queue = previews.queue(&(RoomId(1), wish(0)));
         for _ in 0..BURST.get() {
-            previews.may_draw(RoomId(1)).unwrap();
+            queue.may_draw(RoomId(1)).unwrap();
         }
         assert!(matches!(
-            previews.may_draw(RoomId(1)),
+            queue.may_draw(RoomId(1)),
             Err(Refusal::TooOften { .. })
         ));
-        previews.may_draw(RoomId(2)).unwrap();
+        queue.may_draw(RoomId(2)).unwrap();
+    }
+
+    #[test]
+    fn f12_versions_wait_in_a_queue_of_their_own() {
+        let previews = Previews::default();
+        let version = PreviewWish {
+            version: Some(3),
+            ..wish(0)
+        };
+        let [rooms, versions] = [wish(0), version].map(|wish| previews.queue(&(RoomId(1), wish)));
+        for _ in 0..BURST_OF_VERSIONS.get() {
+            versions.may_draw(RoomId(1)).unwrap();
+        }
+        assert!(versions.may_draw(RoomId(1)).is_err());
+        let _all: Vec<_> = std::iter::from_fn(|| versions.waiting.try_acquire().ok()).collect();
+        let _drawn = versions.drawing.try_acquire().unwrap();
+        assert!(versions.drawing.try_acquire().is_err());
+        rooms.may_draw(RoomId(1)).unwrap();
+        assert!(rooms.waiting.try_acquire().is_ok() && rooms.drawing.try_acquire().is_ok());
     }
 }

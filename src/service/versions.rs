@@ -54,6 +54,18 @@ impl Versions {
         Ok(snapshots.into_iter().filter(|info| info.listed).collect())
     }
 
+    /// Says so where there is no such version.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub async fn known(&self, room: &RoomName, version: u64) -> Result<(), ServiceError> {
+        let known = self.list(room).await?;
+        match known.iter().any(|info| info.version == version) {
+            true => Ok(()),
+            false => Err(ServiceError::no_version(room.as_str(), version)),
+        }
+    }
+
     /// One version: a Yjs update (v1) that holds the whole doc, and its state vector.
     ///
     /// # Errors

@@ -151,6 +151,18 @@ test('Z7: two people draw, and the dashboard follows; a room shows who is in it 
   const version = dora.page.locator('.entries > li', { hasText: 'Before lunch' })
   await version.getByRole('button', { name: 'Restore' }).click()
   strictEqual(await ben.page.locator('[data-shape]').count(), 3)
+  const small = version.locator('.thumbnail img')
+  await small.waitFor()
+  strictEqual(await small.getAttribute('alt'), 'Version 1 of plans/spring')
+  ok((await small.evaluate((image) => Math.max(image.naturalWidth, image.naturalHeight))) > 100)
+  const see = version.getByRole('button', { name: 'Show a large picture' })
+  await see.click()
+  const large = version.locator('.seen img')
+  strictEqual(await large.getAttribute('alt'), 'What was on plans/spring in version 1')
+  ok((await large.evaluate((image) => image.complete && image.naturalWidth)) > 192)
+  strictEqual(await see.getAttribute('aria-expanded'), 'true')
+  await see.click()
+  await large.waitFor({ state: 'detached' })
   await dora.picture('3-versions')
   await version.locator('.sure').getByRole('button', { name: 'Restore' }).click()
   await until(async () => strictEqual(await ben.page.locator('[data-shape]').count(), 2))
@@ -220,6 +232,87 @@ test('Z7: the picture of a room follows the drawing, once a second at most, and 
   strictEqual(await elsewhere.getAttribute('href'), 'https://files.test/made.svg?signature=2')
   strictEqual(dora.page.context().pages().length, 1)
   ok(dora.page.url().startsWith(`${home}/#`))
+  dora.stayedHome(home)
+})
+
+test('Z7: small pictures of versions are asked for when they are seen, once, and two at a time', async (t) => {
+  const server = await serve(t)
+  const home = `http://127.0.0.1:${server.port}`
+  await painter(t, home, 'plans', 'Ada').then((ada) => ada.draw(200))
+  const dora = await Watcher.at(t, `${home}/`)
+  await dora.page.evaluate(() => {
+    const [make, free] = [URL.createObjectURL, URL.revokeObjectURL].map((act) => act.bind(URL))
+    const addresses = new Map()
+    window.left = () => [...addresses.values()].filter((freed) => !freed).length
+    window.made = () => addresses.size
+    URL.createObjectURL = (blob) => {
+      const address = make(blob)
+      if (blob.type === 'image/png') addresses.set(address, false)
+      return address
+    }
+    URL.revokeObjectURL = (address) => free((addresses.has(address) && addresses.set(address, true), address))
+  })
+  // What the server draws is shown where it draws. Here its answers are made up.
+  const [png, pixel] = await Promise.all([[192, 120], [1, 1]].map(([width, height]) => dora.page.screenshot({ clip: { x: 0, y: 0, width, height } })))
+  let newest = 30
+  const created = '2026-05-04T12:00:00.000Z'
+  const version = (number) => ({ version: number, label: `Try ${number}`, author: 'sub:ada', created, bytes: 2048, covers: number })
+  await dora.page.route('**/api/rooms/plans/snapshots*', (route) => {
+    if (route.request().method() === 'POST') return route.fulfill({ status: 201, json: version(++newest) })
+    return route.fulfill({ json: { snapshots: Array.from({ length: newest }, (_, older) => version(newest - older)), next: null } })
+  })
+  const asked = []
+  let [under, most] = [0, 0]
+  await dora.page.route('**/api/rooms/plans/preview.png*', async (route) => {
+    const { searchParams } = new URL(route.request().url())
+    const number = Number(searchParams.get('version'))
+    const before = asked.filter((other) => other === number).length
+    asked.push(number)
+    strictEqual(searchParams.get('width'), '192')
+    most = Math.max(most, ++under)
+    await new Promise((soon) => setTimeout(soon, 30))
+    under--
+    if (number === 29) return route.fulfill({ body: pixel, contentType: 'image/png' })
+    if (number === 28) return route.fulfill({ status: 422, json: { status: 422, code: 'not-drawable', detail: 'the picture would have too many pixels' } })
+    if (number === 27 && before === 0) return route.fulfill({ status: 429, json: { status: 429, code: 'too-often', detail: 'later' } })
+    return route.fulfill({ body: png, contentType: 'image/png' })
+  })
+  await dora.line('plans').getByRole('button').click()
+  await dora.tab('Versions')
+  const state = (number) => dora.page.locator('.entries > li', { has: dora.page.getByText(`Try ${number}`, { exact: true }) }).locator('.thumbnail')
+  const is = (number, wanted) => until(async () => strictEqual(await state(number).getAttribute('data-state'), wanted))
+  await is(30, 'drawn')
+  strictEqual(await state(30).getByRole('img').getAttribute('alt'), 'Version 30 of plans')
+  await is(29, 'empty')
+  strictEqual(await state(29).innerText(), 'Empty')
+  await is(28, 'none')
+  strictEqual(await state(28).innerText(), 'No picture')
+  strictEqual(await state(28).getAttribute('title'), 'The picture would have too many pixels.')
+  strictEqual(await dora.page.getByRole('alert').filter({ hasText: /./ }).count(), 0)
+  await is(27, 'drawn')
+  await dora.picture('13-thumbnails')
+  ok(!asked.includes(1), 'what nobody sees is not asked for')
+  await state(1).scrollIntoViewIfNeeded()
+  await is(1, 'drawn')
+  strictEqual(most, 2)
+
+  t.diagnostic('the list comes again, and what was drawn stays')
+  const quiet = asked.length
+  await state(30).scrollIntoViewIfNeeded()
+  const element = await state(30).elementHandle()
+  await dora.page.getByLabel('Name of a version').fill('Try 31')
+  await dora.button('Keep this one').click()
+  await is(31, 'drawn')
+  await dora.tab('People')
+  await dora.tab('Versions')
+  await is(31, 'drawn')
+  ok(await element.evaluate((thumbnail) => thumbnail.isConnected && thumbnail.querySelector('img').naturalWidth === 192))
+  deepStrictEqual(asked.slice(quiet).filter((number) => [1, 27, 28, 29, 30].includes(number)), [])
+  strictEqual(asked.filter((number) => number === 31).length, 1)
+  strictEqual(asked.filter((number) => number === 27).length, 2)
+
+  ok((await dora.page.evaluate(() => window.made())) > 5)
+  strictEqual(await dora.page.evaluate(() => window.left()), 0)
   dora.stayedHome(home)
 })
 

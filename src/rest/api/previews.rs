@@ -1,4 +1,4 @@
-//! `/api/rooms/{room}/preview.svg` and `/preview.png`: small pictures of a room as it is.
+//! `/api/rooms/{room}/preview.svg` and `/preview.png`: small pictures of a room as it is, or of one of its versions.
 
 use warp::http::StatusCode;
 use warp::http::header::{
@@ -39,6 +39,7 @@ async fn preview(call: Call, kind: PreviewKind, usual: Option<u32>, media: &'sta
         kind,
         side: width(&call)?.or(usual),
         is_dark: call.flag("dark")?,
+        version: version(&call)?,
     };
     let lines = call.headers.get_all(IF_NONE_MATCH).iter();
     let lines = lines.filter_map(|line| line.to_str().ok());
@@ -75,4 +76,10 @@ fn width(call: &Call) -> Result<Option<u32>, Problem> {
             "`width` is a number from {LEAST_WIDTH} to {MOST_WIDTH}"
         ))
     })
+}
+
+fn version(call: &Call) -> Result<Option<u64>, Problem> {
+    let version = call.parameter("version").map(|version| version.parse());
+    let version = version.transpose();
+    version.map_err(|_| Problem::invalid("`version` is the number of a version"))
 }

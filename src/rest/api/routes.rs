@@ -105,6 +105,8 @@ pub enum Kind {
     Limit,
     /// px of a picture.
     Width,
+    /// The number of a version.
+    Version,
 }
 
 const LIMIT: Parameter = Parameter {
@@ -129,6 +131,11 @@ const PREVIEW: &[Parameter] = &[
         about: "as the editor looks in the dark",
         kind: Kind::Flag,
     },
+    Parameter {
+        name: "version",
+        about: "this version instead of what is there",
+        kind: Kind::Version,
+    },
 ];
 const VIEWER: Who = Who::Has(Role::Viewer);
 const EDITOR: Who = Who::Has(Role::Editor);
@@ -140,17 +147,19 @@ const KEPT: &[(u16, &str)] = &[(
     403,
     "`export-forbidden`, `forbidden`, `blocked`, `foreign-page` or `foreign-host`",
 )];
+const NO_VERSION: (u16, &str) = (
+    404,
+    "`room-not-found` or `version-not-found`. For whoever could come in",
+);
 const SHOWING: &[(u16, &str)] = &[
     KEPT[0],
+    NO_VERSION,
     (422, "`not-drawable`"),
     (429, "`too-often` for this room, or `too-many-attempts`"),
 ];
 const ORDERING: &[(u16, &str)] = &[
     KEPT[0],
-    (
-        404,
-        "`room-not-found` or `version-not-found`. For whoever could come in",
-    ),
+    NO_VERSION,
     KEY_REUSED,
     (
         429,
@@ -265,9 +274,9 @@ pub static ROUTES: &[Route] = &[
         "Make the room show what the version shows; everybody in it sees that at once", EDITOR, Takes::Nothing, &[],
         Gives::Json(200, "RestoredSnapshot"), &[(409, "`room-full`")], snapshots::restore),
 
-    route!(GET "/api/rooms/{room}/preview.svg", "getPreviewSvg", "Show the board's first page as a small picture of paths", VIEWER,
+    route!(GET "/api/rooms/{room}/preview.svg", "getPreviewSvg", "Show the first page of the board, or of a version of it, as a small picture of paths", VIEWER,
         Takes::Nothing, PREVIEW, Gives::Picture("image/svg+xml"), SHOWING, previews::svg),
-    route!(GET "/api/rooms/{room}/preview.png", "getPreviewPng", "Show the board's first page as a small picture of pixels", VIEWER,
+    route!(GET "/api/rooms/{room}/preview.png", "getPreviewPng", "Show the first page of the board, or of a version of it, as a small picture of pixels", VIEWER,
         Takes::Nothing, PREVIEW, Gives::Picture("image/png"), SHOWING, previews::png),
 
     route!(POST "/api/exports/{room}", "orderExport", "Order a picture or a file of the board; all that was acknowledged before is in it",

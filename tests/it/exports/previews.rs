@@ -91,3 +91,47 @@ async fn f10_whoever_asks_at_once_shares_one_drawing() {
         assert_eq!(preview(&all, "preview.png", None).await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn f12_a_version_has_a_picture_that_stays_what_it_is() {
+    let all = with_a_board(|_| {}).await;
+    let keep = json!({"label": "one"});
+    let kept = all
+        .json("ann", "POST /api/rooms/demo/snapshots", keep)
+        .await;
+    let version = kept.json()["version"].as_u64().unwrap();
+    let then = format!("preview.png?width=64&version={version}");
+    let first = preview(&all, &then, None).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    assert!(sides(&first.body).iter().max() <= Some(&64));
+    let into = "POST /api/rooms/demo/update";
+    all.bytes("ann", into, &typed(1, 0)).await;
+    let tag = first.header("etag").unwrap().to_owned();
+    let same = preview(&all, &then, Some(&tag)).await;
+    assert_eq!((same.status, same.header("etag")), (304, Some(&*tag)));
+    let asking: Vec<_> = (0..10).map(|_| preview(&all, &then, None)).collect();
+    for reply in futures_util::future::join_all(asking).await {
+        assert_eq!(reply.body, first.body);
+    }
+    let drawn = &all.node.rooms.shared().metrics.exports.previews;
+    assert_eq!(drawn.get(), 1);
+    let now = preview(&all, "preview.png?width=64", Some(&tag)).await;
+    assert_eq!(now.status, 200);
+    assert_ne!(now.header("etag"), Some(&*tag));
+
+    for (bad, refusal) in [
+        ("version=99", (404, "version-not-found")),
+        ("version=18446744073709551615", (404, "version-not-found")),
+        ("version=x", (400, "invalid-request")),
+        ("version=-1", (400, "invalid-request")),
+    ] {
+        let refused = preview(&all, &format!("preview.png?{bad}"), None).await;
+        let (status, code) = refused.refusal();
+        assert_eq!((status, &*code), refusal, "{bad}");
+    }
+    // One that was taken out of the list is shown to nobody, whoever has its picture.
+    let out = format!("DELETE /api/rooms/demo/snapshots/{version}");
+    assert_eq!(all.get("ann", &out).await.status, 204);
+    let gone = preview(&all, &then, Some(&tag)).await;
+    assert_eq!(gone.refusal(), (404, "version-not-found".to_owned()));
+}

@@ -10,6 +10,7 @@ import { Picture } from './picture'
 import { bytes, count, pageOf, type KeptRoom, type LiveRoom } from './rooms'
 import { Share } from './share'
 import { tabs } from './tabs'
+import { Thumbnails } from './thumbnails'
 import { Versions } from './versions'
 
 /** A part of the panel that follows the room. */
@@ -81,6 +82,8 @@ export class Panel {
     const draw = html('a', { href: pageOf('try', room), target: '_blank', class: 'push plain' }, icon(ICONS.open), html('span', {}, 'Draw'))
     const picture = new Picture(looked)
     this.#picture = picture
+    // Beyond the tab: what was drawn once is not asked for again.
+    const thumbnails = new Thumbnails(looked)
     const part = (make: () => Part) => () => {
       this.#part = make()
       this.#part.hear?.(looked.live())
@@ -88,7 +91,7 @@ export class Panel {
     }
     const all = [
       { label: 'People', fill: part(() => new People(looked)) },
-      { label: 'Versions', fill: part(() => new Versions(looked)) },
+      { label: 'Versions', fill: part(() => new Versions(looked, thumbnails)) },
       { label: 'Export', fill: part(() => new Files(looked)) },
       { label: 'Share', fill: part(() => new Share(looked)) },
       { label: 'Connect', fill: part(() => ({ element: code(room) })) },

@@ -2,10 +2,10 @@
 
 import { html } from '../../try/src/ui/dom'
 import { askJson, Refused, roomPath, sentence } from './api'
-import { order } from '../../try/src/net/order'
 import type { Looked, Part } from './panel'
 import { busy, day, push, says, tell } from './parts'
 import { bytes, count } from './rooms'
+import type { Thumbnails } from './thumbnails'
 
 interface Version {
   version: number
@@ -15,12 +15,10 @@ interface Version {
   bytes: number
 }
 
-/** px of a picture for each px of the board. */
-const SCALE = 0.5
-
 export class Versions implements Part {
   readonly element: HTMLElement
   #looked: Looked
+  #thumbnails: Thumbnails
   #list = html('ul', { class: 'entries' })
   #none = html('p', { class: 'quiet-words' }, 'Looking…')
   #more = push('Show more', 'quiet', () => void busy(this.#more, this.#wrong, () => this.#load()))
@@ -28,8 +26,9 @@ export class Versions implements Part {
   #done = says('good')
   #next: string | null = null
 
-  constructor(looked: Looked) {
+  constructor(looked: Looked, thumbnails: Thumbnails) {
     this.#looked = looked
+    this.#thumbnails = thumbnails
     const label = html('input', { type: 'text', placeholder: 'Name of a version', 'aria-label': 'Name of a version', maxlength: 200, autocomplete: 'off' })
     const keep = html('button', { type: 'submit', class: 'push plain' }, html('span', {}, 'Keep this one'))
     const form = html('form', { method: 'post', class: 'line' }, label, keep)
@@ -100,21 +99,17 @@ export class Versions implements Part {
     })
     const ask = html('div', { class: 'sure', hidden: true }, html('p', {}, 'Everybody on the board will see this version. What is there now is kept as a version.'), html('div', { class: 'actions' }, yes, no))
     const picture = html('div', { class: 'seen' })
-    const see = push('Picture', 'quiet', () =>
+    const large = 'Show a large picture'
+    const see = html('button', { type: 'button', class: 'see', title: large, 'aria-expanded': 'false' }, this.#thumbnails.of(version), html('span', { class: 'unseen' }, `${large} of version ${version}`))
+    see.addEventListener('click', () =>
       void busy(see, this.#wrong, async () => {
-        if (picture.hasChildNodes()) return picture.replaceChildren()
-        const { room, signal } = this.#looked
-        const url = await order(askJson, room, { format: 'png', version, scale: SCALE }, signal, () => {})
-        // What lies elsewhere this page may not load; it can be gone to.
-        const shown =
-          url.origin === location.origin
-            ? html('img', { src: url.href, alt: `What was on ${room} in version ${version}` })
-            : html('a', { href: url.href, target: '_blank', rel: 'noreferrer' }, `The picture of version ${version}`)
-        picture.replaceChildren(shown)
+        const isOpen = picture.hasChildNodes()
+        picture.replaceChildren(...(isOpen ? [] : [await this.#thumbnails.large(version)]))
+        see.setAttribute('aria-expanded', String(!isOpen))
       })
     )
     const name = html('span', { class: 'entry-name' }, label ?? day(created))
     const about = [`version ${version}`, ...(label ? [day(created)] : []), bytes(size), ...(author ? [author.replace(/^sub:/, 'by ')] : [])]
-    return html('li', {}, html('div', { class: 'entry' }, html('div', {}, name, html('span', { class: 'aside' }, about.join(' · '))), see, restore), picture, ask)
+    return html('li', {}, html('div', { class: 'entry version' }, see, html('div', {}, name, html('span', { class: 'aside' }, about.join(' · '))), restore), picture, ask)
   }
 }

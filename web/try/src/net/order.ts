@@ -14,8 +14,6 @@ interface Export {
 
 export interface Wish {
   format: 'png' | 'svg' | 'pdf'
-  version?: number
-  scale?: number
 }
 
 export type AskJson = <T>(path: string, asked?: Asked) => Promise<T>
