@@ -26,6 +26,8 @@ pub struct JoinWish {
     pub proof: Proof,
     /// How he is to go on.
     pub via: Via,
+    /// When his way in is to end, in milliseconds since 1970; `None`: as late as it may.
+    pub until_ms: Option<i64>,
 }
 
 /// What shows that somebody may come in.
@@ -78,8 +80,8 @@ impl Services {
     /// Lets somebody in, if what he shows is good.
     ///
     /// # Errors
-    /// [`Refusal::WrongPassword`], [`Refusal::InviteInvalid`], [`Refusal::InviteUsedUp`], [`Refusal::TooManyAttempts`], and what the gate
-    /// has against it.
+    /// [`Refusal::WrongPassword`], [`Refusal::InviteInvalid`], [`Refusal::InviteUsedUp`], [`Refusal::TooManyAttempts`],
+    /// [`Refusal::Invalid`], and what the gate has against it.
     pub async fn join(
         &self,
         room: &RoomName,
@@ -99,11 +101,16 @@ impl Services {
         let given = knock.credentials.cookie.clone();
         let session = given.unwrap_or_else(Secret::random);
         let now = now_ms();
+        let most = now.saturating_add(GRANT.as_millis() as i64);
+        let until = wish.until_ms.unwrap_or(most);
+        if until <= now {
+            return Err(Refusal::Invalid("a way in ends at a time to come".to_owned()).into());
+        }
         let new = NewGrant {
             session: session.hash(),
             name,
             time_ms: now,
-            expires_ms: now.saturating_add(GRANT.as_millis() as i64),
+            expires_ms: until.min(most),
         };
         let grant = self.grant(room, knock, &wish.proof, &new).await?;
         // From now on the session counts, whichever page it was made on.

@@ -443,6 +443,48 @@ test('Z9: a guarded server shows its rooms to admins, and a token goes nowhere e
   strictEqual(await dora.page.evaluate(() => JSON.stringify(localStorage)), '{}')
   await dora.page.reload()
   await dora.line('secret plans').waitFor()
+
+  t.diagnostic('an admin draws at once, by a link for this room alone')
+  await dora.line('secret plans').getByRole('button').click()
+  const draw = async () => {
+    const opening = dora.page.context().waitForEvent('page')
+    await dora.button('Draw').click()
+    const canvas = await opening
+    const sockets = []
+    canvas.on('websocket', (socket) => sockets.push(socket.url()))
+    await canvas.waitForURL(/\/try\/secret%20plans~g[\w-]{22}$/)
+    await canvas.waitForSelector('.light[data-light=saved]', { timeout: PATIENCE_MS })
+    return { canvas, sockets }
+  }
+  const { canvas, sockets } = await draw()
+  await canvas.keyboard.press('p')
+  await canvas.mouse.move(200, 300)
+  await canvas.mouse.down()
+  await canvas.mouse.move(600, 360, { steps: 8 })
+  await canvas.mouse.up()
+  await dora.page.getByText(/· update [1-9]/).waitFor()
+  const kept = await canvas.evaluate(() => JSON.stringify([localStorage, sessionStorage, document.cookie, window.opener]))
+  ok(!kept.includes(good) && kept.endsWith('null]'), kept)
+  const reload = canvas.reload()
+  await reload
+  await canvas.waitForSelector('.light[data-light=saved]', { timeout: PATIENCE_MS })
+  ok(sockets.length > 0)
+  deepStrictEqual([...sockets, canvas.url()].filter((url) => url.includes(good.slice(-20)) || url.includes('token')), [])
+  await until(async () => deepStrictEqual((await at.ask('GET', '/secret%20plans/participants')).participants.slice(0, 1).map(({ name, role }) => [name, role]), [['dora', 'editor']]))
+  const grants = async () => (await at.ask('GET', '/secret%20plans/grants')).grants
+  const [grant] = await grants()
+  ok(Date.parse(grant.expires) <= Date.now() + 600_000, `${grant.expires}: no longer than the token`)
+  const again = await draw()
+  strictEqual(again.canvas.url(), canvas.url())
+  strictEqual((await grants()).length, 1)
+
+  t.diagnostic('revoked, it leads nowhere, and the next one is another')
+  await at.ask('DELETE', `/secret%20plans/grants/${grant.id}`)
+  await canvas.waitForSelector('.light[data-light=refused]', { timeout: PATIENCE_MS })
+  const other = await draw()
+  ok(other.canvas.url() !== canvas.url())
+  for (const window of [canvas, again.canvas, other.canvas]) await window.close()
+  await dora.button('Close').click()
   await dora.button('Forget token').click()
   await dora.page.getByLabel('Admin token').waitFor()
   strictEqual(await dora.page.evaluate(() => JSON.stringify(sessionStorage)), '{}')

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use warp::http::header::SET_COOKIE;
 
 use super::call::{Answer, Call, ok};
-use super::words::{RoleName, time};
+use super::words::{RoleName, read_time, time};
 use crate::access::Secret;
 use crate::rest::cookie;
 use crate::rest::error::Problem;
@@ -26,6 +26,9 @@ pub struct Join {
     /// How the front end is to send the way in: `link` (the default) puts it into the room's name, which works everywhere; `cookie` leaves
     /// it in the cookie, for front ends on the same site.
     via: Option<JoinVia>,
+    /// When the way in that a password or an invite gives is to end; after 30 days if not said, and never later. RFC 3339, UTC.
+    #[schema(format = "date-time")]
+    expires: Option<String>,
 }
 
 /// How a front end sends a person's way in.
@@ -109,6 +112,7 @@ pub async fn join(call: Call) -> Answer {
             Some(JoinVia::Cookie) => Via::Cookie,
             Some(JoinVia::Link) | None => Via::Link,
         },
+        until_ms: join.expires.as_deref().map(read_time).transpose()?,
     };
     let room = call.room()?;
     let joined = call.services.join(room, &call.knock, wish).await?;

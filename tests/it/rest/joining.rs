@@ -128,6 +128,27 @@ async fn y6_the_right_password_lets_in_and_the_wrong_one_does_not() {
 }
 
 #[tokio::test]
+async fn y6_a_way_in_ends_when_whoever_takes_it_says_and_never_later() {
+    let all = with_password("editor").await;
+    let join = async |expires: &str| {
+        let body = json!({"password": "open sesame", "expires": expires});
+        Browser::default().join(&all, body).await
+    };
+    let at = |seconds| {
+        let time = std::time::SystemTime::now() + std::time::Duration::from_secs(seconds);
+        humantime::format_rfc3339_millis(time).to_string()
+    };
+    let soon = at(3600);
+    assert_eq!(join(&soon).await.json()["expires"], soon);
+    let late = join(&at(90 * 24 * 3600)).await.json();
+    let late = late["expires"].as_str().unwrap();
+    assert!(*late < *at(31 * 24 * 3600), "{late}");
+    for bad in ["2026-01-01T00:00:00Z", "soon"] {
+        assert_eq!(join(bad).await.refusal().0, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn y7_a_new_password_a_revoked_grant_and_a_kick_end_what_was_let_in() {
     let all = with_password("editor").await;
     for (nth, (line, body, code)) in [

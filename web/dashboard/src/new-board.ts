@@ -1,8 +1,9 @@
 // "New board": a name and who may come in, and then what to do with it.
 
 import { html, icon } from '../../try/src/ui/dom'
-import { askJson, Refused, sentence } from './api'
+import { askJson, Refused, sentence, token } from './api'
 import { code } from './code'
+import { drawOn } from './draw'
 import { newName } from './names'
 import { choice, copyable, field, ICONS, push, says, tell } from './parts'
 import { pageOf } from './rooms'
@@ -74,7 +75,8 @@ export function newBoard(made: () => void, look: (room: string) => void): { open
       way === 'private'
         ? html('p', {}, 'People come in by an invite, which you make when you look at the board under ', html('strong', {}, 'Share'), '.')
         : html('p', {}, way === 'password' ? 'Send people this link, and tell them the password:' : 'Send people this link:')
-    const draw = html('a', { href: pageOf('try', room), target: '_blank', class: 'push primary' }, icon(ICONS.open), html('span', {}, 'Draw on it'))
+    const wrong = says()
+    const draw = drawOn(room, 'Draw on it', 'primary', wrong)
     const more = push('Look at it here', 'plain', () => {
       dialog.close()
       look(room)
@@ -84,7 +86,8 @@ export function newBoard(made: () => void, look: (room: string) => void): { open
       html('h3', {}, 'For people'),
       people,
       ...(way === 'private' ? [] : [copyable('the link for people', address)]),
-      html('div', { class: 'actions' }, ...(way === 'public' ? [draw] : []), more),
+      html('div', { class: 'actions' }, ...(way === 'public' || token() !== null ? [draw] : []), more),
+      wrong,
       html('h3', {}, 'For developers'),
       code(room)
     )

@@ -3,11 +3,12 @@
 import { html, icon } from '../../try/src/ui/dom'
 import { askJson, Refused, roomPath, sentence } from './api'
 import { code } from './code'
+import { drawOn } from './draw'
 import { Files } from './files'
-import { ICONS } from './parts'
+import { ICONS, says } from './parts'
 import { People } from './people'
 import { Picture } from './picture'
-import { bytes, count, pageOf, type KeptRoom, type LiveRoom } from './rooms'
+import { bytes, count, type KeptRoom, type LiveRoom } from './rooms'
 import { Share } from './share'
 import { tabs } from './tabs'
 import { Thumbnails } from './thumbnails'
@@ -79,7 +80,8 @@ export class Panel {
     const subtitle = html('p', { class: 'title', hidden: true })
     const close = html('button', { type: 'button', class: 'icon-button', 'aria-label': 'Close' }, icon(ICONS.close))
     close.addEventListener('click', () => this.close())
-    const draw = html('a', { href: pageOf('try', room), target: '_blank', class: 'push plain' }, icon(ICONS.open), html('span', {}, 'Draw'))
+    const wrong = says()
+    const draw = drawOn(room, 'Draw', 'plain', wrong)
     const picture = new Picture(looked)
     this.#picture = picture
     // Beyond the tab: what was drawn once is not asked for again.
@@ -99,6 +101,7 @@ export class Panel {
     const tabbed = tabs('About this room', all, 'large', (label) => (this.#tab = all.findIndex((tab) => tab.label === label)), this.#tab)
     this.element.replaceChildren(
       html('header', {}, html('div', { class: 'names' }, title, subtitle), draw, close),
+      wrong,
       picture.element,
       this.#figures,
       tabbed

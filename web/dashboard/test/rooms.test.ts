@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
 import { test } from 'node:test'
+import { claims } from '../src/claims'
 import { Events } from '../src/feed'
 import { newName } from '../src/names'
 import { who } from '../src/presence'
@@ -76,4 +77,12 @@ test('code and addresses stay what they are, whatever a room is called', () => {
     const room = editor === 'tldraw' ? `'it\\'s\\\\ "x"/\\u2028'` : `'it\\'s%5C%20%22x%22/%E2%80%A8'`
     ok(code.includes(room), code)
   }
+})
+
+test('a token says whose it is and when it ends, and what is none says nothing', () => {
+  const token = (said: unknown) => `e30.${Buffer.from(JSON.stringify(said)).toString('base64url')}.x`
+  deepStrictEqual(claims(token({ sub: 'u1', name: 'Zoë ✏️', exp: 1_800_000_000 })), { name: 'Zoë ✏️', ends: 1_800_000_000_000 })
+  deepStrictEqual(claims(token({ sub: 'u1', name: 'x'.repeat(129), exp: 'soon' })), { name: 'u1', ends: null })
+  deepStrictEqual(claims(token({ sub: 'u1', name: 'a\nb' })).name, 'u1')
+  for (const none of ['', 'a.b.c', 'e30', token(null), token(['sub'])]) deepStrictEqual(claims(none), { name: null, ends: null })
 })
