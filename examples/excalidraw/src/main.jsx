@@ -22,17 +22,14 @@ provider.awareness.setLocalStateField('user', { name })
 const elements = doc.getArray('elements')
 const assets = doc.getMap('assets')
 const root = document.querySelector('main')
+const undo = { excalidrawDom: root, undoManager: new Y.UndoManager(elements) }
 
 function Board() {
   const [api, setApi] = useState(null)
-  const [binding, setBinding] = useState(null)
-  useEffect(() => {
-    if (!api) return
-    const undo = { excalidrawDom: root, undoManager: new Y.UndoManager(elements) }
-    const binding = new ExcalidrawBinding(elements, assets, api, provider.awareness, undo)
-    setBinding(binding)
-    return () => binding.destroy()
-  }, [api])
+  const [binding, bind] = useState(null)
+  // Not before the editor is on the page, where the binding looks for its buttons.
+  useEffect(() => bind(api && new ExcalidrawBinding(elements, assets, api, provider.awareness, undo)), [api])
+  useEffect(() => () => binding?.destroy(), [binding])
   return (
     <Excalidraw
       autoFocus

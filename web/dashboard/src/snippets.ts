@@ -40,23 +40,17 @@ import { ExcalidrawBinding, yjsToExcalidraw } from 'y-excalidraw'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 
-const doc = new Y.Doc()
-const provider = new WebsocketProvider(${url}, ${name}, doc)
-const elements = doc.getArray('elements')
+const provider = new WebsocketProvider(${url}, ${name}, new Y.Doc())
+const elements = provider.doc.getArray('elements')
+const undo = { excalidrawDom: document.body, undoManager: new Y.UndoManager(elements) }
 
 // Render it once the room has answered: provider.once('sync', …)
 export default function Board() {
   const [api, setApi] = useState(null)
   const [binding, bind] = useState(null)
-  useEffect(() => {
-    if (!api) return
-    const undo = { excalidrawDom: document.body, undoManager: new Y.UndoManager(elements) }
-    const bound = new ExcalidrawBinding(elements, doc.getMap('assets'), api, provider.awareness, undo)
-    bind(bound)
-    return () => bound.destroy()
-  }, [api])
-  return <Excalidraw excalidrawAPI={setApi} onPointerUpdate={binding?.onPointerUpdate}
-    initialData={() => ({ elements: yjsToExcalidraw(elements) })} />
+  useEffect(() => bind(api && new ExcalidrawBinding(elements, provider.doc.getMap('assets'), api, provider.awareness, undo)), [api])
+  useEffect(() => () => binding?.destroy(), [binding])
+  return <Excalidraw excalidrawAPI={setApi} onPointerUpdate={binding?.onPointerUpdate} initialData={() => ({ elements: yjsToExcalidraw(elements) })} />
 }`,
     },
     {

@@ -76,6 +76,8 @@ test('code and addresses stay what they are, whatever a room is called', () => {
     ok(code.includes(`'ws://localhost:3001'`), editor)
     const room = editor === 'tldraw' ? `'it\\'s\\\\ "x"/\\u2028'` : `'it\\'s%5C%20%22x%22/%E2%80%A8'`
     ok(code.includes(room), code)
+    const lines = code.split('\n').filter((line) => line.trim() && !/^\s*(import|\/\/)/.test(line))
+    ok(lines.length <= 10, `${editor}: ${lines.length} lines`)
   }
 })
 
