@@ -110,11 +110,18 @@ async fn s5_the_start_waits_so_long_and_not_for_what_somebody_must_change() {
         assert_eq!(told.matches("seconds for the database").count(), 1);
     }
     let elsewhere = at.url().replacen(at.name(), "nobody_created_this", 1);
-    let began = Instant::now();
-    let refused = Place::on(&elsewhere).run(&["serve", "--port", "0"]);
-    assert_eq!(refused.code, Some(1));
-    assert!(refused.err.contains("createdb"), "{refused:?}");
-    assert!(began.elapsed() < Duration::from_secs(20));
+    // As whom the database does not belong to, who may look at it and make no table in it.
+    let stranger = format!("{}&options[role]=pg_monitor", at.url());
+    for (url, remedy) in [
+        (elsewhere, "createdb"),
+        (stranger, "has to own the database"),
+    ] {
+        let began = Instant::now();
+        let refused = Place::on(&url).run(&["serve", "--port", "0"]);
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.err.contains(remedy), "{refused:?}");
+        assert!(began.elapsed() < Duration::from_secs(20));
+    }
 }
 
 async fn s6_a_server_starts_on_what_a_newer_one_has_added_to() {

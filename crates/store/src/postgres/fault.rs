@@ -7,6 +7,7 @@ use crate::{RoomId, StoreError};
 
 const UNIQUE_VIOLATION: &str = "23505";
 const FOREIGN_KEY_VIOLATION: &str = "23503";
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 const DATA_CORRUPTED: &str = "XX001";
 const INDEX_CORRUPTED: &str = "XX002";
@@ -14,6 +15,15 @@ const INDEX_CORRUPTED: &str = "XX002";
 /// A failure in the middle of `doing`, for example "append a batch".
 pub fn unavailable(doing: &str, error: &sqlx::Error) -> StoreError {
     StoreError::Unavailable(format!("{doing}: {}", sentence(error)))
+}
+
+/// A failure before the store is open: a right that is lacking then does not come by itself.
+pub fn while_opening(doing: &str, error: &sqlx::Error) -> StoreError {
+    if is_code(error, INSUFFICIENT_PRIVILEGE) {
+        let remedy = "the user in DATABASE_URL has to own the database and the tables in it";
+        return StoreError::Invalid(format!("{doing}: {}: {remedy}", sentence(error)));
+    }
+    unavailable(doing, error)
 }
 
 /// A failure while writing what a caller gave.
@@ -210,6 +220,15 @@ mod tests {
             assert_eq!(is_corrupt, means == Damage, "{code}: {reading}");
             let told = format!("words (SQLSTATE {code})");
             assert!(writing.to_string().ends_with(&told), "{writing}");
+        }
+    }
+
+    #[test]
+    fn s5_only_a_right_that_is_lacking_keeps_a_store_from_opening_for_good() {
+        for (code, passes) in [("42501", false), ("40P01", true), ("57P03", true)] {
+            let error = sqlx::Error::Database(Box::new(Reported(code)));
+            let opening = while_opening("migrate", &error);
+            assert_eq!(opening.is_retryable(), passes, "{code}: {opening}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! Knows URLs and settings of sessions, no tables. The rule: a password is never part of a sentence, and nothing waits for the
 //! database without a limit.
 
+use std::io::ErrorKind;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const SETTINGS: &str = "\
 const FULL: &str = "\
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 const RELAXED: &str = "SET synchronous_commit = off";
+/// For who cannot be sure of the server, or cannot read what would make him sure.
+const LOOK_AT_TLS: &str = "look at sslmode, sslrootcert, sslcert and sslkey in DATABASE_URL, and at the server's certificate";
 
 /// Where a database is.
 #[derive(Clone)]
@@ -37,7 +40,8 @@ pub struct Link {
 impl Link {
     /// Reads a URL; connects to nothing.
     pub fn of(url: &str, durability: Durability) -> Result<Self, StoreError> {
-        let options = options_of(url)?;
+        // No table of ours has a number to which this matters, and PgBouncer refuses who asks for it.
+        let options = options_of(url)?.extra_float_digits(None);
         let options = match options.get_application_name() {
             Some(_) => options,
             None => options.application_name("scrible"),
@@ -73,9 +77,28 @@ impl Link {
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected,
             Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
-                std::io::ErrorKind::TimedOut,
+                ErrorKind::TimedOut,
                 format!("no connection within {} seconds", CONNECT_TIMEOUT.as_secs()),
             ))),
+        }
+    }
+
+    /// What somebody has to change before there is a connection, where that is known; all else may pass.
+    pub fn remedy(&self, error: &sqlx::Error) -> Option<&'static str> {
+        match error {
+            sqlx::Error::Database(_) => match fault::code(error)?.as_str() {
+                "28P01" | "28000" => Some("look at user and password in DATABASE_URL"),
+                "3D000" => Some("create it with `createdb`"),
+                _ => None,
+            },
+            sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Some(LOOK_AT_TLS),
+            sqlx::Error::Io(e) => match e.kind() {
+                ErrorKind::InvalidData => Some(LOOK_AT_TLS),
+                // A socket comes with its server; where there is none, only certificates are files.
+                ErrorKind::NotFound if self.options.get_socket().is_none() => Some(LOOK_AT_TLS),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -149,7 +172,62 @@ fn options_of(url: &str) -> Result<PgConnectOptions, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn s5_what_a_certificate_or_its_file_is_wrong_about_does_not_pass() {
+        let tcp = Link::of("postgres://ann@db.example/boards", Durability::Full).unwrap();
+        let url = "postgres:///boards?host=/var/run/postgresql";
+        let socket = Link::of(url, Durability::Full).unwrap();
+        let io = |kind: ErrorKind| sqlx::Error::Io(kind.into());
+        // As rustls reports what it does not believe.
+        assert_eq!(tcp.remedy(&io(ErrorKind::InvalidData)), Some(LOOK_AT_TLS));
+        let unwilling = sqlx::Error::Tls("server does not support TLS".into());
+        assert_eq!(tcp.remedy(&unwilling), Some(LOOK_AT_TLS));
+        assert_eq!(tcp.remedy(&io(ErrorKind::NotFound)), Some(LOOK_AT_TLS));
+        assert_eq!(socket.remedy(&io(ErrorKind::NotFound)), None);
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::TimedOut] {
+            assert_eq!(tcp.remedy(&io(kind)), None, "{kind}");
+        }
+    }
+
+    /// What a connection asks for before it is one. A pooler between us refuses what it does not know.
+    #[tokio::test]
+    async fn a_connection_asks_for_nothing_that_pgbouncer_refuses() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("postgres://ann@127.0.0.1:{port}/boards?sslmode=disable");
+        let link = Link::of(&url, Durability::Full).unwrap();
+        let asking = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let bytes = socket.read_u32().await.unwrap() as usize;
+            let mut asked = vec![0; bytes - size_of::<u32>()];
+            socket.read_exact(&mut asked).await.unwrap();
+            asked
+        };
+        let (connected, asked) = tokio::join!(link.connect(), asking);
+        assert!(connected.is_err(), "nobody has answered");
+        // After the version of the protocol, names and values by turns, each ended by a zero, and one more in the end.
+        let words: Vec<_> = asked[size_of::<u32>()..].split(|byte| *byte == 0).collect();
+        let names = words.chunks_exact(2).map(|pair| pair[0]);
+        let names = names.map(|name| str::from_utf8(name).unwrap().to_ascii_lowercase());
+        let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+        let taken = [
+            "user",
+            "database",
+            "client_encoding",
+            "datestyle",
+            "timezone",
+            "application_name",
+        ];
+        assert!(names.iter().any(|name| name == "database"), "{names:?}");
+        for name in &names {
+            assert!(taken.contains(&name.as_str()), "{names:?}");
+        }
+    }
 
     #[test]
     fn s4_a_url_is_read_and_told_without_its_password() {

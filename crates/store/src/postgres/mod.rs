@@ -116,7 +116,7 @@ impl PostgresStore {
     ///
     /// The place is a URL as libpq knows it: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`. The database of
     /// another program, one that is not UTF-8, one that a newer version of this program has changed so that this one cannot use it,
-    /// and a wrong password are [`StoreError::Invalid`]; a server that does not answer is [`StoreError::Unavailable`].
+    /// a wrong password and a right that is lacking are [`StoreError::Invalid`]; a server that does not answer is [`StoreError::Unavailable`].
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let link = Link::of(url, options.durability)?;
         let shown = link.shown();
@@ -334,13 +334,9 @@ async fn connect_first(link: &Link) -> Result<PgConnection, StoreError> {
     let mut conn = link.connect().await.map_err(|error| {
         let told = format!("cannot connect to {shown}: {}", fault::sentence(&error));
         // What somebody must change does not pass by itself.
-        match fault::code(&error).as_deref() {
-            Some("28P01" | "28000") => {
-                let remedy = "look at user and password in DATABASE_URL";
-                StoreError::Invalid(format!("{told}: {remedy}"))
-            }
-            Some("3D000") => StoreError::Invalid(format!("{told}: create it with `createdb`")),
-            _ => StoreError::Unavailable(told),
+        match link.remedy(&error) {
+            Some(remedy) => StoreError::Invalid(format!("{told}: {remedy}")),
+            None => StoreError::Unavailable(told),
         }
     })?;
     schema::expect_usable(&mut conn, &shown).await?;
@@ -351,6 +347,6 @@ async fn forget_old_nodes(conn: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query(FORGET_OLD_NODES)
         .execute(conn)
         .await
-        .map_err(|e| fault::unavailable("forget old nodes", &e))?;
+        .map_err(|e| fault::while_opening("forget old nodes", &e))?;
     Ok(())
 }

@@ -62,7 +62,7 @@ pub async fn migrate(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>
     if pending(conn, shown).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = |e: &sqlx::Error| fault::unavailable("migrate the database", e);
+    let failed = |e: &sqlx::Error| fault::while_opening("migrate the database", e);
     let mut tx = conn.begin().await.map_err(|e| failed(&e))?;
     sqlx::raw_sql(PATIENCE)
         .execute(&mut *tx)
@@ -112,13 +112,13 @@ async fn pending(conn: &mut PgConnection, shown: &str) -> Result<Vec<String>, St
         .bind(&**table)
         .fetch_one(&mut *conn)
         .await
-        .map_err(|e| fault::unavailable("read the schema", &e))?;
+        .map_err(|e| fault::while_opening("read the schema", &e))?;
     let applied: Vec<Applied> = match recorded {
         false => Vec::new(),
         true => sqlx::query_as(APPLIED)
             .fetch_all(conn)
             .await
-            .map_err(|e| fault::unavailable("read the schema", &e))?,
+            .map_err(|e| fault::while_opening("read the schema", &e))?,
     };
     let mut pending = Vec::new();
     for migration in MIGRATIONS.iter() {
@@ -177,7 +177,7 @@ async fn refuse_foreign_tables(conn: &mut PgConnection, shown: &str) -> Result<(
     .bind(&*MIGRATIONS.table_name)
     .fetch_optional(conn)
     .await
-    .map_err(|e| fault::unavailable("read the schema", &e))?;
+    .map_err(|e| fault::while_opening("read the schema", &e))?;
     match foreign {
         Some(table) => Err(StoreError::Invalid(format!(
             "{shown} is the database of another program: it has a table {table:?} and no migrations of ours"
@@ -204,9 +204,9 @@ fn explain(shown: &str, error: MigrateError) -> StoreError {
         MigrateError::VersionMismatch(version) => StoreError::Invalid(format!(
             "{shown} was migrated by another build of this program: its migration {version} is not the one known here"
         )),
-        MigrateError::Execute(e) => fault::unavailable("migrate the database", &e),
+        MigrateError::Execute(e) => fault::while_opening("migrate the database", &e),
         MigrateError::ExecuteMigration(e, version) => {
-            fault::unavailable(&format!("run migration {version}"), &e)
+            fault::while_opening(&format!("run migration {version}"), &e)
         }
         other => StoreError::Unavailable(format!("migrate the database: {other}")),
     }
