@@ -54,7 +54,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row as _};
 use tokio::sync::{Mutex, watch};
 
 use self::bell::Bell;
@@ -116,7 +116,7 @@ impl PostgresStore {
     ///
     /// The place is a URL as libpq knows it: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`. The database of
     /// another program, one that is not UTF-8, one that a newer version of this program has changed so that this one cannot use it,
-    /// a wrong password and a right that is lacking are [`StoreError::Invalid`]; a server that does not answer is [`StoreError::Unavailable`].
+    /// a wrong password, a right that is lacking and a pooler that keeps no sessions are [`StoreError::Invalid`]; a server that does not answer is [`StoreError::Unavailable`].
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let link = Link::of(url, options.durability)?;
         let shown = link.shown();
@@ -339,8 +339,31 @@ async fn connect_first(link: &Link) -> Result<PgConnection, StoreError> {
             None => StoreError::Unavailable(told),
         }
     })?;
+    expect_sessions(link, &mut conn).await?;
     schema::expect_usable(&mut conn, &shown).await?;
     Ok(conn)
+}
+
+/// Refuses a pooler that lets connections share a session of the server: a lock that one holds would be everybody's.
+async fn expect_sessions(link: &Link, conn: &mut PgConnection) -> Result<(), StoreError> {
+    const DOING: &str = "make a second connection";
+    let failed = |e: &sqlx::Error| fault::unavailable(DOING, e);
+    let mut second = link.connect().await.map_err(|e| failed(&e))?;
+    let mut processes = [0_i32; 2];
+    for (process, conn) in processes.iter_mut().zip([conn, &mut second]) {
+        // Not prepared: in a session that is shared, others may have prepared something of the same name.
+        let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(conn);
+        let row = row.await.map_err(|e| failed(&e))?;
+        *process = row.try_get(0).map_err(|e| failed(&e))?;
+    }
+    link::hang_up(second).await;
+    if processes[0] == processes[1] {
+        return Err(StoreError::Invalid(format!(
+            "a pooler before {} lets connections share sessions, which have to be kept: let it have pool_mode = session",
+            link.shown()
+        )));
+    }
+    Ok(())
 }
 
 async fn forget_old_nodes(conn: &mut PgConnection) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ mod journals;
 mod line;
 mod opening;
 mod phases;
+mod pooler;
 mod trouble;
 
 use std::future::Future;

@@ -12,7 +12,10 @@ use scrible_store::{
     Stay, Store, StoreError, Trim, VisibleTo, WorkerId,
 };
 
+use sqlx::{Connection as _, PgConnection};
+
 use crate::database::{Database, execute};
+use crate::pooler::Pooler;
 use crate::trouble::{batch, case};
 
 type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -26,6 +29,7 @@ pub const CASES: Cases = &[
     case!(s6_the_programs_before_and_after_a_migration_run_side_by_side),
     case!(a_migration_waits_for_no_table_for_long),
     case!(a_database_of_another_encoding_is_refused),
+    case!(s5_a_pooler_that_keeps_no_sessions_is_refused),
     case!(s4_what_cannot_be_opened_is_told_without_the_password),
     case!(j4_a_receipt_waits_for_the_disk_unless_it_is_told_not_to),
 ];
@@ -99,6 +103,21 @@ async fn what_is_another_programs_or_newer_is_refused(at: Database) {
         .await;
     let refused = PostgresStore::migrate(&at.url()).await.unwrap_err();
     assert!(refused.to_string().contains("another build"), "{refused}");
+}
+
+/// Locks and settings of a session would be everybody's.
+async fn s5_a_pooler_that_keeps_no_sessions_is_refused(at: Database) {
+    let pooler = Pooler::to(at.options()).await;
+    // What it has prepared is in the way of all who come after it.
+    let mut earlier = PgConnection::connect(&pooler.url()).await.unwrap();
+    let prepared = sqlx::query("SELECT 1").execute(&mut earlier).await;
+    prepared.unwrap();
+    let refused = PostgresStore::open(&pooler.url(), PostgresOptions::default()).await;
+    let refused = refused.err().unwrap();
+    assert!(matches!(refused, StoreError::Invalid(_)), "{refused}");
+    assert!(refused.to_string().contains("pool_mode"), "{refused}");
+    let store = PostgresStore::open(&at.url(), PostgresOptions::default()).await;
+    store.unwrap().check().await.unwrap();
 }
 
 /// As a newer program does when it has run a migration of its own.
