@@ -79,6 +79,7 @@ impl<'a> Flow<'a> {
             }
         }
         self.layout.height = y + margin;
+        self.shaper.end();
         self.layout
     }
 

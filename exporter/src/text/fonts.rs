@@ -3,7 +3,7 @@
 //! Knows files of glyphs and which of them has a character; knows nothing of paragraphs. Never looks for a font by
 //! itself: the same bytes must give the same picture on every machine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fontique::Blob;
 use skrifa::charmap::MappingIndex;
@@ -117,6 +117,9 @@ pub struct Fonts {
     faces: Vec<Face>,
     /// Family names in lower case, in the order of their first face; the bundled ones come first.
     families: Vec<String>,
+    /// Engines that nobody shapes with at the moment, as many as there ever were at once. What they have found out about a face takes longer
+    /// than to shape a short text with it.
+    engines: Mutex<Vec<parley_engine::Shaper>>,
 }
 
 pub(super) struct Face {
@@ -211,6 +214,7 @@ impl Fonts {
         let mut fonts = Self {
             faces: Vec::with_capacity(BUNDLED.len() + extra.len()),
             families: BUNDLED_FAMILIES.map(str::to_owned).to_vec(),
+            engines: Mutex::default(),
         };
         for (family, bold, italic, bytes) in BUNDLED {
             let mut face =
@@ -235,6 +239,19 @@ impl Fonts {
             fonts.faces.push(read);
         }
         Ok(fonts)
+    }
+
+    /// An engine to shape with, to be put back afterwards.
+    pub(super) fn take_engine(&self) -> parley_engine::Shaper {
+        let engines = self.engines.lock();
+        let free = engines.unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_default()
+    }
+
+    pub(super) fn put_back(&self, engine: parley_engine::Shaper) {
+        let engines = self.engines.lock();
+        let mut engines = engines.unwrap_or_else(PoisonError::into_inner);
+        engines.push(engine);
     }
 
     /// The family of this name, in any case, among all faces.

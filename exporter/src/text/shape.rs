@@ -71,7 +71,7 @@ pub(super) struct ShapedGlyph {
     pub y: f64,
 }
 
-/// Shapes texts; keeps what the engine can use again.
+/// Shapes texts; keeps what can be used again.
 pub(super) struct Shaper<'a> {
     fonts: &'a Fonts,
     analyzer: Analyzer,
@@ -87,10 +87,15 @@ impl<'a> Shaper<'a> {
             fonts,
             analyzer: Analyzer::new(),
             analysis: Analysis::new(),
-            engine: parley_engine::Shaper::default(),
+            engine: fonts.take_engine(),
             shaped: ShapedText::new(),
             chains: HashMap::new(),
         }
+    }
+
+    /// Puts the engine back for the next text.
+    pub fn end(self) {
+        self.fonts.put_back(self.engine);
     }
 
     /// Shapes `text`, whose characters have the style of `styles` that `style_of` names, one entry a character.
