@@ -3,7 +3,7 @@
 //! Browsers blur by taking the mean of the pixels around three times, which ends sooner than a true blur. Knows pixels and
 //! steps of color; no shapes. The rule: beyond the reach that is given here nothing shows, and up to it something does.
 
-use std::f64::consts::PI;
+use std::f64::consts::{PI, SQRT_2};
 
 /// What is blurred, in pixels.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,11 @@ pub(super) struct Blur {
 const PLACES: i32 = 24;
 
 impl Blur {
+    /// Farther than this it never shows, in pixels: at most to where nothing is left of both sides of a corner.
+    pub fn most(&self) -> f64 {
+        Edge::blurred(self.deviation).end * SQRT_2
+    }
+
     /// How far out of the rectangle around the box it shows, in pixels; less than nothing where a corner is blurred away.
     /// `None` when it does not show at all.
     pub fn reach(&self) -> Option<f64> {
@@ -129,6 +134,22 @@ mod tests {
         let (straight, corner) = (note(6.0, 0.0), note(6.0, std::f64::consts::FRAC_PI_4));
         assert!(corner < straight - 1.5, "{corner} {straight}");
         assert!((note(6.0, std::f64::consts::FRAC_PI_2) - straight).abs() < 1e-6);
+    }
+
+    #[test]
+    fn it_never_shows_beyond_the_most() {
+        for deviation in [0.01, 0.3, 1.0, 3.0, 12.5, 400.0] {
+            for turn in 0..16 {
+                let blur = Blur {
+                    deviation,
+                    steps: 255.0,
+                    least: 1e-9,
+                    turn: f64::from(turn) * PI / 15.0,
+                };
+                let reach = blur.reach().unwrap();
+                assert!(reach <= blur.most(), "{blur:?}: {reach}");
+            }
+        }
     }
 
     #[test]

@@ -183,8 +183,12 @@ impl Eye {
             },
             turn: b.atan2(a),
         };
-        let reach = blur.reach()?;
         let rect = standing.to_pixels.transform_rect_bbox(shadow.rect);
+        let most = blur.most();
+        if self.known.contains_rect(rect.inflate(most, most)) {
+            return None;
+        }
+        let reach = blur.reach()?;
         of_box(rect.inflate(reach, reach), f64::from(u8::MAX))
     }
 
