@@ -78,7 +78,7 @@ impl fmt::Display for Number {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scaled = self.0 * 1e4;
         if scaled.abs() < 9e15 {
-            return out.write_str(Decimal::new(scaled.round() as i64, 4, Zero::Written).as_str());
+            return out.write_str(Decimal::new::<4>(scaled.round() as i64, Zero::Written).as_str());
         }
         // Beyond that no digits are left after the point.
         out.write_str(ryu_js::Buffer::new().format(self.0))

@@ -32,7 +32,7 @@ pub(super) fn write(elements: &[Element], rounding: Rounding) -> String {
 
 fn four_digits(text: &mut String, number: f64) {
     let scaled = round(number * 10_000.0) as i64;
-    text.push_str(Decimal::new(scaled, 4, Zero::Written).as_str());
+    text.push_str(Decimal::new::<4>(scaled, Zero::Written).as_str());
 }
 
 fn all_digits(text: &mut String, number: f64) {
@@ -170,7 +170,7 @@ fn pair(text: &mut String, to: (i64, i64), from: (i64, i64)) {
 
 /// Without a zero before the point and without zeros at the end.
 fn short(text: &mut String, hundredths: i64) {
-    text.push_str(Decimal::new(hundredths, 2, Zero::LeftOut).as_str());
+    text.push_str(Decimal::new::<2>(hundredths, Zero::LeftOut).as_str());
 }
 
 #[cfg(test)]

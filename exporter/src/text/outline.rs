@@ -187,7 +187,7 @@ impl Pen<'_> {
                 if (at, nth) != (0, 0) && number >= 0 {
                     self.path.push(' ');
                 }
-                let number = Decimal::new(number, 2, Zero::LeftOut);
+                let number = Decimal::new::<2>(number, Zero::LeftOut);
                 self.path.push_str(number.as_str());
             }
         }
