@@ -17,6 +17,10 @@ use scrible_exporter::scene::Scene;
 use scrible_exporter::text::Fonts;
 use scrible_exporter::{png, svg};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Of 50 shapes, of handwriting, and of a thousand shapes, at a fifth of its size.
 const BOARDS: [Subject; 3] = [
     Subject {

@@ -9,6 +9,10 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use scrible_board::{Board, Limits};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Documents of 50 shapes, of handwriting, and of a thousand shapes.
 const DOCUMENTS: [&str; 3] = [
     "bench/boards/board-50.bin",

@@ -13,6 +13,10 @@ use scrible_store::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Updates in a batch.
 const ENTRIES: [usize; 3] = [1, 100, 10_000];
 

@@ -20,6 +20,10 @@ use scrible_wire::{Clocks, Limits, Taking, scan};
 use log::Log;
 use support::build;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many entries there are behind a base.
 const ENTRIES: [usize; 4] = [0, 100, 2_000, 10_000];
 
