@@ -15,6 +15,7 @@ use serde_json::json;
 use wait4::Wait4;
 
 use super::editor::Editor;
+use super::number::number;
 use super::result::{Better, Figure, Row, Scenario, Value};
 use crate::api::Api;
 use crate::client::Client;
@@ -162,7 +163,7 @@ impl Board {
                 "A board of {} shapes becomes a file, one px for each of the board's. Warm: Scrible's server is asked over HTTP, until the link is there, after an edit \
                  each time; the editor is asked in a page that has joined the room and shows the board, until it holds the file. Cold: `scrible export FILE` from its start to the \
                  file; a browser from its start over the page and the room to the file. Memory is the most that all processes of either had together while they were warm, what they share counted once.",
-                self.shapes
+                number(self.shapes as f64)
             ),
             figures: vec![
                 figure("png-warm", "PNG, warm", "ms"),

@@ -1,6 +1,6 @@
 //! Numbers as people read them: three figures, thousands and millions shortened.
 
-/// Three figures at most, `k` and `M` from ten thousand and a million on.
+/// Three figures, or four below ten thousand; `k` and `M` from a hundred thousand and a million on.
 pub fn number(value: f64) -> String {
     let size = value.abs();
     match size {
@@ -8,9 +8,10 @@ pub fn number(value: f64) -> String {
         // Something is not nothing.
         _ if size < 0.0005 => "under 0.001".to_owned(),
         _ if size >= 999_500.0 => format!("{} M", figures(value / 1e6)),
-        _ if size >= 9_999.5 => format!("{} k", figures(value / 1e3)),
+        _ if size >= 99_950.0 => format!("{} k", figures(value / 1e3)),
         _ if size >= 999.5 => {
-            let whole = value.round() as i64;
+            let least = if size >= 9_999.5 { 100.0 } else { 1.0 };
+            let whole = ((value / least).round() * least) as i64;
             format!("{},{:03}", whole / 1000, (whole % 1000).abs())
         }
         _ => figures(value),
@@ -62,7 +63,9 @@ mod tests {
             (646.0, "646"),
             (999.6, "1,000"),
             (8_048.4, "8,048"),
-            (9_999.6, "10 k"),
+            (9_999.6, "10,000"),
+            (11_629.0, "11,600"),
+            (99_951.0, "100 k"),
             (642_123.0, "642 k"),
             (999_600.0, "1 M"),
             (5_984_000.0, "5.98 M"),
