@@ -112,7 +112,7 @@ impl Answer {
                     self.in_parts = true;
                     let parts = base.parts(limits)?;
                     return Ok(Made {
-                        messages: parts.iter().map(FramedUpdate::frame).collect(),
+                        messages: parts.iter().map(FramedUpdate::frame).cloned().collect(),
                         rest: Some(self),
                     });
                 }
@@ -152,7 +152,7 @@ impl Answer {
         let mut messages: Vec<Bytes> = Vec::new();
         if lacking != NOTHING {
             let parts = FramedUpdate::parts(&lacking, limits)?;
-            messages.extend(parts.iter().map(FramedUpdate::frame));
+            messages.extend(parts.iter().map(FramedUpdate::frame).cloned());
         }
         if is_last {
             // Clients take themselves for synced at the first step 2, so it comes last.

@@ -62,7 +62,7 @@ impl Content {
     /// The whole of it as a step 2, where it is small enough. Shares memory.
     pub fn step2(&self) -> Option<Bytes> {
         match self.held()? {
-            Held::Whole { step2, .. } => Some(step2.frame()),
+            Held::Whole { step2, .. } => Some(step2.frame().clone()),
             Held::Parts(_) => None,
         }
     }

@@ -50,9 +50,9 @@ impl FramedUpdate {
         Ok(parts.into_iter().map(|part| Self::new(&part)).collect())
     }
 
-    /// The message for the socket. Shares memory.
-    pub fn frame(&self) -> Bytes {
-        self.frame.clone()
+    /// The message for the socket.
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
     }
 
     /// The update alone. Shares memory.

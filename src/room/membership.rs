@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::awareness::Speaker;
 use super::bell::{Bell, Rung};
-use super::seat::Seat;
+use super::seat::{Heard, Outlet, Seat};
 use super::{Answer, Author, Carrier, Refused, Room, State};
 use crate::access::Identity;
 
@@ -59,8 +59,8 @@ impl Answered {
 pub struct Pulled {
     /// So many echoes wait that the session should not read on.
     pub full: bool,
-    /// When the oldest of the others' updates in it was taken, if it has any.
-    pub heard: Option<Instant>,
+    /// What was handed on.
+    pub heard: Heard,
 }
 
 impl Room {
@@ -218,7 +218,7 @@ impl Membership {
             .map(|body| message::awareness(&body).into())
     }
 
-    /// Takes what this session has not heard yet, up to about `max_bytes`. When there is nothing, `waker` is kept and woken as soon as
+    /// Hands on what this session has not heard yet, up to about `max_bytes`. When there is nothing, `waker` is kept and woken as soon as
     /// there is something.
     ///
     /// # Errors
@@ -226,7 +226,7 @@ impl Membership {
     pub fn pull(
         &self,
         max_bytes: usize,
-        out: &mut VecDeque<Bytes>,
+        out: &mut impl Outlet,
         waker: &Waker,
     ) -> Result<Pulled, Refused> {
         let mut state = self.room.state.lock();
@@ -242,22 +242,23 @@ impl Membership {
             return Err(Refused::Ended(*end));
         }
         let seat = &mut seats[self.key];
-        seat.pull(log, max_bytes, out)
-            .map_err(|_| Refused::Behind)?;
+        let heard = seat.pull(log, max_bytes, out);
+        let mut heard = heard.map_err(|_| Refused::Behind)?;
         if seat.awareness < tick.to {
-            if seat.awareness == tick.from {
-                out.extend(tick.frame.clone());
+            let presence = if seat.awareness == tick.from {
                 seat.awareness = tick.to;
+                tick.frame.clone()
             } else {
-                out.extend(
-                    awareness
-                        .changes_since(seat.awareness)
-                        .map(|body| message::awareness(&body).into()),
-                );
+                let changes = awareness.changes_since(seat.awareness);
                 seat.awareness = awareness.version();
+                changes.map(|body| message::awareness(&body).into())
+            };
+            if let Some(presence) = presence {
+                out.put(&presence);
+                heard.presence += 1;
             }
         }
-        if out.is_empty() {
+        if heard.is_nothing() {
             match &mut seat.waker {
                 Some(kept) => kept.clone_from(waker),
                 none => *none = Some(waker.clone()),
@@ -265,7 +266,7 @@ impl Membership {
         }
         Ok(Pulled {
             full: seat.is_full(),
-            heard: seat.heard.take(),
+            heard,
         })
     }
 }

@@ -67,6 +67,7 @@ use awareness::Awareness;
 pub use awareness::PresenceLimits;
 use bell::Access;
 use log::Log;
+pub use seat::Outlet;
 use seat::Seat;
 use stored::Stored;
 use ticks::Tick;

@@ -33,8 +33,6 @@ pub struct Seat {
     known: VecDeque<(u64, Bytes)>,
     /// Bytes in `known`; the session stops reading its socket above [`KNOWN_BYTES`].
     known_bytes: usize,
-    /// When the oldest entry of others was taken that the last [`pull`](Self::pull) gave.
-    pub heard: Option<tokio::time::Instant>,
     /// The last version of the awareness table that it was sent.
     pub awareness: u64,
     /// The client id that the session calls its own, and the clock up to which nobody but this session has written under it since.
@@ -67,6 +65,54 @@ pub const AHEAD_CLIENTS: usize = 64;
 /// come on top.
 pub const KNOWN_BYTES: usize = 64 << 10;
 
+/// Where a session's messages go. All who hear a message are handed the same memory.
+pub trait Outlet {
+    /// Takes one message, behind those before it.
+    fn put(&mut self, message: &Bytes);
+}
+
+impl Outlet for VecDeque<Bytes> {
+    fn put(&mut self, message: &Bytes) {
+        self.push_back(message.clone());
+    }
+}
+
+/// What a session has heard.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Messages with updates, its own echoes among them.
+    pub updates: u32,
+    /// Messages about presence.
+    pub presence: u32,
+    /// When the oldest update of others in it was taken, if it has any.
+    pub oldest: Option<tokio::time::Instant>,
+}
+
+impl Heard {
+    /// Whether there was nothing.
+    pub fn is_nothing(&self) -> bool {
+        self.updates == 0 && self.presence == 0
+    }
+}
+
+/// Hands updates on until they weigh enough.
+struct Hearing<'a, O> {
+    out: &'a mut O,
+    heard: &'a mut Heard,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl<O: Outlet> Hearing<'_, O> {
+    /// True when they weigh enough.
+    fn put(&mut self, message: &Bytes) -> bool {
+        self.out.put(message);
+        self.heard.updates += 1;
+        self.bytes += message.len();
+        self.bytes >= self.max_bytes
+    }
+}
+
 /// The session asked for entries that the log no longer has; it must sync anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behind;
@@ -83,7 +129,6 @@ impl Seat {
             after_commit: VecDeque::new(),
             known: VecDeque::new(),
             known_bytes: 0,
-            heard: None,
             awareness: 0,
             writes: None,
             asks: VecDeque::new(),
@@ -155,7 +200,7 @@ impl Seat {
             || self.barrier.is_some_and(|barrier| barrier <= committed)
     }
 
-    /// Takes frames to send, oldest first, until they weigh `max_bytes` or nothing is left.
+    /// Hands on what is to be sent, oldest first, until it weighs `max_bytes` or nothing is left.
     ///
     /// # Errors
     /// [`Behind`] when an entry that this session needs was trimmed.
@@ -163,18 +208,30 @@ impl Seat {
         &mut self,
         log: &Log,
         max_bytes: usize,
-        out: &mut VecDeque<Bytes>,
-    ) -> Result<(), Behind> {
-        out.append(&mut self.asks);
-        if !self.joined {
-            return Ok(());
+        out: &mut impl Outlet,
+    ) -> Result<Heard, Behind> {
+        let mut heard = Heard::default();
+        for ask in self.asks.drain(..) {
+            out.put(&ask);
+            heard.presence += 1;
         }
-        let mut bytes = 0;
-        let mut push = |frame: Bytes| {
-            bytes += frame.len();
-            out.push_back(frame);
-            bytes >= max_bytes
-        };
+        if self.joined {
+            let mut hearing = Hearing {
+                out,
+                heard: &mut heard,
+                bytes: 0,
+                max_bytes,
+            };
+            self.pull_updates(log, &mut hearing)?;
+        }
+        Ok(heard)
+    }
+
+    fn pull_updates(
+        &mut self,
+        log: &Log,
+        hearing: &mut Hearing<'_, impl Outlet>,
+    ) -> Result<(), Behind> {
         let committed = log.committed();
         while let Some(position) = self
             .after_commit
@@ -184,7 +241,7 @@ impl Seat {
         {
             let entry = log.get(position).ok_or(Behind)?;
             self.after_commit.pop_front();
-            if push(entry.update.frame()) {
+            if hearing.put(entry.update.frame()) {
                 return Ok(());
             }
         }
@@ -209,8 +266,8 @@ impl Seat {
                     }
                     _ => {
                         self.next = position + 1;
-                        self.heard.get_or_insert(entry.at);
-                        if push(entry.update.frame()) {
+                        hearing.heard.oldest.get_or_insert(entry.at);
+                        if hearing.put(entry.update.frame()) {
                             return Ok(());
                         }
                     }
@@ -222,11 +279,11 @@ impl Seat {
         while self
             .known
             .front()
-            .is_some_and(|(head, _)| *head <= log.committed())
+            .is_some_and(|(head, _)| *head <= committed)
         {
             let (_, frame) = self.known.pop_front().expect("the front was just seen");
             self.known_bytes -= frame.len();
-            if push(frame) {
+            if hearing.put(&frame) {
                 return Ok(());
             }
         }

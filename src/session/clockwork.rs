@@ -71,6 +71,7 @@ impl Session<'_> {
             return Ok(());
         }
         let answering = self.is_answering();
+        let owes_much = !self.asking.is_empty() || self.unsent() > OUT_BYTES;
         let clocks = &mut self.clocks;
         if clocks.close_at.is_some_and(|at| at <= now) {
             return Err(Leave::Shutdown);
@@ -83,7 +84,7 @@ impl Session<'_> {
         // A large message may take long to come, and no pong fits into it; and what is not read cannot be heard.
         let paused = self.pace.paused().is_some();
         let paused = paused || stream.waits();
-        let deaf = self.full || paused || !self.asking.is_empty() || self.out_bytes > OUT_BYTES;
+        let deaf = self.full || paused || owes_much;
         if stream.read() > clocks.read || deaf {
             clocks.read = stream.read();
             clocks.received = now;

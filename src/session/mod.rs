@@ -245,7 +245,7 @@ impl<'a> Session<'a> {
     fn poll_read(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<bool, Leave> {
         let mut progress = false;
         for _ in 0..READS_PER_TURN {
-            if !self.asking.is_empty() || self.out_bytes > OUT_BYTES || self.full {
+            if !self.asking.is_empty() || self.unsent() > OUT_BYTES || self.full {
                 break;
             }
             if let Err(met) = self.pace.pay(self.socket.get_ref().read(), now) {

@@ -1,18 +1,21 @@
 //! The stream below a WebSocket: counts its own bytes, so that a slow other end can be told from a dead one, and those of all streams
-//! together, for metrics; and does not read what there is no memory for.
+//! together, for metrics; does not read what there is no memory for; and takes messages to be sent, which the library above it would copy once for every client.
 //!
-//! The one rule: what waits here for its turn is at most one read and lies in the kernel otherwise, which slows the other end down.
+//! The one rule for reading: what waits here for its turn is at most one read and lies in the kernel otherwise, which slows the other end down. The one for writing: whatever is
+//! written is taken whole, so that what the library says in between (pongs, closes) never stands in the middle of a message.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
 use super::incoming::Share;
+use super::outgoing::Outgoing;
 use crate::telemetry::ConnectionMetrics;
 
 /// The most that is read at once, however little of it the library's own buffer holds.
@@ -30,6 +33,7 @@ pub struct Counted<S> {
     all_written: Counter,
     frames: Frames,
     share: Share,
+    outgoing: Outgoing,
     /// What was read and not yet handed on: what the library's buffer did not hold, a part of a head, or what there was no memory for.
     ahead: Vec<u8>,
     /// Pings handed on since the other end last took something.
@@ -63,6 +67,7 @@ impl<S> Counted<S> {
             all_written: counting.all.sent_bytes.clone(),
             frames: Frames::new(counting.max_message),
             share: counting.share,
+            outgoing: Outgoing::default(),
             ahead: counting.read,
             pings: 0,
             reader: None,
@@ -88,6 +93,21 @@ impl<S> Counted<S> {
     /// Whether it is not read because there is no memory for what comes.
     pub fn waits(&self) -> bool {
         self.share.waits()
+    }
+
+    /// A message that goes out with the next flush.
+    pub fn put_message(&mut self, message: &Bytes) {
+        self.outgoing.put_message(message);
+    }
+
+    /// A ping that goes out with the next flush.
+    pub fn put_ping(&mut self) {
+        self.outgoing.put_ping();
+    }
+
+    /// Bytes that are to be sent and that the stream has not accepted.
+    pub fn unsent(&self) -> usize {
+        self.outgoing.left()
     }
 
     /// From now on bytes are only read, to be thrown away.
@@ -174,27 +194,46 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Counted<S> {
+    /// Writes what is to be sent. Ready once the stream has accepted all of it.
+    fn poll_outgoing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut written = 0;
+        let sent = self
+            .outgoing
+            .poll_write(&mut self.stream, cx, |taken| written += taken as u64);
+        if written > 0 {
+            self.written += written;
+            self.all_written.inc_by(written);
+            self.pings = 0;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+        sent
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    /// Takes all of it, and writes what the stream accepts at once.
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.written += written as u64;
-        self.all_written.inc_by(written as u64);
-        self.pings = 0;
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
+        self.outgoing.put(buf);
+        match self.poll_outgoing(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(buf.len())),
         }
-        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_outgoing(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_outgoing(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
@@ -204,7 +243,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use futures_util::{FutureExt, StreamExt};
+    use futures_util::{FutureExt, SinkExt, StreamExt};
     use tokio::io::{AsyncWriteExt, DuplexStream};
     use tokio::time::Instant;
     use tokio_tungstenite::WebSocketStream;
@@ -264,6 +303,42 @@ mod tests {
         let came = waiting.await.unwrap().unwrap().unwrap();
         assert_eq!(came, Message::binary(vec![0; large]));
         assert_eq!((incoming.drawn(), incoming.waiting()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_the_library_says_never_stands_in_the_middle_of_a_message() {
+        let (client, server) = tokio::io::duplex(64);
+        let counting = Counting {
+            all: &ConnectionMetrics::default(),
+            max_message: 2 << 20,
+            share: Incoming::new(STEP, Counts::default()).share(),
+            read: Vec::new(),
+        };
+        let stream = Counted::new(server, counting);
+        let mut server = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+        let message = Bytes::from(vec![5; 1_000]);
+        server.get_mut().put_message(&message);
+        assert!(
+            server.flush().now_or_never().is_none(),
+            "the client reads nothing"
+        );
+        client.send(Message::Ping("a".into())).await.unwrap();
+        assert!(matches!(server.next().await, Some(Ok(Message::Ping(_)))));
+        server.get_mut().put_message(&message);
+        let mut came = Vec::new();
+        while came.len() < 3 {
+            let _ = server.flush().now_or_never();
+            while let Some(next) = client.next().now_or_never() {
+                came.push(next.unwrap().unwrap());
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(came[0], Message::Binary(message.clone()));
+        assert!(came.contains(&Message::Pong("a".into())));
+        assert_eq!(server.get_ref().unsent(), 0);
+        let sent = 2 * (1_000 + 4) + 3;
+        assert_eq!(server.get_ref().written(), sent);
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ mod counted;
 mod frames;
 mod incoming;
 mod listen;
+mod outgoing;
 mod places;
 mod sockets;
 mod upgrade;

@@ -64,12 +64,12 @@ impl Sockets {
     }
 
     /// Frame and buffer limits. The read buffer is allocated up front for every connection, cleared before every read, and small: `counted` reads more at
-    /// once. The write buffer grows to its size when used. A frame above the limit is refused by its head; others come in slices, see `frames`. The write buffer has no limit of its
-    /// own because one edit may be large; the session feeds it one message at a time, and `counted` sees to the pongs.
+    /// once. The library writes pongs and closes alone, and hands them on at once; messages go past it, see `outgoing`. A frame above the limit is refused by its head; others come in
+    /// slices, see `frames`.
     fn library(&self) -> WebSocketConfig {
         WebSocketConfig::default()
-            .read_buffer_size(1 << 10)
-            .write_buffer_size(16 << 10)
+            .read_buffer_size(512)
+            .write_buffer_size(0)
             .max_message_size(Some(self.config.max_message_bytes))
             .max_frame_size(Some(self.config.max_message_bytes))
     }
