@@ -1,11 +1,13 @@
 //! The journal: one task that stores what the rooms' logs hold, one transaction for all rooms that have something.
 //!
-//! While a transaction is under way the next one fills up, so the batch grows with the load by itself and nothing waits by the
-//! clock. A batch that failed is retried with the very same content and number, because its commit may have happened; the
+//! While a transaction is under way the next one fills up, so the batch grows with the load by itself. Under load it is given a few milliseconds
+//! more, because most of what a small transaction costs is not its updates: pages that are written whole, a sync, threads that wake each other. Whoever edits alone never
+//! waits by the clock. A batch that failed is retried with the very same content and number, because its commit may have happened; the
 //! store recognises it. The journal never reads what is in an update.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -24,6 +26,11 @@ use crate::telemetry::Batches;
 const BATCH_BYTES: usize = 8 << 20;
 /// The most bytes of one room among them: whoever writes more than the disk takes must not make all others wait for it.
 const ROOM_BYTES: usize = 1 << 20;
+/// After a batch of this many updates the next one may gather.
+const BUSY: usize = 64;
+/// How long it gathers at most, and how long it waits for more; when nothing comes in that time, nobody is helped by waiting.
+const GATHER: Duration = Duration::from_millis(8);
+const LULL: Duration = Duration::from_millis(2);
 /// Between attempts while the store does not answer.
 const RETRY: [Duration; 4] = [
     Duration::from_millis(20),
@@ -92,9 +99,24 @@ impl Journal {
             self.rooms.journal.wait().await;
             point::reach("update", "queued");
             let (rooms, ends, batch) = self.collect();
-            if !rooms.is_empty() {
-                self.commit(rooms, ends, batch).await;
+            if rooms.is_empty() {
+                continue;
             }
+            let updates: usize = batch.rooms.iter().map(|room| room.updates.len()).sum();
+            self.commit(rooms, ends, batch).await;
+            if updates >= BUSY {
+                self.gather().await;
+            }
+        }
+    }
+
+    /// Lets the next batch grow, as long as it does and there is no more of it than one takes.
+    async fn gather(&self) {
+        let waiting = || self.rooms.uncommitted_bytes.load(Ordering::Relaxed);
+        let (began, mut before) = (tokio::time::Instant::now(), 0);
+        while began.elapsed() < GATHER && (before..BATCH_BYTES).contains(&waiting()) {
+            before = waiting() + 1;
+            tokio::time::sleep(LULL).await;
         }
     }
 
@@ -233,5 +255,45 @@ fn report(rooms: &[Arc<Room>], ends: &[u64], receipt: &Receipt) {
             Some(stored) => room.committed(stored.id.0, stored.first_seq, *end),
             None => room.queue_again(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scrible_store::MemoryStore;
+
+    use super::*;
+    use crate::bus::Alone;
+    use crate::room::RoomsConfig;
+
+    /// How long a batch gathers, in milliseconds, when `waiting` bytes are there and another comes after each of these times.
+    async fn gathered(waiting: usize, coming: &[Duration]) -> u128 {
+        let rooms = Arc::new(RoomsShared::new(RoomsConfig::for_tests(), Arc::new(Alone)));
+        let store = Arc::new(MemoryStore::default());
+        let journal = Journal::new(store, rooms.clone(), Arc::default());
+        rooms.uncommitted_bytes.store(waiting, Ordering::Relaxed);
+        let began = tokio::time::Instant::now();
+        let coming = async {
+            for pause in coming {
+                tokio::time::sleep(*pause).await;
+                rooms.uncommitted_bytes.fetch_add(1, Ordering::Relaxed);
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = journal.gather() => {}
+            () = coming => {}
+        }
+        began.elapsed().as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn j8_a_batch_gathers_while_it_grows_and_not_for_long() {
+        let often = [LULL / 2; 100];
+        assert_eq!(gathered(0, &[]).await, LULL.as_millis());
+        assert_eq!(gathered(1_000, &[]).await, LULL.as_millis());
+        assert_eq!(gathered(0, &often[..3]).await, 3 * LULL.as_millis());
+        assert_eq!(gathered(0, &often).await, GATHER.as_millis());
+        assert_eq!(gathered(BATCH_BYTES, &often).await, 0);
     }
 }
