@@ -3,6 +3,7 @@
 //! It does not know how a snapshot is made or stored. The rule: merging takes place outside the room's lock, and what somebody has yet to hear
 //! stays until he has.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::log::Base;
@@ -81,10 +82,19 @@ impl Room {
         }
     }
 
-    pub(super) fn ask_for_compaction(&self, state: &mut State) {
+    /// Sees to a log that has grown: asks for a compaction where one is due. Where that, for which other rooms wait as well, is far behind, the log is merged as it is:
+    /// memory must not depend on it.
+    pub(super) fn shorten(self: &Arc<Self>, state: &mut State) {
         let due = state.stored.compaction_due(&self.shared.config.compaction);
         if due && !std::mem::replace(&mut state.compacting, true) {
             self.shared.compaction.push(&self.name, Why::Size);
+        }
+        if state.log.fold_overdue() && !std::mem::replace(&mut state.folding, true) {
+            let room = self.clone();
+            self.shared.tasks.spawn_blocking(move || {
+                room.fold();
+                room.state.lock().folding = false;
+            });
         }
     }
 

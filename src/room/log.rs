@@ -259,9 +259,19 @@ impl Log {
     /// Whether the committed entries should be merged into the base: at 10,000 entries or once they weigh more than
     /// max(1 MiB, half of the base), so that the work over the life of a room stays linear in its bytes.
     pub fn fold_due(&self) -> bool {
+        self.has_outgrown(1)
+    }
+
+    /// Whether that should have happened long ago: there is eight times as much.
+    pub fn fold_overdue(&self) -> bool {
+        self.has_outgrown(8)
+    }
+
+    fn has_outgrown(&self, times: usize) -> bool {
         let unfolded = self.committed - self.base.end;
         let floor = (self.base_bytes / 2).max(1 << 20);
-        unfolded > 10_000 || (self.bytes - self.uncommitted_bytes - self.folded_bytes > floor)
+        let weight = self.bytes - self.uncommitted_bytes - self.folded_bytes;
+        unfolded > 10_000 * times as u64 || weight > floor * times
     }
 
     /// Replaces the base. `base.end` must lie between the old base's end and the committed mark, and it must hold all that the old one

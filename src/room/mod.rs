@@ -219,6 +219,8 @@ struct State {
     behind: bool,
     /// A compaction was asked for and has not answered.
     compacting: bool,
+    /// The log is being merged into the base, as no compaction came.
+    folding: bool,
     /// Its operator was told that the room is nearly full.
     warned: bool,
     /// Log and clocks are being changed and may not agree.
@@ -297,6 +299,7 @@ impl Room {
             queued: false,
             behind: false,
             compacting: false,
+            folding: false,
             warned: false,
             changing: false,
             end: None,
@@ -376,7 +379,7 @@ impl Room {
         self.take_rows_in_turn(state);
         let committed = state.log.committed();
         state.wake(|seat| seat.waits_for(committed));
-        self.ask_for_compaction(state);
+        self.shorten(state);
     }
 
     /// Lines the room up once more: another node held it in the store, and nothing of it was taken.

@@ -69,7 +69,7 @@ impl Room {
         }
         state.stored.sequence.heard_of(commit.last_seq());
         self.take_rows_in_turn(state);
-        self.ask_for_compaction(state);
+        self.shorten(state);
     }
 
     /// Notes the highest number that the store has of this room, as it said when it was asked; this room had all up to `applied` before that.
@@ -144,7 +144,7 @@ impl Room {
         if state.end.is_none() {
             // Whoever told of rows that are not there told nonsense; if they were stored meanwhile, the next look will find them.
             state.stored.sequence.ends_at(head);
-            self.ask_for_compaction(state);
+            self.shorten(state);
         }
     }
 

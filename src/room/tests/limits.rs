@@ -110,3 +110,25 @@ async fn l4_an_edit_that_a_sibling_tab_has_handed_on_is_no_conflict() {
     again.hear(&[state], Instant::now());
     assert!(!offer(&again, &typed(10, 2)).appended);
 }
+
+#[tokio::test]
+async fn r4_a_log_that_grows_faster_than_it_is_compacted_is_merged_in_memory() {
+    let room = room();
+    let (ann, _) = enter(&room, 1, &[]);
+    let (bob, _) = enter(&room, 2, &[]);
+    let updates: Vec<_> = (0..21).map(large).collect();
+    let base_end = || room.state.lock().log.base().end;
+    for update in &updates[..20] {
+        assert!(offer(&ann, update).appended);
+        commit(&room);
+    }
+    assert_eq!(base_end(), 0, "8 MB");
+    assert!(offer(&ann, &updates[20]).appended);
+    commit(&room);
+    room.shared().tasks.close();
+    room.shared().tasks.wait().await;
+    assert_eq!(base_end(), 21, "8.4 MB");
+    assert_eq!(heard(&bob), updates, "who has not heard them, does");
+    let content = answer(&seated(&room, 3), &[]);
+    assert!(content.iter().map(Bytes::len).sum::<usize>() > 21 * 400_000);
+}
