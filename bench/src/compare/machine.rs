@@ -46,11 +46,13 @@ pub fn describe() -> Result<String> {
         .filter(|line| line.starts_with("processor"));
     let kib = field(&memory, "MemTotal").and_then(|size| size.strip_suffix(" kB"));
     let kib: f64 = kib.unwrap_or_default().parse().unwrap_or_default();
+    let kernel = file("/proc/sys/kernel/osrelease")?;
+    // What follows says who built it.
+    let kernel = kernel.trim().split(['-', '+']).next().unwrap_or_default();
     Ok(format!(
-        "{model}, {} cores, {:.0} GB of memory, Linux {}",
+        "{model}, {} cores, {:.0} GB of memory, Linux {kernel}",
         cores.count(),
-        kib * 1024.0 / 1e9,
-        file("/proc/sys/kernel/osrelease")?.trim()
+        kib * 1024.0 / 1e9
     ))
 }
 

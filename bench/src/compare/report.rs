@@ -436,4 +436,22 @@ mod tests {
             ["README.md", "fan-out-1x50.svg", "open.svg", "other.txt"]
         );
     }
+
+    #[test]
+    fn the_page_of_the_repository_is_what_its_results_make() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks");
+        let run = Run::read(&page.join("results.json")).unwrap();
+        let notes = std::fs::read_to_string(page.join("notes.toml")).unwrap();
+        let made = make(&run, &toml::from_str(&notes).unwrap()).unwrap();
+        assert_eq!(made.warnings, Vec::<String>::new());
+        let remedy = "`cargo run -p scrible-bench -- report` makes it anew";
+        for (name, text) in made
+            .plots
+            .iter()
+            .chain([(&"README.md".to_owned(), &made.page)])
+        {
+            let there = std::fs::read_to_string(page.join(name)).unwrap();
+            assert!(there == *text, "{name} is another: {remedy}");
+        }
+    }
 }
