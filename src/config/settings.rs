@@ -445,7 +445,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: Some("doc-seconds"),
         default: Some("60"),
         unit: "SECONDS",
-        meaning: "How long opening a document may take before its process is killed",
+        meaning: "Processor time that opening a document may take before its process is killed; ten times that on the clock",
         secret: false,
     },
     Setting {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::export::{BoardChoice, ExportFailure, Exported, Fault, Order, Refusal};
 use super::health::{Counters, DocWorkersHealth, Ending};
 use super::message::{Answer, Request};
-use super::worker::Worker;
+use super::worker::{Spent, Worker};
 use super::{Built, Exports, Restoration, child};
 use crate::fonts::FontsConfig;
 
@@ -30,6 +30,11 @@ const RECYCLED_ABOVE_PIXELS: u64 = 16 << 20;
 
 /// An idle child ends after this.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// Where others have the processors, a request may take so many times its limit. A doc is not to blame for that.
+const PATIENCE: u32 = 10;
+/// What is known of a child's processor time is no finer.
+const TICK: Duration = Duration::from_millis(10);
 
 /// yrs takes up to 26 times the bytes of a doc, and restoring holds two docs.
 const MEMORY_A_BYTE: u64 = 2 * 26;
@@ -46,7 +51,7 @@ pub struct DocWorkersConfig {
     pub workers: usize,
     /// Of the updates of one doc.
     pub max_doc_bytes: usize,
-    /// For one request, from when a worker is free for it.
+    /// For one request, from when a worker is free for it: of processor time, or ten times as long where it gets little of that.
     pub time_limit: Duration,
     /// Beyond the bundled ones.
     pub fonts: FontsConfig,
@@ -300,18 +305,18 @@ impl DocWorkers {
         let mut again = true;
         loop {
             let asked = tokio::select! {
-                asked = timeout(self.config.time_limit, worker.ask(request, blobs)) => asked,
+                asked = within(self.config.time_limit, worker.spent(), worker.ask(request, blobs)) => asked,
                 () = self.closed.cancelled() => {
                     worker.end(Ending::Closed).await;
                     return Err(DocError::Unavailable("the server is stopping".to_owned()));
                 }
             };
             let lost = match asked {
-                Ok(Ok((Answer::Panicked { why }, _))) => {
+                Some(Ok((Answer::Panicked { why }, _))) => {
                     worker.end(Ending::Broken).await;
                     return Err(DocError::Broken(format!("yrs panicked: {why}")));
                 }
-                Ok(Ok(answer)) => {
+                Some(Ok(answer)) => {
                     match is_much(blobs, &answer.0) {
                         true => worker.end(Ending::Recycled).await,
                         false => self.put_back(worker).await,
@@ -321,8 +326,8 @@ impl DocWorkers {
                         answer => Ok(answer),
                     };
                 }
-                Ok(Err(lost)) => lost,
-                Err(_) => {
+                Some(Err(lost)) => lost,
+                None => {
                     worker.end(Ending::TimedOut).await;
                     let limit = self.config.time_limit;
                     return Err(DocError::Broken(format!("it did not end within {limit:?}")));
@@ -427,4 +432,20 @@ fn sizes(updates: &[Bytes]) -> Vec<usize> {
 
 fn misunderstood(answer: &Answer) -> DocError {
     DocError::Unavailable(format!("a doc worker answered something else: {answer:?}"))
+}
+
+/// Waits for an answer. `None` once the child has taken that much of the processor since, or is not done after [`PATIENCE`] times as long.
+async fn within<T>(limit: Duration, spent: Spent, asking: impl Future<Output = T>) -> Option<T> {
+    let mut asking = std::pin::pin!(asking);
+    let before = spent.time().unwrap_or_default();
+    for _ in 0..PATIENCE {
+        if let Ok(answer) = timeout(limit, &mut asking).await {
+            return Some(answer);
+        }
+        let taken = spent.time()?.saturating_sub(before);
+        if taken + TICK >= limit * 9 / 10 {
+            break;
+        }
+    }
+    None
 }

@@ -46,6 +46,22 @@ pub struct Lost {
     error: io::Error,
 }
 
+/// Whose processor time is asked for, while somebody else has the worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent(Option<u32>);
+
+impl Spent {
+    /// Of all its threads, to a hundredth of a second. `None` where that cannot be known, as after its end.
+    pub fn time(self) -> Option<Duration> {
+        let process = procfs::process::Process::new(self.0?.cast_signed()).ok()?;
+        let stat = process.stat().ok()?;
+        let ticks = (stat.utime + stat.stime) as f64;
+        Some(Duration::from_secs_f64(
+            ticks / procfs::ticks_per_second() as f64,
+        ))
+    }
+}
+
 impl Worker {
     /// Starts a child.
     ///
@@ -92,6 +108,11 @@ impl Worker {
     /// Whether it has not ended meanwhile.
     pub fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Processor time that it has taken so far.
+    pub fn spent(&self) -> Spent {
+        Spent(self.child.id())
     }
 
     /// Asks, and waits for the answer as long as it takes.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::process::{Signal, kill_process};
 use scrible::doc_worker::DocError;
 use scrible_wire::varint::write_number;
 use serde_json::json;
@@ -136,5 +137,26 @@ async fn d4_what_takes_too_long_is_killed() {
     assert_eq!(broken, Err(DocError::Broken(why.into())));
     assert_eq!(pool.children(), []);
     pool.works().await;
+    assert_eq!(pool.workers.health().timed_out, 1);
+}
+
+#[tokio::test]
+async fn d4_who_gets_no_processor_is_waited_for_ten_times_as_long() {
+    let limit = Duration::from_millis(500);
+    let pool = Pool::with(1, 16 << 20, limit);
+    pool.works().await;
+    let children = pool.children();
+    kill_process(children[0], Signal::STOP).unwrap();
+    let going_on = async {
+        tokio::time::sleep(limit * 5 / 2).await;
+        kill_process(children[0], Signal::CONT).unwrap();
+    };
+    tokio::join!(pool.works(), going_on);
+    assert_eq!(pool.children(), children);
+    assert_eq!(pool.workers.health().timed_out, 0);
+    kill_process(children[0], Signal::STOP).unwrap();
+    let broken = pool.workers.json(vec![small()]).await;
+    let why = "it did not end within 500ms";
+    assert_eq!(broken, Err(DocError::Broken(why.into())));
     assert_eq!(pool.workers.health().timed_out, 1);
 }
