@@ -270,6 +270,7 @@ test('Z7: small pictures of versions are asked for when they are seen, once, and
     asked.push(number)
     strictEqual(searchParams.get('width'), '192')
     most = Math.max(most, ++under)
+    // Drawing takes a while, in which more could be asked for.
     await new Promise((soon) => setTimeout(soon, 30))
     under--
     if (number === 29) return route.fulfill({ body: pixel, contentType: 'image/png' })

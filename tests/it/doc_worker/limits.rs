@@ -148,6 +148,7 @@ async fn d4_who_gets_no_processor_is_waited_for_ten_times_as_long() {
     let children = pool.children();
     kill_process(children[0], Signal::STOP).unwrap();
     let going_on = async {
+        // That time passes is what it is about.
         tokio::time::sleep(limit * 5 / 2).await;
         kill_process(children[0], Signal::CONT).unwrap();
     };
