@@ -75,7 +75,7 @@ impl Room {
             let mut state = self.state.lock();
             state.compacting = false;
             state.stored.rest(took.max(Duration::from_secs(1)));
-            state.log.fold_due()
+            state.log.fold_due() && !std::mem::replace(&mut state.folding, true)
         };
         if due {
             self.fold();
@@ -91,14 +91,11 @@ impl Room {
         }
         if state.log.fold_overdue() && !std::mem::replace(&mut state.folding, true) {
             let room = self.clone();
-            self.shared.tasks.spawn_blocking(move || {
-                room.fold();
-                room.state.lock().folding = false;
-            });
+            self.shared.tasks.spawn_blocking(move || room.fold());
         }
     }
 
-    /// Merges the committed entries into a new base, outside the lock.
+    /// Merges the committed entries into a new base, outside the lock. Whoever calls it has marked the room as `folding`.
     pub(super) fn fold(&self) {
         let limits = &self.shared.config.limits;
         let (parts, end, seq) = {
@@ -117,6 +114,7 @@ impl Room {
         let merged = scrible_wire::merge::merge(parts.iter().map(|part| &part[..]), limits)
             .and_then(|merged| Content::new(&merged, limits));
         let mut state = self.state.lock();
+        state.folding = false;
         match merged {
             // A compaction that was faster has more.
             Ok(_) if state.log.base().end > end || state.log.base().seq > seq => {}

@@ -259,7 +259,15 @@ mod tests {
     async fn connection(
         incoming: &Arc<Incoming>,
     ) -> (DuplexStream, WebSocketStream<Counted<DuplexStream>>) {
-        let (client, server) = tokio::io::duplex(4 << 20);
+        connection_over(4 << 20, incoming).await
+    }
+
+    /// The same over a line that takes so many bytes before anybody reads them.
+    async fn connection_over(
+        bytes: usize,
+        incoming: &Arc<Incoming>,
+    ) -> (DuplexStream, WebSocketStream<Counted<DuplexStream>>) {
+        let (client, server) = tokio::io::duplex(bytes);
         let counting = Counting {
             all: &ConnectionMetrics::default(),
             max_message: 2 << 20,
@@ -307,15 +315,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_library_says_never_stands_in_the_middle_of_a_message() {
-        let (client, server) = tokio::io::duplex(64);
-        let counting = Counting {
-            all: &ConnectionMetrics::default(),
-            max_message: 2 << 20,
-            share: Incoming::new(STEP, Counts::default()).share(),
-            read: Vec::new(),
-        };
-        let stream = Counted::new(server, counting);
-        let mut server = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        let incoming = Incoming::new(STEP, Counts::default());
+        let (client, mut server) = connection_over(64, &incoming).await;
         let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
         let message = Bytes::from(vec![5; 1_000]);
         server.get_mut().put_message(&message);
